@@ -1,0 +1,448 @@
+"""Every command that is run on a mirror, as data: argv tuples made by pure functions.
+
+Nothing here runs anything. `quote` is the one place where a command becomes text for the
+remote shell. Steps of several system calls are small POSIX shell scripts, constant texts whose
+parameters are arguments ("$1"), never spliced in. The layout they work on:
+
+    ROOT/*.rpm                      the pool: a file is written once and never changed
+    ROOT/repodata                   link to .publications/NNNNNN/repodata, switched by rename(2)
+    ROOT/.publications/NNNNNN/      repodata/, packages.txt, publication.json, manifests.txt
+    ROOT/.staging/<update id>/      half-done work
+    ROOT/.cache/  ROOT/.lock        yum's cache; flock, one writer
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Literal
+
+Argv = tuple[str, ...]
+Manager = Literal["yum3", "dnf4", "dnf5"]
+Elevation = Literal["none", "userns", "helper"]
+
+POOL_ID = "gm-pool"
+"""Id of the pool where yum is offered it as a repository."""
+
+LOCK_HELD, OVERTAKEN, BYTES_DIFFER, STAGING_LOST = 75, 76, 77, 78
+"""Exit codes of the scripts below, beside those of the programs they run."""
+
+
+@dataclass(frozen=True)
+class Tools:
+    """The programs a mirror host has, found at run time."""
+
+    manager: Manager
+    manager_path: str
+    createrepo: str
+    elevation: Elevation = "none"
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a command needs to know of a mirror's configuration."""
+
+    root: str
+    reposdir: str
+    releasever: str
+    arch: str | None = None
+    module_platform_id: str | None = None
+    weak_dependencies: bool = False
+    max_age: int = 600
+    """Seconds for which upstream metadata counts as fresh."""
+    grace_minutes: int = 60
+    timeout: int = 1800
+    """Seconds."""
+    helper: str | None = None
+
+    def staging(self, update_id: str, *parts: str) -> str:
+        """Give a path below an update's staging directory."""
+        return str(PurePosixPath(self.root, ".staging", update_id, *parts))
+
+
+def quote(argv: Argv) -> str:
+    """Give the text that a POSIX shell reads back as exactly these words."""
+    return shlex.join(argv)
+
+
+def bounded(argv: Argv, seconds: int) -> Argv:
+    """Have the far side stop the command, since closing the channel would leave it running."""
+    return ("timeout", "--kill-after=10", str(seconds), "env", "LC_ALL=C", *argv)
+
+
+def _script(text: str, name: str, *arguments: str) -> Argv:
+    return ("sh", "-euc", text, name, *arguments)
+
+
+# --- facts ---------------------------------------------------------------------------------
+
+_SURVEY = """
+root=$1
+for name in dnf5 dnf yum; do
+    path=$(command -v "$name") && { echo "manager $(readlink -f "$path")"; break; }
+done
+for name in createrepo_c createrepo; do
+    path=$(command -v "$name") && { echo "createrepo $path"; break; }
+done
+for name in flock timeout rpm sha256sum cmp; do
+    command -v "$name" >/dev/null || echo "missing $name"
+done
+echo "uid $(id -u)"
+if unshare --map-root-user true 2>/dev/null; then echo "userns yes"; fi
+[ -w "$root" ] || { echo "state unwritable"; exit 0; }
+echo "free $(df -Pk "$root" | tail -n 1 | tr -s ' ' | cut -d ' ' -f 4)"
+cd "$root"
+if [ -L repodata ]; then
+    live=$(readlink repodata); live=${live%/repodata}
+    echo "state live $live"
+    if [ -f "$live/manifests.txt" ]; then sed 's/^/manifest /' "$live/manifests.txt"; fi
+    echo "repomd $(sha256sum < repodata/repomd.xml | cut -d ' ' -f 1)"
+    if [ -f "$live/publication.json" ]; then echo publication; cat "$live/publication.json"; fi
+elif [ -d repodata ]; then echo "state plain"
+else echo "state empty"
+fi
+"""
+
+
+def survey(target: Target) -> Argv:
+    """Ask for the programs that are there, the free disk and the live publication."""
+    return _script(_SURVEY, "survey", target.root)
+
+
+_LOCK = """
+mkdir -p "$1/.staging" "$1/.publications" "$1/.cache"
+exec flock --nonblock --conflict-exit-code "$2" "$1/.lock" sh -c 'echo locked; exec cat'
+"""
+
+
+def lock(target: Target) -> Argv:
+    """Take the writer's lock; print `locked`, and hold it until standard input ends.
+
+    The channel's end is standard input's end, so the lock cannot outlive the connection.
+    """
+    return _script(_LOCK, "lock", target.root, str(LOCK_HELD))
+
+
+# --- first contact ---------------------------------------------------------------------------
+
+# The exchange of a directory and a link is one system call where renameat2(2) is there
+# (coreutils 9.5's mv, or Python's ctypes), so that no client meets a missing repodata.
+_ESTABLISH = """
+root=$1; shift; cd "$root"
+if [ -L repodata ]; then exit 0; fi
+first=.publications/000001
+rm -rf "$first.new"; mkdir -p "$first.new"
+if [ -d repodata ]; then
+    find . -mindepth 2 -name '*.rpm' -type f ! -path './.*' -exec ln -t . {} + 2>/dev/null || :
+    cp -a repodata "$first.new/repodata"
+    find . -maxdepth 1 -name '*.rpm' -type f | sed 's,^\\./,,' | sort > "$first.new/files"
+    while read -r file; do
+        set +e
+        facts=$(rpm -qp --nosignature --qf "$FACTS" "./$file" 2>/dev/null); status=$?
+        set -e
+        [ "$status" -eq 0 ] || continue
+        sum=$(sha256sum < "./$file"); size=$(wc -c < "./$file")
+        printf '%s\\t%s\\t%d\\t%s\\t\\n' "$file" "$facts" "$size" "${sum%% *}"
+    done < "$first.new/files" > "$first.new/packages.txt"
+    rm "$first.new/files"
+else
+    : > "$first.new/packages.txt"
+    "$@" --pkglist="$first.new/packages.txt" --outputdir="$first.new" .
+fi
+rm -rf "$first"; mv -T "$first.new" "$first"
+rm -f .repodata.new; ln -s "$first/repodata" .repodata.new
+if [ ! -d repodata ]; then mv -T .repodata.new repodata; exit 0; fi
+if mv --exchange -T .repodata.new repodata 2>/dev/null; then :
+elif python3 -c "$EXCHANGE" .repodata.new repodata 2>/dev/null; then :
+else mv -T repodata .repodata.old; mv -T .repodata.new repodata
+fi
+rm -rf .repodata.new .repodata.old
+"""
+_FACTS = r"%{NAME}\t%|EPOCH?{%{EPOCH}}:{0}|\t%{VERSION}\t%{RELEASE}\t%{ARCH}"
+_EXCHANGE = """
+import ctypes, os, sys
+AT_FDCWD, RENAME_EXCHANGE = -100, 2
+libc = ctypes.CDLL(None, use_errno=True)
+old, new = (os.fsencode(name) for name in sys.argv[1:3])
+sys.exit(libc.renameat2(AT_FDCWD, old, AT_FDCWD, new, RENAME_EXCHANGE) and 1)
+"""
+
+
+def establish(target: Target, tools: Tools) -> Argv:
+    """Give an empty root its first, empty publication, or adopt a plain repository as it is."""
+    inner = _script(
+        _ESTABLISH, "establish", target.root, *_createrepo(tools)
+    )
+    return ("env", f"FACTS={_FACTS}", f"EXCHANGE={_EXCHANGE}", *inner)
+
+
+# --- resolve, download, prove ----------------------------------------------------------------
+
+_PREPARE = """
+staging=$1
+mkdir -p "$staging/rpms" "$staging/pool.d" "$staging/candidate.d" "$staging/log"
+printf '%s' "$2" > "$staging/pool.d/gm-pool.repo"
+printf '%s' "$3" > "$staging/candidate.d/gm-pool.repo"
+"""
+
+
+def repo_file(base_url: str) -> str:
+    """Give a yum repository file that offers a directory as the pool."""
+    return (
+        f"[{POOL_ID}]\nname=packages of this mirror\nbaseurl={base_url}\n"
+        "enabled=1\ngpgcheck=0\ncost=1\nmetadata_expire=1\n"
+    )
+
+
+def prepare(target: Target, update_id: str) -> Argv:
+    """Make an update's staging directory; one that is there already is kept."""
+    pool = repo_file(f"file://{target.root}/")
+    candidate = repo_file(f"file://{target.staging(update_id, 'candidate')}/")
+    return _script(_PREPARE, "prepare", target.staging(update_id), pool, candidate)
+
+
+def download(target: Target, tools: Tools, update_id: str, specs: Iterable[str]) -> Argv:
+    """Solve all specs at once against an empty system and download what is not in the pool."""
+    if tools.elevation == "helper":
+        return (*_helper(target), "download", update_id, *specs)
+    repositories = f"{target.reposdir},{target.staging(update_id, 'pool.d')}"
+    return (
+        *_yum(target, tools, update_id, repositories),
+        "-y",
+        "--downloadonly",
+        _download_dir(tools, target.staging(update_id, "rpms")),
+        "install",
+        *_operands(tools, specs),
+    )
+
+
+def resolve(target: Target, tools: Tools, update_id: str, specs: Iterable[str]) -> Argv:
+    """Solve all specs at once against an empty system, and stop there."""
+    if tools.elevation == "helper":
+        return (*_helper(target), "resolve", update_id, *specs)
+    repositories = f"{target.reposdir},{target.staging(update_id, 'pool.d')}"
+    base = _yum(target, tools, update_id, repositories)
+    return (*base, "--assumeno", "install", *_operands(tools, specs))
+
+
+def prove(target: Target, tools: Tools, update_id: str, specs: Iterable[str]) -> Argv:
+    """Solve the specs for an empty system from the candidate repository alone."""
+    if tools.elevation == "helper":
+        return (*_helper(target), "prove", update_id, *specs)
+    repositories = target.staging(update_id, "candidate.d")
+    base = _yum(target, tools, update_id, repositories)
+    return (*base, "--assumeno", "install", *_operands(tools, specs))
+
+
+def _helper(target: Target) -> Argv:
+    return ("sudo", "-n", target.helper or "", target.root)
+
+
+def _yum(target: Target, tools: Tools, update_id: str, reposdir: str) -> Argv:
+    elevated = ("unshare", "--map-root-user") if tools.elevation == "userns" else ()
+    options = {
+        "reposdir": reposdir,
+        "cachedir": f"{target.root}/.cache/{tools.manager}",
+        "keepcache": "1",
+        "skip_if_unavailable": "0",
+        "metadata_expire": str(target.max_age),
+    }
+    if tools.manager == "yum3":
+        options |= {"skip_missing_names_on_install": "0"}
+    else:
+        options |= {
+            "install_weak_deps": "1" if target.weak_dependencies else "0",
+            "logdir": target.staging(update_id, "log"),
+            "best": "1",
+        }
+        if target.module_platform_id:
+            options["module_platform_id"] = target.module_platform_id
+    return (
+        *elevated,
+        tools.manager_path,
+        *({"yum3": ("--noplugins",), "dnf4": ("--noplugins",)}.get(tools.manager, ())),
+        *(("--use-host-config",) if tools.manager == "dnf5" else ()),
+        f"--installroot={target.staging(update_id, 'root')}",
+        f"--releasever={target.releasever}",
+        *((f"--forcearch={target.arch}",) if target.arch and tools.manager != "yum3" else ()),
+        *(f"--setopt={key}={value}" for key, value in options.items()),
+    )
+
+
+def _download_dir(tools: Tools, path: str) -> str:
+    return f"--destdir={path}" if tools.manager == "dnf5" else f"--downloaddir={path}"
+
+
+def _operands(tools: Tools, specs: Iterable[str]) -> Argv:
+    # yum 3 would take "--" for a package name; the grammar of specs lets none begin with "-".
+    return (*(() if tools.manager == "yum3" else ("--",)), *specs)
+
+
+_EMPTY_ROOT = """
+rm -rf "$1"
+shift
+exec "$@"
+"""
+
+
+def in_empty_root(target: Target, update_id: str, argv: Argv) -> Argv:
+    """Run a yum command after emptying the install root it names."""
+    return _script(_EMPTY_ROOT, "empty-root", target.staging(update_id, "root"), *argv)
+
+
+# --- inspect, add, publish -------------------------------------------------------------------
+
+_INSPECT = """
+cd "$1/rpms"; pool=$2
+set -- *.rpm
+[ -e "$1" ] || exit 0
+# A signature is yum's to judge, by the keys of its repository files; here it is damage.
+rpm -K --nosignature "$@" >&2
+for file; do
+    facts=$(rpm -qp --nosignature --qf "$FACTS" "./$file")
+    name=$(rpm -qp --nosignature --qf '%{NAME}-%{VERSION}-%{RELEASE}.%{ARCH}.rpm' "./$file")
+    [ "$file" = "$name" ] || mv -T "./$file" "./$name"
+    if [ ! -e "$pool/$name" ]; then state=new
+    elif cmp -s "./$name" "$pool/$name"; then state=same
+    else state=differs
+    fi
+    sum=$(sha256sum < "./$name"); size=$(wc -c < "./$name")
+    printf '%s\\t%s\\t%s\\t%d\\t%s\\t\\n' "$state" "$name" "$facts" "$size" "${sum%% *}"
+done
+"""
+
+
+def inspect(target: Target, update_id: str) -> Argv:
+    """Check every downloaded file and print its state in the pool and its facts, a line each."""
+    inner = _script(_INSPECT, "inspect", target.staging(update_id), target.root)
+    return ("env", f"FACTS={_FACTS}", *inner)
+
+
+_ADD = """
+root=$1; cd "$2/rpms"; differs=$3; shift 3
+for file; do
+    [ -e "./$file" ] || { [ -e "$root/$file" ] && continue; }
+    if [ -e "$root/$file" ]; then
+        cmp -s "./$file" "$root/$file" || { echo "$file"; exit "$differs"; }
+    else
+        chmod 0644 "./$file"; mv -T "./$file" "$root/$file"
+    fi
+done
+"""
+
+
+def add(target: Target, update_id: str, files: Iterable[str]) -> Argv:
+    """Rename new files into the pool; one that is there with other bytes is an error."""
+    staging = target.staging(update_id)
+    return _script(_ADD, "add", target.root, staging, str(BYTES_DIFFER), *files)
+
+
+# The metadata of sets that were live within the grace period stays beside the new one's: a
+# client that holds an old repomd.xml still finds what it names.
+_BUILD = """
+root=$1 staging=$2 base=$3 grace=$4 lost=$5; shift 5
+cd "$root"
+[ -f "$staging/closure.txt" ] || exit "$lost"
+rm -rf "$staging/candidate"; mkdir -p "$staging/candidate"
+tab=$(printf '\\t')
+LC_ALL=C sort -s -u -t "$tab" -k 1,1 "$staging/closure.txt" "$base/packages.txt" \
+    > "$staging/candidate/packages.txt"
+cut -f 1 "$staging/candidate/packages.txt" > "$staging/pkglist"
+cp "$staging/publication.json" "$staging/manifests.txt" "$staging/candidate/"
+"$@" --pkglist="$staging/pkglist" --outputdir="$staging/candidate" .
+kept=$base
+while [ -f "$kept/repodata/repomd.xml" ]; do
+    grep -o 'href="repodata/[^"]*"' "$kept/repodata/repomd.xml" | cut -d '"' -f 2 |
+    while read -r file; do
+        [ -e "$staging/candidate/$file" ] || ln "$kept/$file" "$staging/candidate/$file"
+    done
+    [ -n "$(find "$kept/packages.txt" -mmin "-$grace")" ] || break
+    number=$(expr "${kept##*/}" + 0 - 1) || break
+    kept=.publications/$(printf '%06d' "$number")
+done
+"""
+
+
+def build(target: Target, tools: Tools, update_id: str, base: str, groups: bool) -> Argv:
+    """Write the metadata of `base` with the closure added, as a candidate in staging."""
+    argv = (*_createrepo(tools), "--update", f"--update-md-path={target.root}")
+    if groups:
+        argv += (f"--groupfile={target.staging(update_id, 'comps.xml')}",)
+    staging, grace = target.staging(update_id), str(target.grace_minutes)
+    return _script(_BUILD, "build", target.root, staging, base, grace, str(STAGING_LOST), *argv)
+
+
+def _createrepo(tools: Tools) -> Argv:
+    base = (tools.createrepo, "--quiet", "--no-database")
+    if PurePosixPath(tools.createrepo).name == "createrepo":
+        return base
+    # createrepo_c 1.0 and later default to zstd, which EL 7 and EL before 8.4 cannot read.
+    return (*base, "--general-compress-type=gz")
+
+
+_SWITCH = """
+root=$1 staging=$2 base=$3 next=$4 overtaken=$5; cd "$root"
+live=$(readlink repodata); live=${live%/repodata}
+if [ "$live" = "$next" ] && cmp -s "$live/publication.json" "$staging/publication.json"; then :
+else
+    [ "$live" = "$base" ] || { echo "$live"; exit "$overtaken"; }
+    if [ -d "$staging/candidate" ]; then
+        rm -rf "$next"; mv -T "$staging/candidate" "$next"
+    fi
+    rm -f "$staging/link"; ln -s "$next/repodata" "$staging/link"
+    sync -f "$next/repodata/repomd.xml" 2>/dev/null || :
+    mv -T "$staging/link" repodata
+fi
+sha256sum < repodata/repomd.xml | cut -d ' ' -f 1
+"""
+
+
+def switch(target: Target, update_id: str, base: str, following: str) -> Argv:
+    """Make the candidate live by one rename(2), if `base` still is; print repomd.xml's SHA-256."""
+    staging = target.staging(update_id)
+    return _script(_SWITCH, "switch", target.root, staging, base, following, str(OVERTAKEN))
+
+
+_REMEMBER = """
+grep -qxF -- "$2" "$1/manifests.txt" 2>/dev/null || echo "$2" >> "$1/manifests.txt"
+"""
+
+
+def remember(target: Target, publication: str, digest: str) -> Argv:
+    """Note that a publication satisfies a manifest that it was not made for."""
+    return _script(_REMEMBER, "remember", f"{target.root}/{publication}", digest)
+
+
+_SWEEP = """
+rm -rf "$2"
+find "$1/.staging" -mindepth 1 -maxdepth 1 -mtime +1 -exec rm -rf {} +
+"""
+
+
+def sweep(target: Target, update_id: str) -> Argv:
+    """Remove an update's staging directory, and those that were left behind days ago."""
+    return _script(_SWEEP, "sweep", target.root, target.staging(update_id))
+
+
+def packages(target: Target, publication: str) -> Argv:
+    """Print the packages of a publication."""
+    return ("cat", f"{target.root}/{publication}/packages.txt")
+
+
+_COMPS = """
+find "$1" -name '*comps*' -type f | while read -r file; do
+    printf 'comps '
+    case $file in
+        *.gz) gzip -dc "$file" ;; *.xz) xz -dc "$file" ;; *.zst) zstd -dc "$file" ;;
+        *) cat "$file" ;;
+    esac | base64 -w 0
+    echo
+done
+"""
+
+
+def comps(target: Target, tools: Tools) -> Argv:
+    """Print the groups files of upstream's cached metadata, one base64 line each."""
+    return _script(_COMPS, "comps", f"{target.root}/.cache/{tools.manager}")

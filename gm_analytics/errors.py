@@ -1,0 +1,389 @@
+"""Every error the service raises: one root, each subclass carries its data.
+
+An error says what was being done, to what, and what came back. Only the outermost layer
+(an HTTP reply, an exit code, a commit status) turns one into something else. Errors travel
+through the durable store as JSON, hence `to_json` and `from_json`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+
+@dataclass(eq=False)
+class GmError(Exception):
+    """The root. `transient` says whether doing the same again later may succeed."""
+
+    transient: ClassVar[bool] = False
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the error's name and data as JSON values."""
+        return {"error": type(self).__name__, **dataclasses.asdict(self)}
+
+    @staticmethod
+    def from_json(data: dict[str, Any]) -> GmError:
+        """Make the error that `to_json` described; an unknown name gives `Unexpected`."""
+        fields = dict(data)
+        name = str(fields.pop("error", ""))
+        for cls in _subclasses(GmError):
+            if cls.__name__ == name:
+                return cls(**fields)
+        return Unexpected(name, str(fields.get("message", fields)))
+
+    @classmethod
+    def wrap(cls, error: BaseException) -> GmError:
+        """Give an error of ours as it is, any other as `Unexpected`."""
+        return error if isinstance(error, GmError) else Unexpected(type(error).__name__, str(error))
+
+
+@dataclass(eq=False)
+class TransientError(GmError):
+    """One that time may cure: a network fault, a 5xx, a lock that somebody holds."""
+
+    transient: ClassVar[bool] = True
+
+
+@dataclass(eq=False)
+class Unexpected(GmError):
+    """An error that is not ours: a defect of the service."""
+
+    kind: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"unexpected {self.kind}: {self.message}"
+
+
+@dataclass(eq=False)
+class ConfigError(GmError):
+    """The configuration cannot be used; every problem is named."""
+
+    source: str
+    problems: list[str]
+
+    def __str__(self) -> str:
+        return f"configuration {self.source}: " + "; ".join(self.problems)
+
+
+# --- deliveries -------------------------------------------------------------------------
+
+
+@dataclass(eq=False)
+class DeliveryError(GmError):
+    """A delivery that is refused; `status` is the HTTP status of the reply."""
+
+    status: ClassVar[int] = 400
+    reason: str
+
+    def __str__(self) -> str:
+        return self.reason
+
+
+@dataclass(eq=False)
+class BadSignature(DeliveryError):
+    """No signature, or not ours. The sender learns no more than that."""
+
+    status: ClassVar[int] = 401
+    reason: str = "signature missing or wrong"
+
+
+@dataclass(eq=False)
+class BadDelivery(DeliveryError):
+    """Signed, but not what GitHub sends; names the field."""
+
+
+@dataclass(eq=False)
+class UnsupportedMediaType(DeliveryError):
+    """Neither of the two content types that GitHub can be set to."""
+
+    status: ClassVar[int] = 415
+
+
+@dataclass(eq=False)
+class DeliveryTooLarge(DeliveryError):
+    """More than GitHub ever sends."""
+
+    status: ClassVar[int] = 413
+
+
+# --- manifest ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is wrong at one place of a manifest."""
+
+    where: str
+    found: str
+    expected: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: found {self.found}; expected {self.expected}"
+
+
+@dataclass(eq=False)
+class ManifestError(GmError):
+    """The manifest cannot be used; all its problems at once."""
+
+    problems: list[Problem]
+
+    def __post_init__(self) -> None:
+        self.problems = [p if isinstance(p, Problem) else Problem(**p) for p in self.problems]
+
+    def __str__(self) -> str:
+        return "packages.json: " + "; ".join(map(str, self.problems))
+
+
+# --- GitHub -----------------------------------------------------------------------------
+
+
+@dataclass(eq=False)
+class GitHubError(GmError):
+    """GitHub said no, and will say so again."""
+
+    doing: str
+    status: int
+    message: str
+
+    def __str__(self) -> str:
+        return f"GitHub: {self.doing}: {self.status} {self.message}".rstrip()
+
+
+@dataclass(eq=False)
+class GitHubUnavailable(TransientError):
+    """GitHub could not answer, or asked to be called later (`retry_after` in seconds)."""
+
+    doing: str
+    message: str
+    retry_after: float | None = None
+
+    def __str__(self) -> str:
+        later = f" (asked to wait {self.retry_after:g} s)" if self.retry_after else ""
+        return f"GitHub: {self.doing}: {self.message}{later}"
+
+
+# --- mirror -----------------------------------------------------------------------------
+
+
+@dataclass(eq=False)
+class MirrorUnreachable(TransientError):
+    """No SSH session could be had, or it broke."""
+
+    mirror: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"mirror {self.mirror}: opening an SSH session: {self.message}"
+
+
+@dataclass(eq=False)
+class HostKeyRefused(GmError):
+    """The mirror's host key is not the one that known_hosts has."""
+
+    mirror: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"mirror {self.mirror}: host key refused: {self.message}"
+
+
+@dataclass(eq=False)
+class LockHeld(TransientError):
+    """Another writer has the mirror's lock."""
+
+    mirror: str
+    path: str
+
+    def __str__(self) -> str:
+        return f"mirror {self.mirror}: locking {self.path}: another update holds it"
+
+
+@dataclass(eq=False)
+class CommandFailed(GmError):
+    """A command on the mirror failed; carries its exit code and the end of its output."""
+
+    mirror: str
+    doing: str
+    argv: list[str]
+    exit_code: int
+    output: str
+
+    def __str__(self) -> str:
+        said = self.output.strip() or "no output"
+        return f"mirror {self.mirror}: {self.doing}: exit code {self.exit_code}: {said}"
+
+
+@dataclass(eq=False)
+class CommandTimedOut(TransientError):
+    """A command on the mirror took too long and was stopped there."""
+
+    mirror: str
+    doing: str
+    seconds: float
+
+    def __str__(self) -> str:
+        return f"mirror {self.mirror}: {self.doing}: no end after {self.seconds:g} s"
+
+
+@dataclass(eq=False)
+class UpstreamUnavailable(TransientError):
+    """The package manager could not fetch from an upstream repository."""
+
+    mirror: str
+    doing: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"mirror {self.mirror}: {self.doing}: {self.message}"
+
+
+@dataclass(eq=False)
+class ToolsMissing(GmError):
+    """The mirror lacks a program that an update needs."""
+
+    mirror: str
+    missing: list[str]
+
+    def __str__(self) -> str:
+        return f"mirror {self.mirror}: not installed: {', '.join(self.missing)}"
+
+
+@dataclass(eq=False)
+class UnknownPackages(GmError):
+    """Upstream has no package of these names: all of them, with near matches if any."""
+
+    mirror: str
+    specs: list[str]
+    near: dict[str, list[str]] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return f"mirror {self.mirror}: resolving {', '.join(self.specs)}: " + "; ".join(
+            f"No match for argument: {spec}" + self._near(spec) for spec in self.specs
+        )
+
+    def _near(self, spec: str) -> str:
+        names = self.near.get(spec)
+        return f" (did you mean {', '.join(names)}?)" if names else ""
+
+
+@dataclass(eq=False)
+class Unresolvable(GmError):
+    """The packages exist, but what they need does not, or it conflicts: yum's words."""
+
+    mirror: str
+    specs: list[str]
+    words: str
+
+    def __str__(self) -> str:
+        return f"mirror {self.mirror}: resolving {', '.join(self.specs)}: {self.words}"
+
+
+@dataclass(eq=False)
+class DiskFull(GmError):
+    """The mirror's disk would not hold the download. Sizes in bytes."""
+
+    mirror: str
+    path: str
+    needed: int
+    free: int
+
+    def __str__(self) -> str:
+        return (
+            f"mirror {self.mirror}: downloading to {self.path}: "
+            f"{self.needed:,} bytes needed, {self.free:,} free"
+        )
+
+
+@dataclass(eq=False)
+class BytesDiffer(GmError):
+    """The pool holds these file names with other bytes; publishing them would poison caches."""
+
+    mirror: str
+    files: list[str]
+
+    def __str__(self) -> str:
+        names = ", ".join(self.files)
+        return f"mirror {self.mirror}: adding {names}: the pool has the same NEVRA with other bytes"
+
+
+@dataclass(eq=False)
+class BadPackages(GmError):
+    """Downloaded files that are damaged or whose signature is refused."""
+
+    mirror: str
+    words: str
+
+    def __str__(self) -> str:
+        return f"mirror {self.mirror}: checking downloaded packages: {self.words}"
+
+
+@dataclass(eq=False)
+class NotInstallable(GmError):
+    """The candidate repository alone cannot install these specs: yum's words."""
+
+    mirror: str
+    specs: list[str]
+    words: str
+
+    def __str__(self) -> str:
+        return (
+            f"mirror {self.mirror}: proving that a client can install "
+            f"{', '.join(self.specs)}: {self.words}"
+        )
+
+
+@dataclass(eq=False)
+class Overtaken(TransientError):
+    """Another writer published while a candidate was being built on the older set."""
+
+    mirror: str
+    base: str
+    live: str
+
+    def __str__(self) -> str:
+        return f"mirror {self.mirror}: publishing: built on {self.base}, but {self.live} is live"
+
+
+@dataclass(eq=False)
+class NotVisible(TransientError):
+    """The web server does not (yet) serve what was published."""
+
+    mirror: str
+    url: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"mirror {self.mirror}: reading {self.url}: {self.message}"
+
+
+# --- store ------------------------------------------------------------------------------
+
+
+@dataclass(eq=False)
+class StoreUnavailable(TransientError):
+    """The durable store cannot be read or written."""
+
+    doing: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"store: {self.doing}: {self.message}"
+
+
+@dataclass(eq=False)
+class UnknownUpdate(GmError):
+    """No update of this id."""
+
+    update_id: str
+
+    def __str__(self) -> str:
+        return f"update {self.update_id}: unknown"
+
+
+def _subclasses(cls: type[GmError]) -> list[type[Any]]:
+    direct = cls.__subclasses__()
+    return direct + [deeper for child in direct for deeper in _subclasses(child)]
+
+

@@ -1,0 +1,222 @@
+"""Package sets as values: what a download holds, and what an update would change. No I/O."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cmp_to_key
+from typing import Literal
+
+
+@dataclass(frozen=True, order=True)
+class Package:
+    """One RPM file of the pool."""
+
+    file: str
+    name: str
+    epoch: int
+    version: str
+    release: str
+    arch: str
+    size: int
+    """Bytes."""
+    sha256: str
+    source: str = ""
+    """The upstream repository it came from, empty if that is not known."""
+
+    @property
+    def nevra(self) -> str:
+        """Name, epoch (unless 0), version, release and architecture."""
+        epoch = f"{self.epoch}:" if self.epoch else ""
+        return f"{self.name}-{epoch}{self.version}-{self.release}.{self.arch}"
+
+    def line(self) -> str:
+        """Give the package as a line of `packages.txt`."""
+        fields = (self.file, self.name, self.epoch, self.version, self.release, self.arch)
+        return "\t".join(map(str, (*fields, self.size, self.sha256, self.source)))
+
+    @classmethod
+    def from_line(cls, line: str) -> Package:
+        """Read a line of `packages.txt`."""
+        file, name, epoch, version, release, arch, size, sha256, source = line.split("\t")
+        return cls(file, name, int(epoch), version, release, arch, int(size), sha256, source)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of yum's transaction table."""
+
+    name: str
+    arch: str
+    evr: str
+    repository: str
+    size: int
+    """Bytes, as exact as yum prints it."""
+
+    @property
+    def nevra(self) -> str:
+        """As `Package.nevra`."""
+        return f"{self.name}-{self.evr.removeprefix('0:')}.{self.arch}"
+
+
+Kind = Literal["added", "upgraded", "downgraded"]
+
+
+@dataclass(frozen=True)
+class Change:
+    """One package that an update brings to what clients see."""
+
+    kind: Kind
+    nevra: str
+    size: int
+    source: str
+    before: str | None = None
+    """The newest version of the same name and architecture that is live already."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What an update would change."""
+
+    changes: tuple[Change, ...]
+
+    @property
+    def size(self) -> int:
+        """Bytes to download."""
+        return sum(change.size for change in self.changes)
+
+
+def diff(live: Iterable[Package], wanted: Iterable[Row]) -> Plan:
+    """Compare what is live with a solved closure. What is live stays, so nothing is removed."""
+    newest: dict[tuple[str, str], tuple[str, str]] = {}
+    have = set()
+    for package in live:
+        have.add(package.nevra)
+        evr = f"{package.epoch}:{package.version}-{package.release}"
+        key = (package.name, package.arch)
+        if key not in newest or compare_evr(evr, newest[key][0]) > 0:
+            newest[key] = (evr, package.nevra)
+    changes = [_change(row, newest.get((row.name, row.arch))) for row in wanted]
+    return Plan(tuple(sorted((c for c in changes if c.nevra not in have), key=lambda c: c.nevra)))
+
+
+def _change(row: Row, before: tuple[str, str] | None) -> Change:
+    if before is None:
+        return Change("added", row.nevra, row.size, row.repository)
+    kind: Kind = "upgraded" if compare_evr(row.evr, before[0]) > 0 else "downgraded"
+    return Change(kind, row.nevra, row.size, row.repository, before[1])
+
+
+def compare_evr(left: str, right: str) -> int:
+    """Order two `[epoch:]version[-release]` strings as rpm does: -1, 0 or 1."""
+    (epoch, version, release), (epoch2, version2, release2) = _split(left), _split(right)
+    return (
+        (epoch > epoch2) - (epoch < epoch2)
+        or compare_version(version, version2)
+        or compare_version(release, release2)
+    )
+
+
+def _split(evr: str) -> tuple[int, str, str]:
+    epoch, _, rest = evr.rpartition(":")
+    version, _, release = rest.partition("-")
+    return int(epoch or 0), version, release
+
+
+_SEGMENT = re.compile(r"[0-9]+|[A-Za-z]+|~|\^")
+
+
+def compare_version(left: str, right: str) -> int:
+    """Order two versions or releases as rpm does: -1, 0 or 1.
+
+    Source: rpmio/rpmvercmp.cc. Segments are numbers, words, `~` (older than the end) and `^`
+    (newer than the end, older than any other segment).
+    """
+    ours, theirs = _SEGMENT.findall(left), _SEGMENT.findall(right)
+    for one, other in zip(ours, theirs, strict=False):
+        if one != other and (order := _compare_segment(one, other)):
+            return order
+    if len(ours) == len(theirs):
+        return 0
+    longer, sign = (ours, 1) if len(ours) > len(theirs) else (theirs, -1)
+    return -sign if longer[min(len(ours), len(theirs))] == "~" else sign
+
+
+def _compare_segment(one: str, other: str) -> int:
+    for mark in ("~", "^"):
+        if mark in {one, other}:
+            return -1 if one == mark else 1
+    if one.isdigit() and other.isdigit():
+        return (int(one) > int(other)) - (int(one) < int(other))
+    if one.isdigit() != other.isdigit():
+        return 1 if one.isdigit() else -1
+    return (one > other) - (one < other)
+
+
+evr_key = cmp_to_key(compare_evr)
+"""A sort key for `[epoch:]version[-release]` strings."""
+
+
+# --- what the package managers print ------------------------------------------------------
+
+_UNITS = {"B": 1, "K": 1024, "KIB": 1024, "M": 1024**2, "MIB": 1024**2, "G": 1024**3}
+_UNITS["GIB"] = _UNITS["G"]
+ROW_WORDS = 6
+_SIZE = re.compile(r"([0-9.]+) ?([kKMGB]i?B?)?")
+_ARCH = re.compile(r"noarch|x86_64(_v[234])?|i[3-6]86|aarch64|ppc64(le)?|s390x|armv7hl|riscv64")
+
+
+def transaction(output: str) -> tuple[Row, ...]:
+    """Read the transaction table that yum 3, dnf 4 and dnf 5 print.
+
+    Long names are wrapped, so it is read by words, not by columns: a row is a name, an
+    architecture, an EVR, a repository, and a size with its unit.
+    """
+    rows: list[Row] = []
+    pending: list[str] = []
+    for line in output.splitlines():
+        words = line.split()
+        if not line.startswith(" "):
+            pending = []
+            continue
+        pending += words
+        if (row := _row(pending)) is not None:
+            rows.append(row)
+        if row is not None or len(pending) >= ROW_WORDS:
+            pending = []
+    return tuple(rows)
+
+
+def _row(words: list[str]) -> Row | None:
+    if len(words) < ROW_WORDS - 1 or not _ARCH.fullmatch(words[1]):  # bytes come without a unit
+        return None
+    size = _SIZE.fullmatch(" ".join(words[4:ROW_WORDS]))
+    if not size:
+        return None
+    unit = _UNITS[(size[2] or "B").upper()]
+    return Row(words[0], words[1], words[2], words[3], int(float(size[1]) * unit))
+
+
+_UNKNOWN = (
+    re.compile(r"^No match for argument: (?P<spec>\S+)", re.M),
+    re.compile(r"^No package (?P<spec>\S+) available\.", re.M),
+    re.compile(r"^(?:Error: )?Module or Group '(?P<spec>\S+)' (?:is not|does not)", re.M),
+    re.compile(r"^Warning: [Gg]roup (?P<spec>\S+) does not exist", re.M),
+)
+
+
+def unknown_specs(output: str, specs: Iterable[str]) -> tuple[str, ...]:
+    """Give the specs that yum said it has no package for, in the order they were asked for."""
+    named = {match["spec"] for pattern in _UNKNOWN for match in pattern.finditer(output)}
+    return tuple(spec for spec in specs if spec in named or spec.lstrip("@") in named)
+
+
+def words(output: str, limit: int = 2000) -> str:
+    """Give what is worth repeating of yum's output: from its first error on, bounded."""
+    lines = [line.rstrip() for line in output.splitlines() if line.strip()]
+    start = next(
+        (i for i, line in enumerate(lines) if re.match(r"\s*(Error|Problem|Failed)\b", line)), None
+    )
+    text = "\n".join(lines[start:] if start is not None else lines[-8:])
+    return text if len(text) <= limit else "…" + text[-limit:]

@@ -1,0 +1,225 @@
+"""The configuration: one YAML file, read once, checked as a whole.
+
+`docs/operations.md` lists the keys. Unknown keys are errors, and every problem is reported
+with its key, the value found and what was expected.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import yaml
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    HttpUrl,
+    PositiveFloat,
+    PositiveInt,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from gm_analytics.errors import ConfigError
+
+ENVIRONMENT = "GM_ANALYTICS_CONFIG"
+PLACES = (Path("gm_analytics.yaml"), Path("/etc/gm_analytics/config.yaml"))
+MIN_SECRET = 16
+"""Characters."""
+
+SECRET_HELP = (
+    "make one with `openssl rand -hex 32`, give it to GitHub's webhook form and here "
+    "as webhook.secret_file (or webhook.secret)"
+)
+_ABSOLUTE = r"^/[A-Za-z0-9._+/-]+$"
+# Words that reach a command line on the mirror: no blank, and never like an option.
+Word = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._:+-]*$", max_length=100)]
+AbsolutePath = Annotated[str, Field(pattern=_ABSOLUTE)]
+
+
+class Section(BaseModel):
+    """A part of the file: frozen, and strict about its keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _from_file(values: Any, key: str) -> Any:
+    """Replace `<key>_file: path` by `<key>: content`."""
+    if not isinstance(values, dict) or f"{key}_file" not in values:
+        return values
+    if key in values:
+        raise ValueError(f"give {key} or {key}_file, not both")
+    path = values[f"{key}_file"]
+    rest = {name: value for name, value in values.items() if name != f"{key}_file"}
+    try:
+        return {**rest, key: Path(path).read_text(encoding="utf-8").strip()}
+    except OSError as error:
+        raise ValueError(f"{key}_file: reading {path}: {error.strerror}") from error
+
+
+class Webhook(Section):
+    """Which deliveries count."""
+
+    secret: Annotated[str, Field(min_length=MIN_SECRET, repr=False)]
+    repositories: Annotated[list[str], Field(min_length=1)]
+    trusted_associations: list[
+        Literal["OWNER", "MEMBER", "COLLABORATOR", "CONTRIBUTOR", "FIRST_TIME_CONTRIBUTOR", "NONE"]
+    ] = ["OWNER", "MEMBER", "COLLABORATOR"]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _secret(cls, values: Any) -> Any:
+        values = _from_file(values, "secret")
+        if isinstance(values, dict) and not values.get("secret"):
+            raise ValueError(f"no secret: {SECRET_HELP}")
+        return values
+
+    @field_validator("repositories")
+    @classmethod
+    def _full_names(cls, names: list[str]) -> list[str]:
+        if wrong := [name for name in names if name.count("/") != 1]:
+            raise ValueError(f"expected owner/name, found {', '.join(wrong)}")
+        return names
+
+
+class GitHub(Section):
+    """Where the manifest is read and statuses are written."""
+
+    api_url: HttpUrl = HttpUrl("https://api.github.com")
+    raw_url: HttpUrl = HttpUrl("https://raw.githubusercontent.com")
+    token: Annotated[str | None, Field(repr=False)] = None
+    manifest: Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._/-]*$")] = "packages.json"
+    timeout: PositiveFloat = 10.0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _token(cls, values: Any) -> Any:
+        return _from_file(values, "token")
+
+
+class Upstream(Section):
+    """Where a mirror's packages come from, and for which system they are solved."""
+
+    reposdir: AbsolutePath = "/etc/yum.repos.d"
+    releasever: Word
+    arch: Word | None = None
+    module_platform_id: Word | None = None
+    weak_dependencies: bool = False
+    max_age: Annotated[int, Field(ge=0)] = 600
+
+
+class Mirror(Section):
+    """One RPM repository on one host reached over SSH."""
+
+    name: Word
+    host: str = ""
+    port: PositiveInt = 22
+    user: Word = "mirror"
+    identity_file: Path
+    known_hosts: Path
+    root: AbsolutePath = "/var/repo"
+    url: HttpUrl
+    repositories: list[str] | None = None
+    upstream: Upstream
+    grace_minutes: PositiveInt = 60
+    disk_reserve: Annotated[int, Field(ge=0)] = 256 * 1024 * 1024
+    command_timeout: PositiveInt = 1800
+    helper: AbsolutePath | None = None
+
+    @property
+    def address(self) -> str:
+        """The host to connect to."""
+        return self.host or self.name
+
+    @property
+    def base_url(self) -> str:
+        """The repository's address, with its last slash."""
+        return str(self.url).rstrip("/") + "/"
+
+
+class Settings(Section):
+    """The whole file."""
+
+    webhook: Webhook
+    github: GitHub = GitHub()
+    publish: Literal["on_pull_request"] = "on_pull_request"
+    public_url: HttpUrl | None = None
+    database_url: Annotated[str, Field(pattern=r"^(sqlite:///|postgresql://).+")] = (
+        "sqlite:////var/lib/gm_analytics/updates.sqlite"
+    )
+    executor_id: Word | None = None
+    retry_seconds: PositiveFloat = 2.0
+    retry_attempts: PositiveInt = 6
+    mirrors: Annotated[list[Mirror], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Self:
+        names = [mirror.name for mirror in self.mirrors]
+        if repeated := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"mirrors: the same name twice: {', '.join(repeated)}")
+        return self
+
+    def mirror(self, name: str) -> Mirror:
+        """Give the mirror of that name.
+
+        Raises:
+            ConfigError: there is none.
+        """
+        found = [mirror for mirror in self.mirrors if mirror.name == name]
+        if not found:
+            known = ", ".join(mirror.name for mirror in self.mirrors)
+            raise ConfigError("mirrors", [f"found no {name!r}; expected one of {known}"])
+        return found[0]
+
+    def mirrors_of(self, repository: str) -> list[Mirror]:
+        """Give the mirrors that a repository's pull requests change."""
+        return [
+            mirror
+            for mirror in self.mirrors
+            if mirror.repositories is None
+            or repository.lower() in (name.lower() for name in mirror.repositories)
+        ]
+
+
+def find(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> Path:
+    """Give the configuration file: the one named, the environment's, or a usual place.
+
+    Raises:
+        ConfigError: there is none anywhere.
+    """
+    named = path or (Path(environ[ENVIRONMENT]) if environ.get(ENVIRONMENT) else None)
+    found = [named] if named else [place for place in PLACES if place.exists()]
+    if not found:
+        looked = ", ".join([f"${ENVIRONMENT}", *map(str, PLACES)])
+        raise ConfigError("file", [f"found none (looked at {looked}); see docs/operations.md"])
+    return found[0]
+
+
+def load(path: Path) -> Settings:
+    """Read and check a configuration file.
+
+    Raises:
+        ConfigError: it cannot be read, or keys are wrong: all of them.
+    """
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(str(path), [f"reading it: {error.strerror}"]) from error
+    except yaml.YAMLError as error:
+        raise ConfigError(str(path), [f"not YAML: {error}"]) from error
+    try:
+        return Settings.model_validate(data)
+    except ValidationError as error:
+        raise ConfigError(str(path), [_problem(detail) for detail in error.errors()]) from error
+
+
+def _problem(detail: Any) -> str:
+    key = ".".join(map(str, detail["loc"])) or "file"
+    said = detail["msg"].removeprefix("Value error, ")
+    if detail["type"] in {"missing", "value_error"} or key.endswith(("secret", "token")):
+        return f"{key}: {said}"
+    return f"{key}: found {detail['input']!r}; {said}"
