@@ -387,7 +387,7 @@ for file; do
     fi
 done | paste - ../facts > ../states
 awk -F '\t' -v OFS='\t' '
-    NR == FNR { live[$1]; next }
+    FILENAME == ARGV[1] { live[$1]; next }
     $1 == "pool" && $2 in live { $1 = "live" }
     { print }' "$pool/$live/packages.txt" ../states
 """
