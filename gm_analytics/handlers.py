@@ -6,6 +6,7 @@ They work under both of Connexion's frameworks: Flask (`gm-analytics serve`) and
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict
 from functools import lru_cache
 from typing import Any, TypeAlias
@@ -58,12 +59,13 @@ def show_update(update_id: str) -> Answer:
     try:
         records = service().store.get(update_id)
     except UnknownUpdate as error:
-        return {"reason": str(error)}, 404
+        return _problem(404, str(error))
     except StoreUnavailable as error:
-        return {"reason": str(error)}, 503
+        return _problem(503, str(error))
     if "text/html" in _headers().get("accept", ""):
         return ConnexionResponse(mimetype="text/html", body=update_page(update_id, records))
-    return {"update_id": update_id, "mirrors": [_as_json(record) for record in records]}, 200
+    body = {"update_id": update_id, "mirrors": [_as_json(record) for record in records]}
+    return ConnexionResponse(mimetype="application/json", body=json.dumps(body))
 
 
 def health() -> Answer:
@@ -73,6 +75,11 @@ def health() -> Answer:
     except StoreUnavailable as error:
         return {"status": "unavailable", "reason": str(error)}, 503
     return {"status": "ok", "version": __version__}, 200
+
+
+def _problem(status: int, reason: str) -> ConnexionResponse:
+    body = json.dumps({"reason": reason})
+    return ConnexionResponse(status_code=status, mimetype="application/json", body=body)
 
 
 def _as_json(record: Record) -> dict[str, Any]:
