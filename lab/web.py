@@ -56,6 +56,7 @@ class WebServer:
 
         Raises:
             CommandError: nginx ended, with its words.
+
         """
         server = cls(directory, root, prefix)
         server.start()
