@@ -148,7 +148,8 @@ class Store:
             "workflow_id_reuse_policy": "reject",
             "queue_partition_key": update.mirror,
             "app_version": APPLICATION_VERSION,
-            "attributes": {"pull_request": update.pull_request},
+            # DBOS finds updates by user on both databases, by attributes on PostgreSQL alone.
+            "authenticated_user": update.pull_request,
         }
         with _guarded(f"storing update {update.id}"):
             try:
@@ -201,7 +202,7 @@ class Store:
             live = self._client.list_workflows(
                 name=WORKFLOW,
                 status=["ENQUEUED", "PENDING"],
-                attributes={"pull_request": update.pull_request},
+                user=update.pull_request,
                 load_input=False,
                 load_output=False,
             )
@@ -282,12 +283,18 @@ def worker(url: str, perform: Perform, retry: Retry, executor_id: str | None) ->
 
         with _locked(url, "migration", block=True):
             DBOS.launch()
+        logging.getLogger("dbos").addFilter(_is_not_a_trace)
         try:
             DBOS.register_queue(QUEUE, partition_concurrency=1, polling_interval_sec=POLL)
             log.info("worker %s takes updates", executor)
             yield
         finally:
             DBOS.destroy(destroy_registry=True, workflow_completion_timeout_sec=0)
+
+
+def _is_not_a_trace(record: logging.LogRecord) -> bool:
+    """Drop DBOS's traces of updates that failed: each was logged as what it says of itself."""
+    return not str(record.msg).startswith("Exception encountered in background workflow")
 
 
 class DurableStep:
