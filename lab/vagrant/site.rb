@@ -1,3 +1,4 @@
+require 'ipaddr'
 require 'yaml'
 
 # The lab as data: lab/site.yaml with site.yaml merged over it, and what each machine is told.
@@ -15,7 +16,7 @@ class Site
 
   def self.load(*files)
     files = files.select { |path| File.exist?(path) }
-    new(files.map { |path| YAML.safe_load(File.read(path)) || {} }.reduce { |old, new| merge(old, new) })
+    new(files.map { |path| YAML.safe_load(File.read(path)) || {} }.reduce { |acc, elem| merge(acc, elem) })
   end
 
   def self.merge(old, new)
@@ -35,9 +36,12 @@ class Site
   end
 
   def machines
-    self['machines'].map { |name, row| Machine.new(name: name, **row.transform_keys(&:to_sym)) }
-  rescue ArgumentError => e
-    raise Invalid, "site.yaml: machines: #{e.message}"
+    @machines ||= self['machines'].map { |name, row| machine(name, row) }
+  end
+
+  # An address in the lab's network, for a machine that has none before its lease.
+  def placeholder
+    IPAddr.new(attributes('dhcp_server').fetch('subnet')).to_range.first(3).last.to_s
   end
 
   def keys_dir(machine)
@@ -63,6 +67,16 @@ class Site
   end
 
   private
+
+  def machine(name, row)
+    unknown = row.keys - Machine.members.map(&:to_s)
+    raise Invalid, "site.yaml: machines.#{name}: found #{unknown.join(', ')}; expected only #{(Machine.members - [:name]).join(', ')}" unless unknown.empty?
+
+    found = Machine.new(name: name, **row.transform_keys(&:to_sym))
+    return found unless found.lease? && found.mac.nil?
+
+    raise Invalid, "site.yaml: machines.#{name}: found no address and no mac; expected one, a lease needs the mac"
+  end
 
   def attributes(cookbook)
     @data[cookbook] || {}

@@ -4,7 +4,8 @@ default['mirror_client']['address'] = '192.168.131.103'
 default['mirror_client']['repository'] = 'gm-mirror'
 # nil: http://NAME/repo/
 default['mirror_client']['baseurl'] = nil
-default['mirror_client']['metadata_expire'] = 60
+# Seconds. Asking again is one small file: what was just published is installed by the next command.
+default['mirror_client']['metadata_expire'] = 1
 # RPMs keep their upstream's signature: give its key to have it checked.
 default['mirror_client']['gpgcheck'] = false
 default['mirror_client']['repo_gpgcheck'] = false
