@@ -111,6 +111,58 @@ def survey(target: Target) -> Argv:
     return _script(_SURVEY, "survey", target.root)
 
 
+@dataclass(frozen=True)
+class Survey:
+    """What a mirror host said of itself."""
+
+    state: Literal["live", "plain", "empty", "unwritable"]
+    tools: Tools | None
+    """None if a program is missing."""
+    missing: tuple[str, ...] = ()
+    live: str = ""
+    """The live publication's directory, relative to the root."""
+    repomd: str = ""
+    """SHA-256 of the live repomd.xml."""
+    free: int = 0
+    """Bytes."""
+    manifests: tuple[str, ...] = ()
+    """Digests of manifests that the live publication is known to satisfy."""
+    publication: str = ""
+    """publication.json, as text."""
+
+    @classmethod
+    def parse(cls, output: str, helper: bool) -> Survey:
+        """Read the output of `survey`; `helper` says whether one is configured."""
+        text, _, publication = output.partition("\npublication\n")
+        pairs = [line.partition(" ")[::2] for line in text.splitlines()]
+        facts = dict(pairs)
+        missing = [value for key, value in pairs if key == "missing"]
+        missing += [name for key, name in _NEEDED.items() if key not in facts]
+        state, _, live = facts.get("state", "unwritable").partition(" ")
+        return cls(
+            state=state,  # type: ignore[arg-type]  # one of the words of the script above
+            tools=None if missing else _tools(facts, helper),
+            missing=tuple(missing),
+            live=live,
+            repomd=facts.get("repomd", ""),
+            free=int(facts.get("free", 0)) * 1024,
+            manifests=tuple(value for key, value in pairs if key == "manifest"),
+            publication=publication,
+        )
+
+
+_NEEDED = {"manager": "dnf or yum", "createrepo": "createrepo_c or createrepo"}
+
+
+def _tools(facts: dict[str, str], helper: bool) -> Tools:
+    path = facts["manager"]
+    name = PurePosixPath(path).name
+    manager: Manager = "dnf5" if name == "dnf5" else "dnf4" if name.startswith("dnf") else "yum3"
+    unprivileged: Elevation = "userns" if facts.get("userns") == "yes" and not helper else "helper"
+    elevation: Elevation = "none" if facts.get("uid") == "0" else unprivileged
+    return Tools(manager, path, facts["createrepo"], elevation)
+
+
 _LOCK = """
 mkdir -p "$1/.staging" "$1/.publications" "$1/.cache"
 exec flock --nonblock --conflict-exit-code "$2" "$1/.lock" sh -c 'echo locked; exec cat'
@@ -125,6 +177,27 @@ def lock(target: Target) -> Argv:
     return _script(_LOCK, "lock", target.root, str(LOCK_HELD))
 
 
+_FACTS = r"%{NAME}\t%|EPOCH?{%{EPOCH}}:{0}|\t%{VERSION}\t%{RELEASE}\t%{ARCH}\n"
+_CANONICAL = r"%{NAME}-%{VERSION}-%{RELEASE}.%{ARCH}.rpm\n"
+# Prints a line of packages.txt for each file; fails if one of them is no package.
+_FACTS_OF = r"""
+facts_of() {
+    scratch=$(mktemp -d)
+    printf '%s\n' "$@" > "$scratch/names"
+    rpm -qp --nosignature --qf "$FACTS" "$@" > "$scratch/facts" 2>/dev/null || :
+    sha256sum -- "$@" | cut -c 1-64 > "$scratch/sums"
+    stat -c %s -- "$@" > "$scratch/sizes"
+    if [ "$(wc -l < "$scratch/facts")" -eq $# ]; then
+        paste "$scratch/names" "$scratch/facts" "$scratch/sizes" "$scratch/sums" |
+        sed "s/\$/$(printf '\t')/"
+        rm -r "$scratch"
+    else
+        rm -r "$scratch"; return 1
+    fi
+}
+"""
+
+
 # --- first contact ---------------------------------------------------------------------------
 
 # The exchange of a directory and a link is one system call where renameat2(2) is there
@@ -137,16 +210,12 @@ rm -rf "$first.new"; mkdir -p "$first.new"
 if [ -d repodata ]; then
     find . -mindepth 2 -name '*.rpm' -type f ! -path './.*' -exec ln -t . {} + 2>/dev/null || :
     cp -a repodata "$first.new/repodata"
-    find . -maxdepth 1 -name '*.rpm' -type f | sed 's,^\\./,,' | sort > "$first.new/files"
-    while read -r file; do
-        set +e
-        facts=$(rpm -qp --nosignature --qf "$FACTS" "./$file" 2>/dev/null); status=$?
-        set -e
-        [ "$status" -eq 0 ] || continue
-        sum=$(sha256sum < "./$file"); size=$(wc -c < "./$file")
-        printf '%s\\t%s\\t%d\\t%s\\t\\n' "$file" "$facts" "$size" "${sum%% *}"
-    done < "$first.new/files" > "$first.new/packages.txt"
-    rm "$first.new/files"
+    set -- *.rpm
+    if [ ! -e "$1" ]; then : > "$first.new/packages.txt"
+    else
+        facts_of "$@" > "$first.new/packages.txt" ||
+        for file; do facts_of "$file" || :; done > "$first.new/packages.txt"
+    fi
 else
     : > "$first.new/packages.txt"
     "$@" --pkglist="$first.new/packages.txt" --outputdir="$first.new" .
@@ -160,7 +229,6 @@ else mv -T repodata .repodata.old; mv -T .repodata.new repodata
 fi
 rm -rf .repodata.new .repodata.old
 """
-_FACTS = r"%{NAME}\t%|EPOCH?{%{EPOCH}}:{0}|\t%{VERSION}\t%{RELEASE}\t%{ARCH}"
 _EXCHANGE = """
 import ctypes, os, sys
 AT_FDCWD, RENAME_EXCHANGE = -100, 2
@@ -172,9 +240,7 @@ sys.exit(libc.renameat2(AT_FDCWD, old, AT_FDCWD, new, RENAME_EXCHANGE) and 1)
 
 def establish(target: Target, tools: Tools) -> Argv:
     """Give an empty root its first, empty publication, or adopt a plain repository as it is."""
-    inner = _script(
-        _ESTABLISH, "establish", target.root, *_createrepo(tools)
-    )
+    inner = _script(_FACTS_OF + _ESTABLISH, "establish", target.root, *_createrepo(tools))
     return ("env", f"FACTS={_FACTS}", f"EXCHANGE={_EXCHANGE}", *inner)
 
 
@@ -225,6 +291,13 @@ def resolve(target: Target, tools: Tools, update_id: str, specs: Iterable[str]) 
     repositories = f"{target.reposdir},{target.staging(update_id, 'pool.d')}"
     base = _yum(target, tools, update_id, repositories)
     return (*base, "--assumeno", "install", *_operands(tools, specs))
+
+
+def makecache(target: Target, tools: Tools, update_id: str) -> Argv:
+    """Read the metadata of the upstream repositories."""
+    if tools.elevation == "helper":
+        return (*_helper(target), "makecache", update_id)
+    return (*_yum(target, tools, update_id, target.reposdir), "makecache")
 
 
 def prove(target: Target, tools: Tools, update_id: str, specs: Iterable[str]) -> Argv:
@@ -295,29 +368,40 @@ def in_empty_root(target: Target, update_id: str, argv: Argv) -> Argv:
 # --- inspect, add, publish -------------------------------------------------------------------
 
 _INSPECT = """
-cd "$1/rpms"; pool=$2
+cd "$1/rpms"; pool=$2 live=$3
 set -- *.rpm
 [ -e "$1" ] || exit 0
-# A signature is yum's to judge, by the keys of its repository files; here it is damage.
+# Signatures are yum's to judge, by the keys of its repository files; this looks for damage.
 rpm -K --nosignature "$@" >&2
+rpm -qp --nosignature --qf "$CANONICAL" "$@" > ../canonical
 for file; do
-    facts=$(rpm -qp --nosignature --qf "$FACTS" "./$file")
-    name=$(rpm -qp --nosignature --qf '%{NAME}-%{VERSION}-%{RELEASE}.%{ARCH}.rpm' "./$file")
+    read -r name
     [ "$file" = "$name" ] || mv -T "./$file" "./$name"
-    if [ ! -e "$pool/$name" ]; then state=new
-    elif cmp -s "./$name" "$pool/$name"; then state=same
-    else state=differs
+done < ../canonical
+set -- *.rpm
+facts_of "$@" > ../facts
+for file; do
+    if [ ! -e "$pool/$file" ]; then echo new
+    elif cmp -s "./$file" "$pool/$file"; then echo pool
+    else echo differs
     fi
-    sum=$(sha256sum < "./$name"); size=$(wc -c < "./$name")
-    printf '%s\\t%s\\t%s\\t%d\\t%s\\t\\n' "$state" "$name" "$facts" "$size" "${sum%% *}"
-done
+done | paste - ../facts > ../states
+awk -F '\t' -v OFS='\t' '
+    FILENAME == ARGV[1] { live[$1]; next }
+    $1 == "pool" && $2 in live { $1 = "live" }
+    { print }' "$pool/$live/packages.txt" ../states
 """
 
 
-def inspect(target: Target, update_id: str) -> Argv:
-    """Check every downloaded file and print its state in the pool and its facts, a line each."""
-    inner = _script(_INSPECT, "inspect", target.staging(update_id), target.root)
-    return ("env", f"FACTS={_FACTS}", *inner)
+def inspect(target: Target, update_id: str, live: str) -> Argv:
+    """Check every file of the closure; print its state and its line of packages.txt.
+
+    The state is `new`, `pool` (there, with the same bytes), `live` (and clients see it) or
+    `differs` (there, with other bytes).
+    """
+    staging = target.staging(update_id)
+    inner = _script(_FACTS_OF + _INSPECT, "inspect", staging, target.root, live)
+    return ("env", f"FACTS={_FACTS}", f"CANONICAL={_CANONICAL}", *inner)
 
 
 _ADD = """
@@ -351,6 +435,12 @@ LC_ALL=C sort -s -u -t "$tab" -k 1,1 "$staging/closure.txt" "$base/packages.txt"
     > "$staging/candidate/packages.txt"
 cut -f 1 "$staging/candidate/packages.txt" > "$staging/pkglist"
 cp "$staging/publication.json" "$staging/manifests.txt" "$staging/candidate/"
+for groups in "$staging/comps.xml" "$base/comps.xml"; do
+    [ -f "$groups" ] || continue
+    cp "$groups" "$staging/candidate/comps.xml"
+    set -- "$@" --groupfile="$staging/candidate/comps.xml"
+    break
+done
 "$@" --pkglist="$staging/pkglist" --outputdir="$staging/candidate" .
 kept=$base
 while [ -f "$kept/repodata/repomd.xml" ]; do
@@ -365,11 +455,9 @@ done
 """
 
 
-def build(target: Target, tools: Tools, update_id: str, base: str, groups: bool) -> Argv:
+def build(target: Target, tools: Tools, update_id: str, base: str) -> Argv:
     """Write the metadata of `base` with the closure added, as a candidate in staging."""
     argv = (*_createrepo(tools), "--update", f"--update-md-path={target.root}")
-    if groups:
-        argv += (f"--groupfile={target.staging(update_id, 'comps.xml')}",)
     staging, grace = target.staging(update_id), str(target.grace_minutes)
     return _script(_BUILD, "build", target.root, staging, base, grace, str(STAGING_LOST), *argv)
 
@@ -432,8 +520,9 @@ def packages(target: Target, publication: str) -> Argv:
 
 
 _COMPS = """
-find "$1" -name '*comps*' -type f | while read -r file; do
-    printf 'comps '
+if [ -f "$1/comps.xml" ]; then cat "$1/comps.xml"; else echo '<comps/>'; fi | base64 -w 0
+echo
+find "$2" -name '*comps*' -type f | while read -r file; do
     case $file in
         *.gz) gzip -dc "$file" ;; *.xz) xz -dc "$file" ;; *.zst) zstd -dc "$file" ;;
         *) cat "$file" ;;
@@ -443,6 +532,7 @@ done
 """
 
 
-def comps(target: Target, tools: Tools) -> Argv:
-    """Print the groups files of upstream's cached metadata, one base64 line each."""
-    return _script(_COMPS, "comps", f"{target.root}/.cache/{tools.manager}")
+def comps(target: Target, tools: Tools, live: str) -> Argv:
+    """Print the groups files of a publication and of upstream's cached metadata, base64 lines."""
+    cache = f"{target.root}/.cache/{tools.manager}"
+    return _script(_COMPS, "comps", f"{target.root}/{live}", cache)

@@ -35,7 +35,9 @@ class GmError(Exception):
     @classmethod
     def wrap(cls, error: BaseException) -> GmError:
         """Give an error of ours as it is, any other as `Unexpected`."""
-        return error if isinstance(error, GmError) else Unexpected(type(error).__name__, str(error))
+        return (
+            error if isinstance(error, GmError) else Unexpected(type(error).__name__, str(error))
+        )
 
 
 @dataclass(eq=False)
@@ -305,7 +307,9 @@ class BytesDiffer(GmError):
 
     def __str__(self) -> str:
         names = ", ".join(self.files)
-        return f"mirror {self.mirror}: adding {names}: the pool has the same NEVRA with other bytes"
+        return (
+            f"mirror {self.mirror}: adding {names}: the pool has the same NEVRA with other bytes"
+        )
 
 
 @dataclass(eq=False)
@@ -335,8 +339,11 @@ class NotInstallable(GmError):
 
 
 @dataclass(eq=False)
-class Overtaken(TransientError):
-    """Another writer published while a candidate was being built on the older set."""
+class Overtaken(GmError):
+    """Another writer published while a candidate was being built on the older set.
+
+    Doing the same step again would not help: the candidate has to be built anew.
+    """
 
     mirror: str
     base: str
@@ -382,8 +389,6 @@ class UnknownUpdate(GmError):
         return f"update {self.update_id}: unknown"
 
 
-def _subclasses(cls: type[GmError]) -> list[type[Any]]:
+def _subclasses(cls: type[GmError]) -> list[type[GmError]]:
     direct = cls.__subclasses__()
     return direct + [deeper for child in direct for deeper in _subclasses(child)]
-
-

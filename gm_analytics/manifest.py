@@ -39,9 +39,9 @@ _PREFIX = re.compile(
     r"(?:[ \t]+(?:-y|--assumeyes))?(?=[ \t]|$)"
 )
 _REASONS = (
-    (re.compile(r"-.*", re.S), "an option"),
-    (re.compile(r"[a-z][a-z0-9+.-]*://.*", re.S | re.I), "a URL"),
-    (re.compile(r".*[^\x20-\x7e].*", re.S), "a character that is not printable ASCII"),
+    (re.compile(r"-.*", re.DOTALL), "an option"),
+    (re.compile(r"[a-z][a-z0-9+.-]*://.*", re.DOTALL | re.IGNORECASE), "a URL"),
+    (re.compile(r".*[^\x20-\x7e].*", re.DOTALL), "a character that is not printable ASCII"),
     (re.compile(r".*[*?\[\]].*"), "a glob"),
     (re.compile(r"[/.].*"), "a path outside /usr and /etc"),
     (re.compile(r"@[^:]+:.*"), "a module stream (modules cannot be mirrored package by package)"),
@@ -108,6 +108,7 @@ class Manifest:
 
         Raises:
             ManifestError: it cannot be used; carries all problems with their places.
+
         """
         items, at = _items(_load(text))
         if len(items) > MAX_ENTRIES:
@@ -153,7 +154,11 @@ def _items(data: Any) -> tuple[list[Any], str]:
     """Give the list of entries and the JSON pointer to it."""
     if isinstance(data, list):
         return data, ""
-    if isinstance(data, dict) and list(data) == ["packages"] and isinstance(data["packages"], list):
+    if (
+        isinstance(data, dict)
+        and list(data) == ["packages"]
+        and isinstance(data["packages"], list)
+    ):
         return data["packages"], "/packages"
     found = f"an object with {sorted(data)}" if isinstance(data, dict) else _show(data)
     raise ManifestError([Problem("/", found, 'an array, or an object {"packages": [...]}')])
@@ -168,9 +173,11 @@ def _entry(item: Any, where: str, problems: list[Problem]) -> Entry | None:
         problems += _model_problems(error, where)
         return None
     commands, at = model.installation_commands, f"{where}/installation_commands"
-    texts = [(commands, at)] if isinstance(commands, str) else [
-        (text, f"{at}/{index}") for index, text in enumerate(commands)
-    ]
+    texts = (
+        [(commands, at)]
+        if isinstance(commands, str)
+        else [(text, f"{at}/{index}") for index, text in enumerate(commands)]
+    )
     specs = tuple(spec for text, place in texts for spec in _specs(text, place, problems))
     if not texts:
         problems.append(Problem(at, "an empty list", ACCEPTED))

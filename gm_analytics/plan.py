@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cmp_to_key
 from typing import Literal
 
@@ -199,10 +199,10 @@ def _row(words: list[str]) -> Row | None:
 
 
 _UNKNOWN = (
-    re.compile(r"^No match for argument: (?P<spec>\S+)", re.M),
-    re.compile(r"^No package (?P<spec>\S+) available\.", re.M),
-    re.compile(r"^(?:Error: )?Module or Group '(?P<spec>\S+)' (?:is not|does not)", re.M),
-    re.compile(r"^Warning: [Gg]roup (?P<spec>\S+) does not exist", re.M),
+    re.compile(r"^No match for argument: (?P<spec>\S+)", re.MULTILINE),
+    re.compile(r"^No package (?P<spec>\S+) available\.", re.MULTILINE),
+    re.compile(r"^(?:Error: )?Module or Group '(?P<spec>\S+)' (?:is not|does not)", re.MULTILINE),
+    re.compile(r"^Warning: [Gg]roup (?P<spec>\S+) does not exist", re.MULTILINE),
 )
 
 
@@ -220,3 +220,67 @@ def words(output: str, limit: int = 2000) -> str:
     )
     text = "\n".join(lines[start:] if start is not None else lines[-8:])
     return text if len(text) <= limit else "…" + text[-limit:]
+
+
+# --- what a mirror holds --------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Publication:
+    """One immutable set of metadata of a mirror, as its publication.json says it."""
+
+    number: int
+    update_id: str
+    repository: str
+    commit: str
+    manifest: str
+    """Digest of the manifest and of the upstream policy it was solved under."""
+    specs: tuple[str, ...]
+    published_at: str = ""
+    """UTC, ISO 8601; known once it is written."""
+
+    @staticmethod
+    def directory(number: int) -> str:
+        """Give a publication's directory, relative to the mirror's root."""
+        return f".publications/{number:06d}"
+
+    @staticmethod
+    def number_of(directory: str) -> int:
+        """Read the number back from `directory`."""
+        return int(directory.rpartition("/")[2])
+
+
+@dataclass(frozen=True)
+class Download:
+    """A solved and downloaded closure."""
+
+    groups: tuple[tuple[str, ...], ...]
+    """Specs that were solved together: one group, or one a spec where they conflict."""
+    rows: tuple[Row, ...]
+
+
+State = Literal["new", "pool", "live", "differs"]
+
+
+@dataclass(frozen=True)
+class Closure:
+    """The packages of a download, by where they are already."""
+
+    packages: tuple[Package, ...]
+    states: tuple[State, ...]
+
+    @classmethod
+    def parse(cls, output: str, rows: Iterable[Row]) -> Closure:
+        """Read the output of `commands.inspect`; the table says which repository each is from."""
+        sources = {row.nevra: row.repository for row in rows}
+        packages, states = [], []
+        for line in output.splitlines():
+            state, _, facts = line.partition("\t")
+            package = Package.from_line(facts)
+            packages.append(replace(package, source=sources.get(package.nevra, "")))
+            states.append(state)
+        return cls(tuple(packages), tuple(states))  # type: ignore[arg-type]  # the script's words
+
+    def where(self, *states: State) -> tuple[Package, ...]:
+        """Give the packages in one of these states."""
+        return tuple(p for p, s in zip(self.packages, self.states, strict=True) if s in states)

@@ -31,7 +31,7 @@ PLACES = (Path("gm_analytics.yaml"), Path("/etc/gm_analytics/config.yaml"))
 MIN_SECRET = 16
 """Characters."""
 
-SECRET_HELP = (
+HOW_TO_MAKE_ONE = (
     "make one with `openssl rand -hex 32`, give it to GitHub's webhook form and here "
     "as webhook.secret_file (or webhook.secret)"
 )
@@ -75,7 +75,7 @@ class Webhook(Section):
     def _secret(cls, values: Any) -> Any:
         values = _from_file(values, "secret")
         if isinstance(values, dict) and not values.get("secret"):
-            raise ValueError(f"no secret: {SECRET_HELP}")
+            raise ValueError(f"no secret: {HOW_TO_MAKE_ONE}")
         return values
 
     @field_validator("repositories")
@@ -168,6 +168,7 @@ class Settings(Section):
 
         Raises:
             ConfigError: there is none.
+
         """
         found = [mirror for mirror in self.mirrors if mirror.name == name]
         if not found:
@@ -190,6 +191,7 @@ def find(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> P
 
     Raises:
         ConfigError: there is none anywhere.
+
     """
     named = path or (Path(environ[ENVIRONMENT]) if environ.get(ENVIRONMENT) else None)
     found = [named] if named else [place for place in PLACES if place.exists()]
@@ -204,6 +206,7 @@ def load(path: Path) -> Settings:
 
     Raises:
         ConfigError: it cannot be read, or keys are wrong: all of them.
+
     """
     try:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))

@@ -37,6 +37,7 @@ def verify(secret: str, body: bytes, signature: str | None) -> None:
 
     Raises:
         BadSignature: there is none, or it is another one.
+
     """
     expected = sign(secret, body).encode()
     if not hmac.compare_digest(expected, (signature or "").encode()):
@@ -70,10 +71,12 @@ class PullRequest:
 
         Raises:
             BadDelivery: a field is missing or not of its kind; it is named.
+
         """
         base = _get(payload, dict, "pull_request", "base")
         repository = _matching(_REPOSITORY, payload, "repository", "full_name")
-        base_repository = _matching(_REPOSITORY, base, "repo", "full_name", at="pull_request.base.")
+        at = "pull_request.base."
+        base_repository = _matching(_REPOSITORY, base, "repo", "full_name", at=at)
         if base_repository.lower() != repository.lower():
             raise BadDelivery(
                 f"pull_request.base.repo.full_name: found {base_repository!r}; "
@@ -116,6 +119,7 @@ class Delivery:
         Raises:
             UnsupportedMediaType: the content type is neither JSON nor form.
             BadDelivery: the body or a header is not what GitHub sends.
+
         """
         payload = _payload(headers.get("content-type", ""), body)
         event = headers.get("x-github-event", "")

@@ -1,0 +1,28 @@
+"""Package groups: the part of upstream's comps.xml that a mirror must repeat. No I/O.
+
+A client can install `@development` from the mirror only if the mirror's metadata names the
+group. Format: https://github.com/rpm-software-management/libcomps
+"""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from collections.abc import Iterable
+
+
+def merge(documents: Iterable[bytes], groups: Iterable[str]) -> str | None:
+    """Give one comps.xml with every group of the first document and the named ones of all.
+
+    `documents` starts with what the mirror has (or an empty document); later definitions of
+    the same id lose. None if there is no group at all.
+    """
+    wanted = set(groups)
+    root = ET.Element("comps")
+    seen: set[str] = set()
+    for index, document in enumerate(documents):
+        for group in ET.fromstring(document).iter("group"):  # noqa: S314  # the mirror's own files
+            name = group.findtext("id", "")
+            if name not in seen and (index == 0 or name in wanted):
+                seen.add(name)
+                root.append(group)
+    return ET.tostring(root, encoding="unicode", xml_declaration=True) if seen else None

@@ -1,0 +1,214 @@
+"""The one place where the parts are put together."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from gm_analytics import mirror, settings, store
+from gm_analytics.commands import Survey
+from gm_analytics.errors import DeliveryError, StoreUnavailable
+from gm_analytics.github import GitHub
+from gm_analytics.manifest import Manifest
+from gm_analytics.plan import Download, Plan, diff
+from gm_analytics.settings import Settings
+from gm_analytics.updates import Outcome, Update, perform
+from gm_analytics.webhook import Delivery, Policy, verify
+
+STORE_DEADLINE = 8.0
+"""Seconds; GitHub takes a delivery for failed after 10."""
+INTAKE_THREADS = 8
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a caller gets."""
+
+    status: int
+    body: dict[str, Any] = field(default_factory=dict)
+
+
+class Service:
+    """Everything that one configuration stands for; parts are made when first used."""
+
+    def __init__(self, config: Settings) -> None:
+        self.settings = config
+        webhook = config.webhook
+        self._policy = Policy(
+            frozenset(webhook.repositories), frozenset[str](webhook.trusted_associations)
+        )
+        self._threads = ThreadPoolExecutor(INTAKE_THREADS, thread_name_prefix="intake")
+
+    @classmethod
+    def from_file(cls, path: Path | None = None) -> Service:
+        """Read the configuration, by default from the usual places.
+
+        Raises:
+            ConfigError: it cannot be used.
+
+        """
+        return cls(settings.load(settings.find(path)))
+
+    @cached_property
+    def store(self) -> store.Store:
+        """The durable store.
+
+        Raises:
+            StoreUnavailable: it cannot be opened.
+
+        """
+        return store.Store(self.settings.database_url)
+
+    # --- intake ---------------------------------------------------------------------------
+
+    def receive(self, headers: Mapping[str, str], body: bytes) -> Reply:
+        """Take a webhook call; `headers` with lower-case names.
+
+        The signature comes before anything else is looked at, and an update is on disk before
+        this returns.
+        """
+        try:
+            verify(self.settings.webhook.secret, body, headers.get("x-hub-signature-256"))
+            delivery = Delivery.parse(headers, body)
+            return self._decide(delivery)
+        except DeliveryError as error:
+            log.warning("delivery %s: %s", headers.get("x-github-delivery", "?"), error)
+            return Reply(error.status, {"command_return": "refused", "reason": str(error)})
+        except StoreUnavailable as error:
+            log.error("delivery %s: %s", headers.get("x-github-delivery", "?"), error)
+            return Reply(503, {"command_return": "unavailable", "reason": str(error)})
+
+    def _decide(self, delivery: Delivery) -> Reply:
+        if delivery.event == "ping":
+            return Reply(200, {"command_return": "pong"})
+        pull = delivery.pull_request
+        reason = self._policy.reason_to_ignore(delivery)
+        mirrors = self.settings.mirrors_of(pull.repository) if pull else []
+        if reason is None and not mirrors:
+            reason = "no mirror is configured for this repository"
+        if reason is not None or pull is None:
+            log.info("delivery %s: ignored: %s", delivery.id, reason)
+            return Reply(200, {"command_return": "ignored", "reason": reason})
+        for one in mirrors:
+            name = delivery.id if len(mirrors) == 1 else f"{delivery.id}@{one.name}"
+            self._store(Update(name, one.name, pull.repository, pull.number, pull.head_sha))
+        log.info("delivery %s: accepted %s at %s", delivery.id, pull.key, pull.head_sha)
+        return Reply(202, self._accepted(delivery.id))
+
+    def _store(self, update: Update) -> None:
+        """Store within the time that GitHub waits; storing twice is harmless."""
+        try:
+            self._threads.submit(lambda: self.store.enqueue(update)).result(STORE_DEADLINE)
+        except FutureTimeoutError as error:
+            doing = f"storing update {update.id}"
+            raise StoreUnavailable(doing, f"no answer within {STORE_DEADLINE:g} s") from error
+
+    def _accepted(self, update_id: str) -> dict[str, Any]:
+        public = str(self.settings.public_url or "").rstrip("/")
+        return {
+            "command_return": "accepted",
+            "update_id": update_id,
+            "status_url": f"{public}/ci_server/updates/{update_id}",
+        }
+
+    # --- work -----------------------------------------------------------------------------
+
+    @contextmanager
+    def worker(self) -> Iterator[None]:
+        """Perform updates in this process until the block ends."""
+        retry = store.Retry(self.settings.retry_attempts, self.settings.retry_seconds)
+        parts = StoredParts(self)
+
+        def run(update: Update, step: store.DurableStep) -> Outcome:
+            return perform(update, parts, step)
+
+        with store.worker(self.settings.database_url, run, retry, self.settings.executor_id):
+            yield
+
+    def apply(self, manifest: Manifest, mirror_name: str, step: Any) -> Outcome:
+        """Perform an update from a manifest at hand, without GitHub and without the store."""
+        update = Update(f"apply-{uuid.uuid4()}", mirror_name)
+        return perform(update, LocalParts(self, manifest), step)
+
+    def plan(self, manifest: Manifest, mirror_name: str) -> Plan:
+        """Say what `apply` would change; nothing that clients see is touched."""
+        name = f"plan-{uuid.uuid4()}"
+        with mirror.Session(self.settings.mirror(mirror_name)) as session:
+            live: Survey = session.survey()
+            if not manifest.specs:
+                return Plan(())
+            try:
+                solved: Download = session.resolve(name, manifest.specs)
+                return diff(session.packages(live.live), solved.rows)
+            finally:
+                session.sweep(name)
+
+
+class LocalParts:
+    """The parts of an update that a person applies."""
+
+    def __init__(self, service: Service, manifest: Manifest | None) -> None:
+        self._service = service
+        self._manifest = manifest
+
+    def newer_waits(self, update: Update) -> bool:  # noqa: ARG002  # as `Parts` has it
+        """Nothing supersedes what a person asks for."""
+        return False
+
+    def manifest(self, update: Update) -> Manifest:  # noqa: ARG002
+        """Give the manifest at hand."""
+        assert self._manifest is not None  # noqa: S101  # given by `Service.apply`
+        return self._manifest
+
+    def policy(self, update: Update) -> str:
+        """Give the upstream part of the mirror's configuration."""
+        return self._mirror(update).upstream.model_dump_json()
+
+    def session(self, update: Update) -> mirror.Session:
+        """Give a session with the update's mirror."""
+        return mirror.Session(self._mirror(update))
+
+    def wait_until_visible(self, update: Update, repomd: str) -> None:
+        """Wait until clients are served this repomd.xml."""
+        mirror.wait_until_visible(self._mirror(update), repomd)
+
+    def _mirror(self, update: Update) -> settings.Mirror:
+        return self._service.settings.mirror(update.mirror)
+
+
+class StoredParts(LocalParts):
+    """The parts of an update that came through the store."""
+
+    def __init__(self, service: Service) -> None:
+        super().__init__(service, None)
+        self._github = GitHub(service.settings.github)
+
+    def newer_waits(self, update: Update) -> bool:
+        """Ask the store."""
+        return self._service.store.newer_waits(update)
+
+    def manifest(self, update: Update) -> Manifest:
+        """Read it from GitHub."""
+        return Manifest.parse(self._github.manifest(update.repository, update.head_sha))
+
+
+class DirectStep:
+    """Runs each step at once, inside the context that `listen` gives for its name."""
+
+    def __init__(self, listen: Any) -> None:
+        self._listen = listen
+
+    def __call__(self, name: str, function: Any, *args: Any, **kwargs: Any) -> Any:
+        """Give what the function returns."""
+        with self._listen(name):
+            return function(*args, **kwargs)
