@@ -22,9 +22,10 @@ action :create do
     end
   end
 
+  # Empty by excluding all: createrepo_c refuses /dev/null as --pkglist.
   # gzip: clients older than EL 8.4 cannot read zstd, createrepo_c's default since 1.0.
   execute 'make empty metadata' do
-    command %W(createrepo_c --quiet --no-database --general-compress-type=gz --pkglist /dev/null
+    command %W(createrepo_c --quiet --no-database --general-compress-type=gz --excludes *.rpm
                --outputdir #{new_resource.root}/#{first} #{new_resource.root})
     user new_resource.account
     creates "#{new_resource.root}/#{first}/repodata/repomd.xml"
