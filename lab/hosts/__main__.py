@@ -31,7 +31,7 @@ def everything(keep: bool) -> int:
                 story.tell(site, report)
         if not keep:
             story.clean(report, began)
-    except LabError as error:
+    except (LabError, OSError) as error:
         say(f"\nlab: {error}\nlab: the logs are in {LOGS}")
         report.fail()
     print(report.table())

@@ -201,9 +201,11 @@ class Machine:
 
 def _members(group: Path) -> set[int]:
     found: set[int] = set()
-    for procs in group.rglob("cgroup.procs"):
+    # os.walk passes over directories that go while it walks, as units' groups do.
+    for directory, _, _ in os.walk(group):
         with contextlib.suppress(OSError):
-            found |= {int(line) for line in procs.read_text("ascii").split()}
+            text = Path(directory, "cgroup.procs").read_text("ascii")
+            found |= {int(line) for line in text.split()}
     return found
 
 

@@ -60,7 +60,7 @@ class Report:
         began = time.monotonic()
         try:
             yield seen
-        except LabError as error:
+        except (LabError, OSError) as error:
             self._add(Row(name, str(error).splitlines()[0], time.monotonic() - began, False))
             raise
         self._add(Row(name, seen.text, time.monotonic() - began, True))
