@@ -19,6 +19,7 @@ class Seen:
     text: str = ""
 
     def __call__(self, text: object) -> None:
+        """Say what was seen."""
         self.text = " ".join(str(text).split())
 
 
@@ -59,10 +60,15 @@ class Report:
         began = time.monotonic()
         try:
             yield seen
-        except LabError as error:
+        except (LabError, OSError) as error:
             self._add(Row(name, str(error).splitlines()[0], time.monotonic() - began, False))
             raise
         self._add(Row(name, seen.text, time.monotonic() - began, True))
+
+    def fail(self) -> None:
+        """Count a failure outside of any step, if none was counted."""
+        if self.good:
+            self._add(Row("the lab itself", "see above", 0.0, False))
 
     def table(self) -> str:
         """Give all rows, and the sum in a last line."""

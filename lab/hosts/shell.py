@@ -9,16 +9,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from lab.processes import LabError
+
+__all__ = ["CACHE", "CHECKOUT", "LOGS", "PATH", "LabError", "Output", "run", "say"]
+
 CHECKOUT = Path(__file__).resolve().parents[2]
 CACHE = CHECKOUT / ".cache" / "hosts"
 LOGS = CACHE / "log"
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 TAIL = 25
 """Lines of output that an error carries."""
-
-
-class LabError(Exception):
-    """The lab cannot go on; the text says what was being done and what was seen."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,7 @@ def run(
 
     Raises:
         LabError: it failed and `check` is set, or it took longer than `timeout` seconds.
+
     """
     words = [str(word) for word in argv]
     try:

@@ -38,7 +38,8 @@ action :create do
   # Chef has no resource for firewalld.
   execute 'open HTTP in firewalld' do
     command 'firewall-cmd --permanent --add-service=http && firewall-cmd --add-service=http'
-    only_if 'firewall-cmd --quiet --state'
+    # Through a shell: the guard of a program that is not there ends Chef itself on Linux.
+    only_if 'command -v firewall-cmd >/dev/null && firewall-cmd --quiet --state'
     not_if 'firewall-cmd --quiet --permanent --query-service=http'
   end
 end
