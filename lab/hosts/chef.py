@@ -20,8 +20,7 @@ file_cache_path '/var/chef/cache'
 node_path '/var/chef/nodes'
 """
 _UPDATED = re.compile(r"(\d+)/(\d+) resources updated")
-# The first line after the stack of recipe and resource that says what was wrong.
-_ERROR = re.compile(r"(?:FATAL|ERROR): (?!Stacktrace|PLEASE|-{5})(.+)")
+_ERROR = re.compile(r"FATAL: (?!Stacktrace|PLEASE|-{5})(.+)")
 
 
 @dataclass(frozen=True)
@@ -33,6 +32,7 @@ class Converge:
         total: resources that it looked at.
         seconds: how long it took, Chef's own start included.
         error: its error line, or nothing.
+
     """
 
     updated: int | None
@@ -74,6 +74,7 @@ def converge(machine: Machine, node: Mapping[str, Any]) -> Converge:
 
     Raises:
         LabError: Chef failed.
+
     """
     done = attempt(machine, node)
     if done.updated is None:
@@ -85,9 +86,7 @@ def converge(machine: Machine, node: Mapping[str, Any]) -> Converge:
 
 def error_line(text: str) -> str:
     """Give the line of Chef's output that says what was wrong."""
-    found = [match.strip() for match in _ERROR.findall(text)]
-    named = [line for line in found if not line.startswith(("Chef::Exceptions::ChildConverge",))]
-    return next(iter(named), "no error line; see the log")
+    return next(iter(_ERROR.findall(text)), "no error line; see the log").strip()
 
 
 def _changes(text: str) -> tuple[str, ...]:

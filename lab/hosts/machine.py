@@ -37,6 +37,8 @@ class Machine:
         address: a static one, or None: it takes a lease.
         root: the root filesystem below the overlay.
         binds: outer directories that it sees, read-only, and where.
+        shared: outer directories that it may write to, and where.
+
     """
 
     name: str
@@ -44,6 +46,7 @@ class Machine:
     address: str | None
     root: Path
     binds: Mapping[Path, str]
+    shared: Mapping[Path, str]
 
     @property
     def place(self) -> Path:
@@ -83,6 +86,7 @@ class Machine:
 
         Raises:
             LabError: it is not up within a minute, or a unit failed.
+
         """
         for group in self.groups:
             group.mkdir(exist_ok=True)
@@ -97,6 +101,7 @@ class Machine:
                     f"--network-namespace-path={network.NETNS / network.namespace(self.name)}",
                     "--capability=CAP_NET_ADMIN", "--resolv-conf=off", "--console=pipe",
                     *(f"--bind-ro={outer}:{inner}" for outer, inner in self.binds.items()),
+                    *(f"--bind={outer}:{inner}" for outer, inner in self.shared.items()),
                     "--boot",
                 ],
                 stdin=subprocess.DEVNULL,
@@ -124,7 +129,7 @@ class Machine:
         """Stop it and remove its disk, network and cgroups; nothing there is fine too."""
         self.stop()
         network.Cable(self.name, self.mac).unplug()
-        if os.path.ismount(self.merged):  # noqa: PTH114 - Path.is_mount follows less
+        if os.path.ismount(self.merged):
             run("umount", "--recursive", "--lazy", self.merged)
         if self.place.exists():
             shutil.rmtree(self.place)
@@ -147,6 +152,7 @@ class Machine:
 
         Raises:
             LabError: the host does not run.
+
         """
         leader = self.leader()
         if leader is None:
@@ -161,6 +167,7 @@ class Machine:
 
         Raises:
             LabError: it failed and `check` is set.
+
         """
         log = LOGS / f"{self.name}.log"
         try:
@@ -194,9 +201,11 @@ class Machine:
 
 def _members(group: Path) -> set[int]:
     found: set[int] = set()
-    for procs in group.rglob("cgroup.procs"):
+    # os.walk passes over directories that go while it walks, as units' groups do.
+    for directory, _, _ in os.walk(group):
         with contextlib.suppress(OSError):
-            found |= {int(line) for line in procs.read_text("ascii").split()}
+            text = Path(directory, "cgroup.procs").read_text("ascii")
+            found |= {int(line) for line in text.split()}
     return found
 
 

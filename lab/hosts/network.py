@@ -6,7 +6,10 @@ stand-in for GitHub run in the bridge's namespace. There is no way from it to th
 
 from __future__ import annotations
 
+import ctypes
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +23,7 @@ INTERFACE = "eth1"
 
 OUTSIDE_ADDRESS = "192.168.131.1"
 NETNS = Path("/run/netns")
+_CLONE_NEWNET = 0x40000000
 
 
 def namespace(name: str) -> str:
@@ -77,9 +81,29 @@ def leftovers() -> list[str]:
     return sorted(name for name in os.listdir(NETNS) if name.startswith(f"{PREFIX}-"))  # noqa: PTH208
 
 
-def outside(*argv: str | Path) -> tuple[str | Path, ...]:
-    """Give the command that runs `argv` in the bridge's namespace.
+@contextmanager
+def inside(name: str) -> Iterator[None]:
+    """Have this thread's new sockets belong to a namespace; they stay in it afterwards.
 
-    `ip netns exec` would mount /sys anew, and the cgroups with it.
+    Raises:
+        OSError: there is no such namespace.
+
     """
-    return ("nsenter", f"--net={NETNS / OUTSIDE}", "--", *argv)
+    here = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+    there = os.open(NETNS / name, os.O_RDONLY)
+    try:
+        _enter(there)
+        try:
+            yield
+        finally:
+            _enter(here)
+    finally:
+        os.close(there)
+        os.close(here)
+
+
+def _enter(descriptor: int) -> None:
+    # os.setns is there from Python 3.12 on.
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.setns(descriptor, _CLONE_NEWNET):
+        raise OSError(ctypes.get_errno(), "entering a network namespace")

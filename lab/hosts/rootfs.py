@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import shutil
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -148,7 +147,8 @@ def _apt_options() -> list[str]:
     """Give the outer machine's settings on how packages are fetched, a proxy for example."""
     dumped = run("apt-config", "dump").text.splitlines()
     wanted = re.compile(r"^Acquire::(https?|Check)\S* \"[^\"]+\";$")
-    return ['Acquire::Languages "none"', *(line.rstrip(";") for line in dumped if wanted.match(line))]
+    found = [line.rstrip(";") for line in dumped if wanted.match(line)]
+    return ['Acquire::Languages "none"', *found]
 
 
 def _sources(codename: str) -> list[Path]:
@@ -198,5 +198,5 @@ def _key(parts: Iterable[str]) -> str:
 
 
 def _remove(tree: Path) -> None:
-    if tree.exists():
-        shutil.rmtree(tree)
+    # Never across a mount: a build that was killed may have left /dev or /sys mounted below.
+    run("rm", "-rf", "--one-file-system", tree)

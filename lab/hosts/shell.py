@@ -46,6 +46,7 @@ def run(
 
     Raises:
         LabError: it failed and `check` is set, or it took longer than `timeout` seconds.
+
     """
     words = [str(word) for word in argv]
     try:

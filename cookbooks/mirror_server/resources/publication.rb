@@ -3,9 +3,9 @@ unified_mode true
 provides :mirror_server_publication
 
 property :root, String, name_property: true,
-         description: 'The mirror.'
+                        description: 'The mirror.'
 property :account, String, required: true,
-         description: 'Its owner.'
+                           description: 'Its owner.'
 
 default_action :create
 
@@ -22,9 +22,17 @@ action :create do
     end
   end
 
+  # The service reads it, and createrepo_c refuses /dev/null as --pkglist.
+  file "#{new_resource.root}/#{first}/packages.txt" do
+    content ''
+    owner new_resource.account
+    group new_resource.account
+    mode '0644'
+  end
+
   # gzip: clients older than EL 8.4 cannot read zstd, createrepo_c's default since 1.0.
   execute 'make empty metadata' do
-    command %W(createrepo_c --quiet --no-database --general-compress-type=gz --pkglist /dev/null
+    command %W(createrepo_c --quiet --no-database --general-compress-type=gz --pkglist #{new_resource.root}/#{first}/packages.txt
                --outputdir #{new_resource.root}/#{first} #{new_resource.root})
     user new_resource.account
     creates "#{new_resource.root}/#{first}/repodata/repomd.xml"

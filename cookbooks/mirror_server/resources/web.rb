@@ -3,11 +3,11 @@ unified_mode true
 provides :mirror_server_web
 
 property :server_name, String, name_property: true,
-         description: 'The name that clients use.'
+                               description: 'The name that clients use.'
 property :root, String, required: true,
-         description: 'The mirror, served at /repo/.'
+                        description: 'The mirror, served at /repo/.'
 property :user, String, required: true,
-         description: 'The account that nginx runs as.'
+                        description: 'The account that nginx runs as.'
 
 default_action :create
 
@@ -38,7 +38,8 @@ action :create do
   # Chef has no resource for firewalld.
   execute 'open HTTP in firewalld' do
     command 'firewall-cmd --permanent --add-service=http && firewall-cmd --add-service=http'
-    only_if 'firewall-cmd --quiet --state'
+    # Through a shell: the guard of a program that is not there ends Chef itself on Linux.
+    only_if 'command -v firewall-cmd >/dev/null && firewall-cmd --quiet --state'
     not_if 'firewall-cmd --quiet --permanent --query-service=http'
   end
 end
