@@ -151,9 +151,12 @@ class GitHub:
     `add_pull` was given.
     """
 
-    def __init__(self, repository: Repository, token: str | None = None) -> None:
+    def __init__(
+        self, repository: Repository, token: str | None = None, address: str = "127.0.0.1"
+    ) -> None:
         self.repository = repository
         self.token = token
+        self.address = address
         self.rights = True
         self.calls: list[Call] = []
         self.statuses: dict[str, list[dict[str, Any]]] = {}
@@ -163,14 +166,16 @@ class GitHub:
         self._canned: list[Canned] = []
         self._releases: list[threading.Event] = []
         self._numbers = itertools.count(1)
-        self._server = make_server("127.0.0.1", 0, self._app(), threaded=True)
+        self._server = make_server(address, 0, self._app(), threaded=True)
 
     @classmethod
     @contextmanager
-    def running(cls, repository: Repository, token: str | None = None) -> Iterator[Self]:
+    def running(
+        cls, repository: Repository, token: str | None = None, address: str = "127.0.0.1"
+    ) -> Iterator[Self]:
         """Serve until the block ends."""
         logging.getLogger("werkzeug").setLevel(logging.ERROR)
-        github = cls(repository, token)
+        github = cls(repository, token, address)
         thread = threading.Thread(target=github._server.serve_forever, name="github", daemon=True)
         thread.start()
         try:
@@ -185,12 +190,12 @@ class GitHub:
     @property
     def api_url(self) -> str:
         """The base of the REST API, as on GitHub Enterprise Server."""
-        return f"http://127.0.0.1:{self._server.server_port}/api/v3"
+        return f"http://{self.address}:{self._server.server_port}/api/v3"
 
     @property
     def raw_url(self) -> str:
         """The base of raw content."""
-        return f"http://127.0.0.1:{self._server.server_port}/raw"
+        return f"http://{self.address}:{self._server.server_port}/raw"
 
     def answer_next(self, pattern: str, **canned: Any) -> Canned:
         """Answer the next request whose path matches `pattern` with this instead.
