@@ -132,15 +132,11 @@ def deliver(site: Site, report: Report, number: int, *names: str) -> None:
 
 
 def commit_status(site: Site, sha: str) -> str:
-    """Give the newest commit status, which must be a success."""
-
-    def newest() -> dict[str, Any] | None:
-        statuses = site.outside.github.statuses.get(sha, [])
-        return statuses[0] if statuses and statuses[0]["state"] != "pending" else None
-
-    status = wait_for(newest, "the commit status", 30) or {}
-    expect(status["state"] == "success", f"commit status {status}")
-    return str(status["state"])
+    """Give the newest commit status, which must not be a failure."""
+    statuses = site.outside.github.statuses.get(sha, [])
+    state = str(statuses[0]["state"]) if statuses else "no status"
+    expect(state not in {"failure", "error"}, f"commit status {statuses}")
+    return state
 
 
 def install(site: Site, *names: str) -> str:
