@@ -208,7 +208,21 @@ def test_a_long_value_is_not_repeated_in_full() -> None:
 
 @pytest.mark.parametrize(
     "delivery_id",
-    ["../x", "..", ".", ".hidden", "", "a/b", "a b", "-rf", "a\n", "a\x00", "$(id)", "é", "a" * 101],
+    [
+        "../x",
+        "..",
+        ".",
+        ".hidden",
+        "",
+        "a/b",
+        "a b",
+        "-rf",
+        "a\n",
+        "a\x00",
+        "$(id)",
+        "é",
+        "a" * 101,
+    ],
 )
 def test_a_delivery_id_that_could_not_name_a_directory_is_refused(delivery_id: str) -> None:
     with pytest.raises(BadDelivery, match=r"^X-GitHub-Delivery: found"):
