@@ -16,6 +16,8 @@ module GmAnalytics
 
     ETC = '/etc/gm_analytics'.freeze
     MIN_SECRET = 16
+    # The service checks its own configuration before it is written.
+    CHECK = 'import pathlib, sys; from gm_analytics import settings; settings.load(pathlib.Path(sys.argv[1]))'.freeze
     MAKE_SECRET = 'make one with `openssl rand -hex 32` and give it as ci_server.webhook_secret ' \
                   "(in site.yaml), or put it in #{ETC}/webhook_secret".freeze
     REPOSITORY = %r{\A[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+\z}.freeze

@@ -3,7 +3,7 @@ unified_mode true
 provides :ci_server_account
 
 property :account, String, name_property: true,
-         description: 'Name of the account and of its group.'
+                           description: 'Name of the account and of its group.'
 
 default_action :create
 

@@ -3,19 +3,17 @@ unified_mode true
 provides :ci_server_config
 
 property :account, String, name_property: true,
-         description: 'The account that reads them.'
+                           description: 'The account that reads them.'
 property :home, String, required: true,
-         description: 'Where the service is installed: it checks its own configuration.'
+                        description: 'Where the service is installed: it checks its own configuration.'
 property :webhook_secret, [String, nil], sensitive: true,
-         description: "What deliveries are signed with; nil keeps the host's."
+                                         description: "What deliveries are signed with; nil keeps the host's."
 property :github_token, [String, nil], sensitive: true,
-         description: "A token for GitHub's API; nil for none."
+                                       description: "A token for GitHub's API; nil for none."
 property :config, Hash, required: true,
-         description: 'The configuration, without secrets.'
+                        description: 'The configuration, without secrets.'
 
 default_action :create
-
-CHECK = 'import pathlib, sys; from gm_analytics import settings; settings.load(pathlib.Path(sys.argv[1]))'.freeze
 
 action :create do
   file "#{GmAnalytics::Ci::ETC}/webhook_secret" do
@@ -42,6 +40,6 @@ action :create do
     group new_resource.account
     mode '0640'
     variables yaml: GmAnalytics::Ci.yaml(new_resource.config)
-    verify "#{new_resource.home}/venv/bin/python -c '#{CHECK}' %{path}"
+    verify "#{new_resource.home}/venv/bin/python -c '#{GmAnalytics::Ci::CHECK}' %{path}"
   end
 end

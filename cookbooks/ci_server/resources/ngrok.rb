@@ -3,7 +3,7 @@ unified_mode true
 provides :ci_server_ngrok
 
 property :authtoken, [String, nil], sensitive: true,
-         description: "The account's authtoken."
+                                    description: "The account's authtoken."
 property :domain, [String, nil],
          description: 'A reserved domain; nil for one that changes at each start.'
 property :archive_url, [String, nil],
@@ -11,7 +11,7 @@ property :archive_url, [String, nil],
 property :archive_checksum, [String, nil],
          description: 'SHA-256 of the archive.'
 property :port, Integer, default: 8080,
-         description: 'The port on loopback that it leads to.'
+                         description: 'The port on loopback that it leads to.'
 
 default_action :enable
 

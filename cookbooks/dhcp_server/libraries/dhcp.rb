@@ -40,7 +40,11 @@ module GmAnalytics
       end
 
       has_isc = family == 'debian' || major < 10
-      name = chosen == 'auto' ? (has_isc ? 'isc' : 'kea') : chosen
+      name = if chosen == 'auto'
+               has_isc ? 'isc' : 'kea'
+             else
+               chosen
+             end
       raise Invalid, "dhcp_server.backend: found #{chosen.inspect}; expected auto, isc or kea" unless %w(isc kea).include?(name)
       raise Invalid, "dhcp_server.backend: EL #{major} has no ISC dhcpd; expected kea or auto" if name == 'isc' && !has_isc
 

@@ -46,10 +46,10 @@ module GmAnalytics
     # Give the text of /etc/hosts in which each name has this address alone.
     def hosts(text, address, names)
       wanted = "#{address} #{names.join(' ')}"
-      return text if text.lines.map(&:strip).include?(wanted) && text.lines.count { |line| names?(line, names) } == 1
+      return text if text.lines.map(&:strip).include?(wanted) && text.lines.one? { |line| names?(line, names) }
 
       kept = text.lines.map { |line| names?(line, names) ? without(line, names) : line }.compact
-      kept[-1] = "#{kept[-1].chomp}\n" unless kept.empty?
+      kept[-1] = "#{kept.last.chomp}\n" unless kept.empty?
       "#{kept.join}#{wanted}\n"
     end
 

@@ -3,7 +3,7 @@ unified_mode true
 provides :mirror_client_host
 
 property :host_name, String, name_property: true,
-         description: 'The name.'
+                             description: 'The name.'
 property :address, [String, nil],
          description: 'Its address.'
 

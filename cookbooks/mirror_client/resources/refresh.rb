@@ -3,9 +3,9 @@ unified_mode true
 provides :mirror_client_refresh
 
 property :id, String, name_property: true,
-         description: "The repository's id."
+                      description: "The repository's id."
 property :interval, String, required: true,
-         description: 'Time between two refreshes.'
+                            description: 'Time between two refreshes.'
 
 default_action :create
 

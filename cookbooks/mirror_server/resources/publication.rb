@@ -3,9 +3,9 @@ unified_mode true
 provides :mirror_server_publication
 
 property :root, String, name_property: true,
-         description: 'The mirror.'
+                        description: 'The mirror.'
 property :account, String, required: true,
-         description: 'Its owner.'
+                           description: 'Its owner.'
 
 default_action :create
 
