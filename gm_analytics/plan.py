@@ -202,7 +202,7 @@ _UNKNOWN = (
     re.compile(r"^No match for argument: (?P<spec>\S+)", re.MULTILINE),
     re.compile(r"^No package (?P<spec>\S+) available\.", re.MULTILINE),
     re.compile(r"^(?:Error: )?Module or Group '(?P<spec>\S+)' (?:is not|does not)", re.MULTILINE),
-    re.compile(r"^Warning: [Gg]roup (?P<spec>\S+) does not exist", re.MULTILINE),
+    re.compile(r"^(?:Warning: )?[Gg]roup (?P<spec>\S+) does not exist\.", re.MULTILINE),
 )
 
 
@@ -216,7 +216,12 @@ def words(output: str, limit: int = 2000) -> str:
     """Give what is worth repeating of yum's output: from its first error on, bounded."""
     lines = [line.rstrip() for line in output.splitlines() if line.strip()]
     start = next(
-        (i for i, line in enumerate(lines) if re.match(r"\s*(Error|Problem|Failed)\b", line)), None
+        (
+            i
+            for i, line in enumerate(lines)
+            if re.match(r"\s*(Error|Problem|(Transaction )?[Ff]ailed)\b", line)
+        ),
+        None,
     )
     text = "\n".join(lines[start:] if start is not None else lines[-8:])
     return text if len(text) <= limit else "…" + text[-limit:]
