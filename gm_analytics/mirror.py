@@ -73,7 +73,7 @@ _NETWORK = re.compile(
 )
 _SIGNATURE = re.compile(
     r"GPG check FAILED|Signature verification failed|is not signed|not trusted|NOKEY|"
-    r"public key.*not installed|digests? .*NOT OK|(?-i:\bBAD\b)|checksum doesn't match|"
+    r"public keys? .*installed|digests? .*NOT OK|(?-i:\bBAD\b)|checksum doesn't match|"
     r"have incorrect checksum",
     re.IGNORECASE,
 )
