@@ -202,7 +202,7 @@ _UNKNOWN = (
     re.compile(r"^No match for argument: (?P<spec>\S+)", re.MULTILINE),
     re.compile(r"^No package (?P<spec>\S+) available\.", re.MULTILINE),
     re.compile(r"^(?:Error: )?Module or Group '(?P<spec>\S+)' (?:is not|does not)", re.MULTILINE),
-    re.compile(r"^Warning: [Gg]roup (?P<spec>\S+) does not exist", re.MULTILINE),
+    re.compile(r"^(?:Warning: )?[Gg]roup (?P<spec>\S+) does not exist\.", re.MULTILINE),
 )
 
 
@@ -212,7 +212,7 @@ def unknown_specs(output: str, specs: Iterable[str]) -> tuple[str, ...]:
     return tuple(spec for spec in specs if spec in named or spec.lstrip("@") in named)
 
 
-_FIRST_WORDS = re.compile(r"\s*(Error|Problem|Failed)\b|\[(MIRROR|FAILED)\]|.*checksum")
+_FIRST_WORDS = re.compile(r"\s*(Error|Problem|(Transaction )?[Ff]ailed)\b|\[(MIRROR|FAILED)\]|.*checksum")
 
 
 def words(output: str, limit: int = 2000) -> str:
