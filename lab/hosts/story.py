@@ -146,7 +146,7 @@ def install(site: Site, *names: str) -> str:
     command = (
         "dnf", "--assumeyes", "--noplugins", "--releasever=9", f"--installroot={SYSTEM}",
         "--setopt=reposdir=/etc/yum.repos.d", "--setopt=install_weak_deps=0",
-        "--setopt=cachedir=/var/cache/dnf", "--setopt=metadata_expire=1",
+        "--setopt=cachedir=/var/cache/dnf",
     )  # fmt: skip
     client.do(*command, "install", *names)
     said = client.do("rpm", f"--root={SYSTEM}", "-q", *names).text

@@ -6,7 +6,7 @@ property :id, String, name_property: true,
                       description: "The repository's id, and the name of its file."
 property :baseurl, String, required: true,
                            description: 'Where it is served.'
-property :metadata_expire, Integer, default: 60,
+property :metadata_expire, Integer, default: 1,
                                     description: 'Seconds after which metadata are asked for again.'
 property :gpgcheck, [true, false], default: false,
                                    description: 'Whether the signature of packages is checked.'
