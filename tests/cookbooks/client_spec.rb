@@ -92,7 +92,7 @@ RSpec.describe 'mirror_client::default' do
           name=Private mirror gm-mirror
           baseurl=http://mirror.icesi.edu.co/repo/
           enabled=1
-          metadata_expire=60
+          metadata_expire=1
           gpgcheck=0
           repo_gpgcheck=0
         REPO
