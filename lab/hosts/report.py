@@ -61,7 +61,9 @@ class Report:
         try:
             yield seen
         except (LabError, OSError) as error:
-            self._add(Row(name, str(error).splitlines()[0], time.monotonic() - began, False))
+            lines = str(error).splitlines()
+            said = " … ".join(dict.fromkeys([lines[0], lines[-1]]))
+            self._add(Row(name, said, time.monotonic() - began, False))
             raise
         self._add(Row(name, seen.text, time.monotonic() - began, True))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import http.server
 import logging
@@ -20,7 +21,7 @@ from lab.deliveries import PullRequest, deliver
 from lab.github import GitHub, Repository
 from lab.hosts import chef, network, rootfs
 from lab.hosts.machine import RUN, Machine
-from lab.hosts.shell import CACHE, CHECKOUT, LabError
+from lab.hosts.shell import CACHE, CHECKOUT, LOGS, LabError
 from lab.processes import wait_for
 from lab.upstream import SigningKey, Upstream, built_catalog
 
@@ -104,10 +105,19 @@ class Site:
             down()
             stack.callback(down)
             network.make()
-            yield cls(stack.enter_context(Outside.running(RUN / "outside")))
+            site = cls(stack.enter_context(Outside.running(RUN / "outside")))
+            stack.callback(site.keep_journals)
+            yield site
 
     def __getitem__(self, name: str) -> Machine:
         return self.machines[name]
+
+    def keep_journals(self) -> None:
+        """Write each host's journal to the logs: it goes with the host."""
+        for name, machine in self.machines.items():
+            with contextlib.suppress(LabError):
+                journal = machine.do("journalctl", "--no-pager", "--output=short-precise").text
+                (LOGS / f"{name}.journal.log").write_text(journal, encoding="utf-8")
 
     # --- Chef ---------------------------------------------------------------------------------
 
