@@ -37,6 +37,10 @@ export RUBYLIB=$(dirname "$(dpkg -L ruby-shadow | grep 'shadow[.]so$' | head -n 
 exec /opt/chef/bin/chef-solo "$@"
 """
 
+WHEELS = "/opt/wheels"
+"""Where a host sees the directory of wheels."""
+_PIP = f"[global]\nno-index = true\nfind-links = {WHEELS}\ndisable-pip-version-check = true\n"
+
 # Without the folder of gems they come from RubyGems. `gem install --local` finds what a gem
 # needs in the current folder only.
 _CUSTOMIZE = """set -eu
@@ -83,7 +87,7 @@ def gems() -> Path | None:
 
 def build() -> Path:
     """Give the root filesystem; make it when there is none for these packages and this suite."""
-    key = _key([suite(), CHEF, _WRAPPER, _CUSTOMIZE, *PACKAGES, *OFF])
+    key = _key([suite(), CHEF, _WRAPPER, _CUSTOMIZE, _PIP, *PACKAGES, *OFF])
     root = CACHE / f"root-{suite()}-{key}"
     if root.exists():
         return root
@@ -97,8 +101,20 @@ def build() -> Path:
     wrapper = new / "usr/local/bin/chef-solo"
     wrapper.write_text(_WRAPPER, encoding="utf-8")
     wrapper.chmod(0o755)
+    _isolate(new)
     new.rename(root)
     return root
+
+
+def _isolate(root: Path) -> None:
+    """Forget the outer machine: proxies, sources, name servers; pip takes the wheels."""
+    etc = root / "etc"
+    (etc / "apt/apt.conf.d/99mmdebstrap").unlink(missing_ok=True)
+    for place in (etc / "apt").glob("sources.list*"):
+        _remove(place) if place.is_dir() else place.unlink()
+    (etc / "resolv.conf").unlink(missing_ok=True)
+    (etc / "resolv.conf").touch()
+    (etc / "pip.conf").write_text(_PIP, encoding="utf-8")
 
 
 def _bootstrap(target: Path) -> None:
@@ -116,6 +132,7 @@ def _bootstrap(target: Path) -> None:
         "--variant=apt",
         f"--include={','.join(PACKAGES)}",
         *(f"--aptopt={line}" for line in _apt_options()),
+        "--dpkgopt=force-unsafe-io",
         "--dpkgopt=path-exclude=/usr/share/man/*",
         "--dpkgopt=path-exclude=/usr/share/doc/*",
         *(f"--customize-hook={hook}" for hook in hooks),

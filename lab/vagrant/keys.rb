@@ -1,49 +1,44 @@
-require 'fileutils'
-require 'shellwords'
+# Carries public keys between the machines, over Vagrant's own SSH: the CI server's to the mirror,
+# the mirror's host key to the CI server. Each cookbook puts its machine's half into keys_dir, and
+# sshd and the service read the other half there whenever they log in, so nothing else is to do.
+class Keys
+  HALVES = [
+    %w(ci_server ci_server.pub mirror_server),
+    %w(mirror_server mirror_server.hostkey ci_server),
+  ].freeze
+  # One line: a public key with its comment, or with the names of its host before it.
+  PUBLIC = %r{\A([A-Za-z0-9._,:\[\]-]+ )?ssh-ed25519 [A-Za-z0-9+/]{68}( [A-Za-z0-9@._-]*)?\z}.freeze
 
-module Lab
-  # Carries the public halves between ci_server and mirror_server, over Vagrant's own SSH: after
-  # each `up`, `provision` or `reload` of one of them, what it shows is kept on the host and given
-  # to the other, and what the other showed is given to it. No private key passes here.
-  module Keys
-    PLACE = '/etc/gm_keys'.freeze
-    PUBLIC = { 'ci_server' => 'ci_server.pub', 'mirror_server' => 'mirror_server.hostkey' }.freeze
-    # One line, with an ed25519 key in it.
-    SAFE = %r{\A[A-Za-z0-9.,:\[\] -]*ssh-ed25519 [A-Za-z0-9+/=]{68}( [A-Za-z0-9@._-]*)?\n?\z}.freeze
+  # `communicators` gives what a running machine is spoken to with, or nil.
+  def initialize(site, communicators)
+    @site = site
+    @communicators = communicators
+  end
 
-    module_function
+  # Give the names of the files that were carried.
+  def exchange
+    ends = HALVES.flat_map { |from, _, to| [from, to] }.uniq.to_h { |name| [name, @communicators.call(name)] }
+    return [] unless ends.values.all?
 
-    def carry(environment, machine)
-      kept = File.join(environment.local_data_path, 'public_keys')
-      FileUtils.mkdir_p(kept)
-      keep(machine, kept)
-      running(environment).each { |other| give(other, kept) }
-    end
+    HALVES.select { |from, file, to| carry(ends, from, to, file) }.map { |_, file, _| file }
+  end
 
-    # Keep what the machine shows; it shows nothing before it is provisioned.
-    def keep(machine, kept)
-      name = PUBLIC.fetch(machine.name.to_s)
-      text = +''
-      code = machine.communicate.sudo("cat #{PLACE}/#{name}", error_check: false) { |type, data| text << data if type == :stdout }
-      return unless code.zero?
-      raise "#{machine.name}: #{PLACE}/#{name}: expected one ed25519 key, found #{text.inspect}" unless SAFE.match?(text)
+  private
 
-      File.write(File.join(kept, name), text)
-    end
+  def carry(ends, from, to, file)
+    half = read(ends[from], "#{@site.keys_dir(from)}/#{file}")
+    target = @site.keys_dir(to)
+    return false unless PUBLIC.match?(half)
+    return false if read(ends[to], "#{target}/#{file}") == half
 
-    # Give a machine what the others showed.
-    def give(machine, kept)
-      PUBLIC.each do |owner, name|
-        path = File.join(kept, name)
-        next if owner == machine.name.to_s || !File.exist?(path)
+    # The pattern leaves nothing in it that a shell could take for more than text.
+    ends[to].sudo("umask 022 && mkdir -p #{target} && echo '#{half}' > #{target}/#{file}.new && mv #{target}/#{file}.new #{target}/#{file}")
+    true
+  end
 
-        machine.communicate.sudo("mkdir -p #{PLACE} && printf '%s\\n' #{Shellwords.escape(File.read(path).chomp)} > #{PLACE}/#{name}")
-      end
-    end
-
-    def running(environment)
-      environment.active_machines.map { |name, provider| environment.machine(name, provider) }
-                 .select { |machine| PUBLIC.key?(machine.name.to_s) && machine.communicate.ready? }
-    end
+  def read(communicator, path)
+    text = +''
+    communicator.sudo("cat #{path} 2>/dev/null || true") { |stream, data| text << data if stream == :stdout }
+    text.strip
   end
 end

@@ -1,42 +1,31 @@
 #!/bin/sh
-# Raise the lab interface, which Vagrant leaves down, so that it takes a lease from dhcp_server.
-#   lease.sh NETWORK
+# Raise the lab's interface with a lease from dhcp_server. It must be no default route: the lab has
+# no way out. A machine that is brought up before dhcp_server goes on without a lease.
+#
+#   lease.sh MAC
 set -eu
-network=$1
-prefix=${network%.*}.
+interface=
+for path in /sys/class/net/*; do
+    [ "$(cat "$path/address")" = "$1" ] && interface=${path##*/}
+done
+[ -n "$interface" ] || { echo "lease: no interface has the address $1" >&2; exit 1; }
 
-# The network card that Vagrant does not use: the one without the default route.
-lab_device() {
-    for path in /sys/class/net/*; do
-        device=${path##*/}
-        [ -e "$path/device" ] || continue
-        [ -n "$(ip -4 route show default dev "$device")" ] || { echo "$device"; return; }
-    done
-}
-
-leased() { ip -4 -o address show dev "$device" | grep -F " inet $prefix"; }
-
-device=$(lab_device)
-[ -n "$device" ] || { echo 'lease: found no network card for the lab' >&2; exit 1; }
-
-if command -v nmcli >/dev/null && nmcli -t general >/dev/null 2>&1; then
-    nmcli -g NAME connection show | grep -qx gm-lab ||
-        nmcli connection add type ethernet con-name gm-lab ifname "$device" \
-            ipv4.method auto ipv4.never-default yes ipv6.method disabled >/dev/null
-    leased >/dev/null || nmcli --wait 60 connection up gm-lab >/dev/null || :
-elif [ -d /etc/network/interfaces.d ] && command -v ifup >/dev/null; then
-    printf 'auto %s\niface %s inet dhcp\n' "$device" "$device" >/etc/network/interfaces.d/gm-lab
-    leased >/dev/null || { ifdown "$device" 2>/dev/null || :; ifup "$device" || :; }
+if command -v nmcli >/dev/null; then
+    nmcli -t connection show gm_lab >/dev/null 2>&1 ||
+        nmcli connection add type ethernet con-name gm_lab ifname "$interface" \
+            ipv4.method auto ipv4.never-default yes ipv6.method disabled
+    nmcli --wait 30 connection up gm_lab || :
+elif command -v ifup >/dev/null; then
+    printf 'allow-hotplug %s\niface %s inet dhcp\n' "$interface" "$interface" \
+        > /etc/network/interfaces.d/gm_lab
+    grep -q '^source' /etc/network/interfaces ||
+        echo 'source /etc/network/interfaces.d/*' >> /etc/network/interfaces
+    timeout 40 ifup "$interface" || :
 else
-    printf '[Match]\nName=%s\n[Network]\nDHCP=ipv4\n[DHCPv4]\nUseRoutes=no\nUseGateway=no\n' "$device" \
-        >/etc/systemd/network/10-gm-lab.network
-    systemctl enable --now systemd-networkd
-    networkctl reload
+    echo "lease: expected NetworkManager or ifupdown" >&2; exit 1
 fi
 
-for _ in $(seq 30); do
-    if line=$(leased); then echo "lease: $line"; exit 0; fi
-    sleep 1
-done
-# Not an error: a role can be brought up alone, and the lease comes when the server does.
-echo "lease: none yet on $device; is dhcp_server up?" >&2
+lease=$(ip -4 -o address show dev "$interface" | awk '{print $4}')
+if [ -n "$lease" ]; then echo "lease: $interface has $lease"
+else echo "lease: $interface has none; vagrant up dhcp_server, then vagrant provision here" >&2
+fi

@@ -90,6 +90,9 @@ action_class do
 
   # https://ngrok.com/download/linux
   def from_repository
+    # apt_repository calls gpg, which a small Debian lacks.
+    package 'gnupg'
+
     apt_repository 'ngrok' do
       uri 'https://ngrok-agent.s3.amazonaws.com'
       distribution 'bookworm'
