@@ -199,19 +199,18 @@ class Store:
         if not update.pull_request:
             return False
         with _guarded(f"looking for updates of {update.pull_request}"):
-            live = self._client.list_workflows(
+            found = self._client.list_workflows(
                 name=WORKFLOW,
                 status=["ENQUEUED", "PENDING"],
                 user=update.pull_request,
-                load_input=False,
                 load_output=False,
             )
-            own = [status.created_at or 0 for status in live if status.workflow_id == update.id]
-            return any(
-                (status.created_at or 0) > max(own, default=0)
-                and status.queue_partition_key == update.mirror
-                for status in live
-            )
+        # DBOS keeps whole seconds on SQLite, so the updates' own times are compared.
+        others = [Update(**status.input["args"][0]) for status in found if status.input]
+        return any(
+            other.mirror == update.mirror and other.requested_at > update.requested_at
+            for other in others
+        )
 
     def check(self) -> str:
         """Ask the database for anything; name it.
@@ -349,15 +348,15 @@ def _adapter(function: Callable[..., Any]) -> TypeAdapter[Any]:
 
 
 def _record(status: WorkflowStatus, steps: tuple[StepRecord, ...]) -> Record:
-    arguments = status.input["args"] if status.input else ()
+    update = Update(**status.input["args"][0]) if status.input else Update(status.workflow_id, "")
     outcome = TypeAdapter(Outcome).validate_python(status.output) if status.output else None
     failure = GmError.wrap(status.error) if status.error else None
     state = _state(status)
     return Record(
-        update=Update(**arguments[0]) if arguments else Update(status.workflow_id, ""),
+        update=update,
         state=state,
         message=str(failure or (outcome.message if outcome else state)),
-        accepted_at=(status.created_at or 0) / 1000,
+        accepted_at=update.requested_at or (status.created_at or 0) / 1000,
         started_at=status.dequeued_at / 1000 if status.dequeued_at else None,
         completed_at=status.completed_at / 1000 if status.completed_at else None,
         outcome=outcome,

@@ -170,6 +170,11 @@ class MirrorHost:
             finally:
                 host.stop()
 
+    @property
+    def pid(self) -> int:
+        """The process id of sshd."""
+        return self._daemon.pid
+
     def start(self) -> None:
         """Start sshd, on the same port each time, and wait until it listens."""
         self.ssh_log.parent.mkdir(parents=True, exist_ok=True)

@@ -148,6 +148,11 @@ class Service:
         self._start("gm-analytics", "serve", "--port", str(self.port))
         self._await_web()
 
+    def start_web(self) -> None:
+        """Start the web alone: deliveries are stored, and wait."""
+        self._start("gm-analytics", "web", "--port", str(self.port))
+        self._await_web()
+
     def start_split(self) -> None:
         """Start the web through Connexion's own command, and a worker beside it."""
         self._start("connexion", "run", "swagger/indexer.yaml", "-p", str(self.port))
