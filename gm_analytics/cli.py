@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
+import signal
 import sys
+import threading
 import time
 import uuid
 from collections.abc import Iterator
@@ -94,19 +96,15 @@ def web(config: Path | None, host: str, port: int) -> None:
 @CONFIG
 def worker(config: Path | None) -> None:
     """Perform updates that were taken by `web`, or by `connexion run`."""
-    import signal  # noqa: PLC0415  # the only command that waits for one
-    import threading  # noqa: PLC0415
-
-    stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
     with _start(config).worker(), suppress(KeyboardInterrupt):
-        stop.wait()
+        threading.Event().wait()
 
 
 def _start(config: Path | None) -> Service:
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     for noisy in ("paramiko", "connexion", "dbos", "fabric"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     service = Service.from_file(config)

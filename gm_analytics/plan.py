@@ -213,12 +213,13 @@ def unknown_specs(output: str, specs: Iterable[str]) -> tuple[str, ...]:
     return tuple(spec for spec in specs if spec in named or spec.lstrip("@") in named)
 
 
+_FIRST_WORDS = re.compile(r"\s*(Error|Problem|Failed)\b|\[(MIRROR|FAILED)\]|.*checksum")
+
+
 def words(output: str, limit: int = 2000) -> str:
     """Give what is worth repeating of yum's output: from its first error on, bounded."""
     lines = [line.rstrip() for line in output.splitlines() if line.strip()]
-    start = next(
-        (i for i, line in enumerate(lines) if re.match(r"\s*(Error|Problem|Failed)\b", line)), None
-    )
+    start = next((i for i, line in enumerate(lines) if _FIRST_WORDS.match(line)), None)
     text = "\n".join(lines[start:] if start is not None else lines[-8:])
     return text if len(text) <= limit else "…" + text[-limit:]
 

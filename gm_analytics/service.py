@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 import uuid
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -101,7 +102,9 @@ class Service:
             return Reply(200, {"command_return": "ignored", "reason": reason})
         for one in mirrors:
             name = delivery.id if len(mirrors) == 1 else f"{delivery.id}@{one.name}"
-            self._store(Update(name, one.name, pull.repository, pull.number, pull.head_sha))
+            self._store(
+                Update(name, one.name, pull.repository, pull.number, pull.head_sha, time.time())
+            )
         log.info("delivery %s: accepted %s at %s", delivery.id, pull.key, pull.head_sha)
         return Reply(202, self._accepted(delivery.id))
 

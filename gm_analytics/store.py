@@ -148,7 +148,8 @@ class Store:
             "workflow_id_reuse_policy": "reject",
             "queue_partition_key": update.mirror,
             "app_version": APPLICATION_VERSION,
-            "attributes": {"pull_request": update.pull_request},
+            # DBOS finds updates by user on both databases, by attributes on PostgreSQL alone.
+            "authenticated_user": update.pull_request,
         }
         with _guarded(f"storing update {update.id}"):
             try:
@@ -198,19 +199,18 @@ class Store:
         if not update.pull_request:
             return False
         with _guarded(f"looking for updates of {update.pull_request}"):
-            live = self._client.list_workflows(
+            found = self._client.list_workflows(
                 name=WORKFLOW,
                 status=["ENQUEUED", "PENDING"],
-                attributes={"pull_request": update.pull_request},
-                load_input=False,
+                user=update.pull_request,
                 load_output=False,
             )
-            own = [status.created_at or 0 for status in live if status.workflow_id == update.id]
-            return any(
-                (status.created_at or 0) > max(own, default=0)
-                and status.queue_partition_key == update.mirror
-                for status in live
-            )
+        # DBOS keeps whole seconds on SQLite, so the updates' own times are compared.
+        others = [Update(**status.input["args"][0]) for status in found if status.input]
+        return any(
+            other.mirror == update.mirror and other.requested_at > update.requested_at
+            for other in others
+        )
 
     def check(self) -> str:
         """Ask the database for anything; name it.
@@ -282,12 +282,18 @@ def worker(url: str, perform: Perform, retry: Retry, executor_id: str | None) ->
 
         with _locked(url, "migration", block=True):
             DBOS.launch()
+        logging.getLogger("dbos").addFilter(_is_not_a_trace)
         try:
             DBOS.register_queue(QUEUE, partition_concurrency=1, polling_interval_sec=POLL)
             log.info("worker %s takes updates", executor)
             yield
         finally:
             DBOS.destroy(destroy_registry=True, workflow_completion_timeout_sec=0)
+
+
+def _is_not_a_trace(record: logging.LogRecord) -> bool:
+    """Drop DBOS's traces of updates that failed: each was logged as what it says of itself."""
+    return not str(record.msg).startswith("Exception encountered in background workflow")
 
 
 class DurableStep:
@@ -342,15 +348,15 @@ def _adapter(function: Callable[..., Any]) -> TypeAdapter[Any]:
 
 
 def _record(status: WorkflowStatus, steps: tuple[StepRecord, ...]) -> Record:
-    arguments = status.input["args"] if status.input else ()
+    update = Update(**status.input["args"][0]) if status.input else Update(status.workflow_id, "")
     outcome = TypeAdapter(Outcome).validate_python(status.output) if status.output else None
     failure = GmError.wrap(status.error) if status.error else None
     state = _state(status)
     return Record(
-        update=Update(**arguments[0]) if arguments else Update(status.workflow_id, ""),
+        update=update,
         state=state,
         message=str(failure or (outcome.message if outcome else state)),
-        accepted_at=(status.created_at or 0) / 1000,
+        accepted_at=update.requested_at or (status.created_at or 0) / 1000,
         started_at=status.dequeued_at / 1000 if status.dequeued_at else None,
         completed_at=status.completed_at / 1000 if status.completed_at else None,
         outcome=outcome,

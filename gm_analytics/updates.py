@@ -34,6 +34,8 @@ class Update:
     repository: str = ""
     number: int = 0
     head_sha: str = ""
+    requested_at: float = 0.0
+    """Seconds since the epoch."""
 
     @property
     def pull_request(self) -> str:

@@ -43,6 +43,7 @@ class Client:
 
         Raises:
             CommandError: with `check`, when dnf ends badly.
+
         """
         return run(self._argv("dnf", *arguments), check=check, timeout=timeout)
 

@@ -160,6 +160,7 @@ class MirrorHost:
         Raises:
             CommandError: sshd ended, with its words.
             LabError: `tmpfs_mb` without being root, or a program is missing.
+
         """
         host = cls(directory, counted, tmpfs_mb)
         with host._prepared():
@@ -168,6 +169,11 @@ class MirrorHost:
                 yield host
             finally:
                 host.stop()
+
+    @property
+    def pid(self) -> int:
+        """The process id of sshd."""
+        return self._daemon.pid
 
     def start(self) -> None:
         """Start sshd, on the same port each time, and wait until it listens."""
@@ -266,7 +272,14 @@ class MirrorHost:
     def _make_directories(self) -> None:
         self.directory.mkdir(parents=True, exist_ok=True)
         self.directory.chmod(0o711)
-        for place in (self._etc, self.bin, self.reposdir, self.root, self.home, self.ssh_log.parent):
+        for place in (
+            self._etc,
+            self.bin,
+            self.reposdir,
+            self.root,
+            self.home,
+            self.ssh_log.parent,
+        ):
             place.mkdir(exist_ok=True)
             place.chmod(0o755)
         self.identity_file.parent.mkdir(mode=0o700)

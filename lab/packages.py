@@ -226,6 +226,7 @@ def build(packages: Iterable[Package], dest: Path) -> tuple[Path, ...]:
 
     Raises:
         CommandError: rpmbuild refused a package, with its words.
+
     """
     wanted = tuple(packages)
     dest.mkdir(parents=True, exist_ok=True)

@@ -49,6 +49,7 @@ def find_program(name: str) -> str:
 
     Raises:
         LabError: it is not installed.
+
     """
     path = os.pathsep.join([os.environ.get("PATH", ""), SYSTEM_PATH])
     found = shutil.which(name, path=path)
@@ -79,6 +80,7 @@ def run(
 
     Raises:
         CommandError: with `check`, the exit code is not 0; or the time is over (exit code 124).
+
     """
     command = [find_program(argv[0]), *argv[1:]]
     try:
@@ -105,6 +107,7 @@ def wait_for(check: Callable[[], T], what: str, patience: float = PATIENCE) -> T
 
     Raises:
         LabError: it was not within `patience` seconds; says `what` was awaited.
+
     """
     deadline = time.monotonic() + patience
     while True:
@@ -148,6 +151,7 @@ class Daemon:
 
         Raises:
             LabError: it does not run.
+
         """
         if self._process is None:
             raise LabError(f"{self.argv[0]} does not run")
@@ -164,6 +168,7 @@ class Daemon:
         Raises:
             CommandError: it ended instead.
             LabError: it was not ready within `patience` seconds.
+
         """
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(

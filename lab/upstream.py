@@ -32,6 +32,7 @@ class SigningKey:
 
         Raises:
             CommandError: gpg's words.
+
         """
         # A short path: the agent's socket is in it, and a socket's name has 108 bytes at most.
         with tempfile.TemporaryDirectory(prefix="gpg-") as directory:
@@ -53,6 +54,7 @@ class SigningKey:
 
         Raises:
             CommandError: rpmsign's words.
+
         """
         macros = (f"_gpg_path {self.home}", "_gpg_name lab", f"__gpg {find_program('gpg')}")
         defines = [word for macro in macros for word in ("--define", macro)]

@@ -44,8 +44,10 @@ class WebServer:
         self.port = reserve_port()
         self._daemon = Daemon(
             # `-e`: even before the configuration is read nothing goes to /var/log.
-            ["nginx", "-e", str(directory / "error.log"), "-c", str(directory / "nginx.conf")]
-            + ["-p", str(directory), "-g", "daemon off;"],
+            [
+                *("nginx", "-e", str(directory / "error.log"), "-p", str(directory)),
+                *("-c", str(directory / "nginx.conf"), "-g", "daemon off;"),
+            ],
             directory / "nginx.log",
         )
 
@@ -56,6 +58,7 @@ class WebServer:
 
         Raises:
             CommandError: nginx ended, with its words.
+
         """
         server = cls(directory, root, prefix)
         server.start()

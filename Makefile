@@ -1,0 +1,33 @@
+# Each target installs what it needs first; see lab/setup.
+PYTHON := .venv/bin/python
+
+.PHONY: demo test test-cookbooks lint bench lab vagrant-check clean
+
+demo:  ## the whole story on this machine, from a pull request to a client with the packages
+	@lab/setup demo
+	@$(PYTHON) -m lab.demo $(DEMO)
+
+test:  ## every test
+	@lab/setup test
+	@$(PYTHON) -m pytest
+	@$(MAKE) --no-print-directory test-cookbooks
+
+test-cookbooks:  ## the cookbooks: ChefSpec and cookstyle
+	@tests/cookbooks/run
+
+lint:  ## ruff and strict mypy
+	@lab/setup test
+	@$(PYTHON) -m ruff check
+	@$(PYTHON) -m ruff format --check
+	@$(PYTHON) -m mypy
+
+bench:  ## side by side with the bare commands; writes docs/benchmarks.md
+	@lab/setup demo
+	@$(PYTHON) -m benchmarks
+
+lab:  ## four systemd hosts, converged by Chef, and the story across them (root)
+	@lab/setup demo
+	@$(PYTHON) -m lab.hosts
+
+clean:
+	rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache build *.egg-info

@@ -1,0 +1,37 @@
+# The checkout that the service is installed from: Vagrant's synced folder.
+default['ci_server']['source'] = '/vagrant'
+# A directory of wheels, for a host without network; nil: PyPI.
+default['ci_server']['wheels'] = nil
+default['ci_server']['home'] = '/opt/gm_analytics'
+default['ci_server']['keys_dir'] = '/etc/gm_keys'
+
+# Secrets. nil: the file of that name in /etc/gm_analytics is used when it is there.
+default['ci_server']['webhook_secret'] = nil
+default['ci_server']['github_token'] = nil
+
+# The service's configuration: docs/operations.md says what each key means.
+default['ci_server']['repositories'] = []
+default['ci_server']['trusted_associations'] = %w(OWNER MEMBER COLLABORATOR)
+default['ci_server']['publish'] = 'on_pull_request'
+default['ci_server']['public_url'] = nil
+default['ci_server']['database_url'] = 'sqlite:////var/lib/gm_analytics/updates.sqlite'
+default['ci_server']['port'] = 8080
+default['ci_server']['mirror'] = {
+  'name' => 'mirror.icesi.edu.co',
+  'address' => '192.168.131.103',
+  'port' => 22,
+  'user' => 'mirror',
+  'root' => '/var/repo',
+  'reposdir' => '/etc/gm-mirror/yum.repos.d',
+  'releasever' => '9',
+  'module_platform_id' => 'platform:el9',
+}
+# Any other key of the configuration, merged over the above.
+default['ci_server']['extra_config'] = {}
+
+# ngrok, only with an authtoken. nil archive_url: ngrok's package repository (Debian); EL has
+# none, so that it needs the address and the SHA-256 of a .tgz.
+default['ci_server']['ngrok']['authtoken'] = nil
+default['ci_server']['ngrok']['domain'] = nil
+default['ci_server']['ngrok']['archive_url'] = nil
+default['ci_server']['ngrok']['archive_checksum'] = nil

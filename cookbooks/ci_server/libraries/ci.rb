@@ -1,0 +1,232 @@
+require 'digest' unless defined?(Digest)
+require 'fileutils' unless defined?(FileUtils)
+require 'ipaddr' unless defined?(IPAddr)
+require 'yaml' unless defined?(YAML)
+
+module GmAnalytics
+  # What the CI server needs to know, without Chef.
+  module Ci
+    class Invalid < ArgumentError; end
+
+    Platform = Struct.new(:python, :packages, keyword_init: true)
+    EL9 = Platform.new(python: '/usr/bin/python3.12', packages: %w(openssh-clients python3.12 python3.12-pip)).freeze
+    EL = Platform.new(python: '/usr/bin/python3', packages: %w(openssh-clients python3 python3-pip)).freeze
+    DEBIAN = Platform.new(python: '/usr/bin/python3', packages: %w(openssh-client python3 python3-venv)).freeze
+    SUPPORTED = 'EL 9, EL 10, Debian 12 and Debian 13'.freeze
+
+    ETC = '/etc/gm_analytics'.freeze
+    MIN_SECRET = 16
+    # The service checks its own configuration before it is written.
+    CHECK = 'import pathlib, sys; from gm_analytics import settings; settings.load(pathlib.Path(sys.argv[1]))'.freeze
+    MAKE_SECRET = 'make one with `openssl rand -hex 32` and give it as ci_server.webhook_secret ' \
+                  "(in site.yaml), or put it in #{ETC}/webhook_secret".freeze
+    REPOSITORY = %r{\A[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+\z}.freeze
+    SHA256 = /\A\h{64}\z/.freeze
+    # What an installation needs of a checkout.
+    PARTS = %w(LICENSE README.md gm_analytics pyproject.toml requirements.txt swagger).freeze
+
+    module_function
+
+    def platform(family, version)
+      major = version.to_i
+      return DEBIAN if family == 'debian' && major >= 12
+      return major == 9 ? EL9 : EL if family == 'rhel' && major >= 9
+
+      raise Invalid, "ci_server: found #{family} #{version}; expected one of #{SUPPORTED}"
+    end
+
+    # Check the node's attributes as a whole; `kept` is the secret that the host already has.
+    #
+    # @raise [Invalid] naming every attribute that is wrong, and no secret.
+    def check!(site, family, kept: nil)
+      problems = secret_problems(site['webhook_secret'] || kept)
+      problems.concat(repository_problems(Array(site['repositories'])))
+      %w(source home keys_dir).each do |key|
+        problems << "#{key}: found #{site[key].inspect}; expected an absolute path" unless site[key].to_s.match?(%r{\A/[^\s]+\z})
+      end
+      problems << "port: found #{site['port'].inspect}; expected 1024 to 65535" unless site['port'].is_a?(Integer) && site['port'].between?(1024, 65_535)
+      problems.concat(mirror_problems(site['mirror']))
+      problems.concat(ngrok_problems(site['ngrok'], family))
+      raise Invalid, problems.map { |problem| "ci_server.#{problem}" }.join('; ') unless problems.empty?
+    end
+
+    def secret_problems(secret)
+      return ["webhook_secret: there is none; #{MAKE_SECRET}"] if secret.to_s.strip.empty?
+      return [] if secret.strip.length >= MIN_SECRET
+
+      ["webhook_secret: found #{secret.strip.length} characters; expected #{MIN_SECRET} or more; #{MAKE_SECRET}"]
+    end
+
+    def repository_problems(names)
+      return ['repositories: found none; expected at least one owner/name'] if names.empty?
+
+      names.grep_v(REPOSITORY).map { |name| "repositories: found #{name.inspect}; expected owner/name" }
+    end
+
+    def mirror_problems(mirror)
+      said = %w(name user root reposdir releasever).reject { |key| mirror[key].to_s.match?(/\A\S+\z/) }
+                                                   .map { |key| "mirror.#{key}: found #{mirror[key].inspect}; expected one word" }
+      said << "mirror.address: found #{mirror['address'].inspect}; expected an address" unless address?(mirror['address'])
+      said
+    end
+
+    def ngrok_problems(ngrok, family)
+      return [] unless ngrok['authtoken']
+      if ngrok['archive_url']
+        return [] if SHA256.match?(ngrok['archive_checksum'].to_s)
+
+        return ["ngrok.archive_checksum: found #{ngrok['archive_checksum'].inspect}; expected the archive's SHA-256"]
+      end
+
+      family == 'debian' ? [] : ['ngrok.archive_url: found nil; expected the address of a .tgz, since ngrok has no package repository for EL']
+    end
+
+    def address?(value)
+      !IPAddr.new(value.to_s).nil?
+    rescue IPAddr::Error
+      false
+    end
+
+    # Give the service's configuration as data; no secret is in it, only their files.
+    def config(site)
+      mirror = site['mirror']
+      data = {
+        'webhook' => {
+          'secret_file' => "#{ETC}/webhook_secret",
+          'repositories' => Array(site['repositories']),
+          'trusted_associations' => Array(site['trusted_associations']),
+        },
+        'publish' => site['publish'],
+        'public_url' => site['public_url'] || domain_url(site['ngrok']),
+        'database_url' => site['database_url'],
+        'mirrors' => [mirror_config(mirror)],
+      }.compact
+      data['github'] = { 'token_file' => "#{ETC}/github_token" } if site['github_token']
+      merge(data, site['extra_config'] || {})
+    end
+
+    def mirror_config(mirror)
+      {
+        'name' => mirror['name'], 'host' => mirror['address'], 'port' => mirror['port'], 'user' => mirror['user'],
+        'identity_file' => "#{ETC}/id_ed25519", 'known_hosts' => "#{ETC}/known_hosts",
+        'root' => mirror['root'], 'url' => "http://#{mirror['name']}/repo/",
+        'upstream' => {
+          'reposdir' => mirror['reposdir'], 'releasever' => mirror['releasever'],
+          'arch' => mirror['arch'], 'module_platform_id' => mirror['module_platform_id']
+        }.compact
+      }
+    end
+
+    def domain_url(ngrok)
+      "https://#{ngrok['domain']}" if ngrok && ngrok['domain']
+    end
+
+    def merge(data, other)
+      data.merge(other) { |_, old, new| old.is_a?(Hash) && new.is_a?(Hash) ? merge(old, new) : new }
+    end
+
+    def yaml(data)
+      YAML.dump(data).delete_prefix("---\n")
+    end
+
+    # The files of a checkout that an installation needs, relative to it, sorted.
+    def files(source)
+      PARTS.flat_map { |part| Dir.glob([part, "#{part}/**/*"], base: source) }
+           .reject { |path| path.include?('__pycache__') || !::File.file?(::File.join(source, path)) }.sort
+    end
+
+    # One digest of their names and bytes: it changes when an installation would.
+    def digest(source)
+      sum = Digest::SHA256.new
+      files(source).each { |path| sum << path << "\0" << Digest::SHA256.file(::File.join(source, path)).digest }
+      sum.hexdigest
+    end
+
+    # Make `target` a copy of those files and of nothing else.
+    def copy(source, target)
+      FileUtils.rm_rf(target)
+      files(source).each do |path|
+        place = ::File.join(target, path)
+        FileUtils.mkdir_p(::File.dirname(place), mode: 0o755)
+        FileUtils.cp(::File.join(source, path), place)
+        FileUtils.chmod(0o644, place)
+      end
+    end
+
+    def read(path)
+      ::File.read(path) if ::File.file?(path)
+    end
+
+    # The sandbox of both units.
+    HARDENING = <<~UNIT.freeze
+      NoNewPrivileges=yes
+      CapabilityBoundingSet=
+      AmbientCapabilities=
+      UMask=0077
+      ProtectSystem=strict
+      ProtectHome=yes
+      PrivateTmp=yes
+      PrivateDevices=yes
+      ProtectClock=yes
+      ProtectHostname=yes
+      ProtectControlGroups=yes
+      ProtectKernelLogs=yes
+      ProtectKernelModules=yes
+      ProtectKernelTunables=yes
+      ProtectProc=invisible
+      RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6
+      RestrictNamespaces=yes
+      RestrictRealtime=yes
+      RestrictSUIDSGID=yes
+      LockPersonality=yes
+      RemoveIPC=yes
+      SystemCallArchitectures=native
+      SystemCallFilter=@system-service
+      SystemCallFilter=~@privileged @resources
+      SystemCallErrorNumber=EPERM
+    UNIT
+
+    SERVICE = <<~UNIT.freeze
+      Environment=GM_ANALYTICS_CONFIG=#{ETC}/config.yaml PYTHONUNBUFFERED=1
+      StateDirectory=gm_analytics
+      StateDirectoryMode=0700
+      WorkingDirectory=/var/lib/gm_analytics
+    UNIT
+
+    # Give the text of a unit of the service.
+    def unit(description:, command:, account:)
+      sandboxed(description, command, account, SERVICE)
+    end
+
+    # Give the text of ngrok's unit.
+    def ngrok_unit(binary, port, domain)
+      url = domain ? " --url=https://#{domain}" : ''
+      sandboxed('ngrok: leads GitHub to gm_analytics', "#{binary} http 127.0.0.1:#{port}#{url} --config=/etc/ngrok.yml --log=stdout", 'ngrok', '')
+    end
+
+    def sandboxed(description, command, account, more)
+      [
+        <<~UNIT, more, HARDENING, <<~INSTALL
+          # Generated by Chef (cookbook ci_server); changes are overwritten.
+          [Unit]
+          Description=#{description}
+          After=network-online.target
+          Wants=network-online.target
+          StartLimitIntervalSec=0
+
+          [Service]
+          ExecStart=#{command}
+          User=#{account}
+          Group=#{account}
+          Restart=always
+          RestartSec=2
+          TimeoutStopSec=30
+        UNIT
+
+          [Install]
+          WantedBy=multi-user.target
+        INSTALL
+      ].join
+    end
+  end
+end

@@ -1,0 +1,16 @@
+default['mirror_client']['name'] = 'mirror.icesi.edu.co'
+# nil: the name is left to DNS.
+default['mirror_client']['address'] = '192.168.131.103'
+default['mirror_client']['repository'] = 'gm-mirror'
+# nil: http://NAME/repo/
+default['mirror_client']['baseurl'] = nil
+# Seconds. Asking again is one small file: what was just published is installed by the next command.
+default['mirror_client']['metadata_expire'] = 1
+# RPMs keep their upstream's signature: give its key to have it checked.
+default['mirror_client']['gpgcheck'] = false
+default['mirror_client']['repo_gpgcheck'] = false
+default['mirror_client']['gpgkey'] = nil
+# true: this repository and no other. false undoes it; no other repository's file is touched.
+default['mirror_client']['exclusive'] = false
+# How often metadata are refreshed, as systemd.time(7) writes it.
+default['mirror_client']['refresh'] = '5min'

@@ -1,0 +1,26 @@
+site = node['mirror_client']
+GmAnalytics::Client.platform!(node['platform_family'], node['platform_version'])
+GmAnalytics::Client.check!(site.to_h)
+
+package 'dnf'
+
+mirror_client_host site['name'] do
+  address site['address']
+  only_if { site['address'] }
+end
+
+mirror_client_repository site['repository'] do
+  baseurl site['baseurl'] || "http://#{site['name']}/repo/"
+  metadata_expire site['metadata_expire']
+  gpgcheck site['gpgcheck']
+  repo_gpgcheck site['repo_gpgcheck']
+  gpgkey site['gpgkey']
+end
+
+mirror_client_exclusive site['repository'] do
+  action site['exclusive'] ? :enable : :disable
+end
+
+mirror_client_refresh site['repository'] do
+  interval site['refresh']
+end

@@ -1,0 +1,32 @@
+# The repository file of the mirror.
+unified_mode true
+provides :mirror_client_repository
+
+property :id, String, name_property: true,
+                      description: "The repository's id, and the name of its file."
+property :baseurl, String, required: true,
+                           description: 'Where it is served.'
+property :metadata_expire, Integer, default: 1,
+                                    description: 'Seconds after which metadata are asked for again.'
+property :gpgcheck, [true, false], default: false,
+                                   description: 'Whether the signature of packages is checked.'
+property :repo_gpgcheck, [true, false], default: false,
+                                        description: 'Whether the signature of metadata is checked.'
+property :gpgkey, [String, nil],
+         description: 'Address of the key.'
+
+default_action :create
+
+action :create do
+  # Debian's dnf comes without it.
+  directory '/etc/yum.repos.d' do
+    mode '0755'
+  end
+
+  template "/etc/yum.repos.d/#{new_resource.id}.repo" do
+    source 'mirror.repo.erb'
+    cookbook 'mirror_client'
+    mode '0644'
+    variables repository: new_resource
+  end
+end

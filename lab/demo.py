@@ -1,0 +1,101 @@
+"""`make demo`: the whole story on this machine, from a pull request to an installed package.
+
+Exits with 0 only if a client that knows nothing but the mirror has the packages in the end.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from lab.deliveries import PullRequest
+from lab.processes import LabError, terminable
+from lab.site import ENDED, Service, Site
+
+_STEPS = {
+    "fetch manifest": "packages.json read at the head SHA",
+    "download": "resolved and downloaded",
+    "inspect": "checked",
+    "createrepo": "metadata written",
+    "prove": "proven: an empty system could install it",
+    "switch": "published",
+    "see": "visible to clients",
+}
+
+
+class Timeline:
+    """Prints what happens with the seconds since the delivery was sent."""
+
+    def __init__(self) -> None:
+        self.started = time.time()
+
+    def say(self, what: str, when: float | None = None) -> None:
+        """Print a line; `when` in seconds since the epoch, now by default."""
+        print(f"  {(when or time.time()) - self.started:6.2f} s  {what}", flush=True)
+
+
+def follow(service: Service, update_id: str, timeline: Timeline) -> dict[str, Any]:
+    """Print the steps of an update as they end; give its last status."""
+    shown = 0
+    while True:
+        status = service.show(update_id)
+        for step in status["steps"][shown:]:
+            if step["error"]:
+                timeline.say(f"{step['name']}: {step['error']}", step["completed_at"])
+            elif step["name"] in _STEPS:
+                timeline.say(_STEPS[step["name"]], step["completed_at"])
+        shown = len(status["steps"])
+        if status["state"] in ENDED:
+            return status
+        time.sleep(0.05)  # between two looks at the status page, as a person reloads it
+
+
+def story(site: Site, service: Service, manifest: str) -> bool:
+    """Tell it; give whether the client has what the manifest names."""
+    client = site.client()
+    names = [entry["package_name"] for entry in json.loads(manifest)]
+    print(f"before: the client's `yum list all` shows {_seen(client, names)}")
+    pull: PullRequest = site.push(manifest)
+    print(f"pull request {pull.repository}#{pull.number}: packages.json names {', '.join(names)}")
+    timeline = Timeline()
+    reply = service.deliver(pull)
+    timeline.say(f"accepted: {reply.status_code}, update {reply.json()['update_id']}")
+    status = follow(service, reply.json()["update_id"], timeline)
+    print(f"{status['state']}: {status['message']}")
+    if status["state"] != "published":
+        return False
+    print(f"on the mirror, ls {site.mirror.host.root}:")
+    print("  " + site.mirror.host.ssh("ls", str(site.mirror.host.root)).stdout.replace("\n", "  "))
+    print(f"after: the client's `yum list all` shows {_seen(client, names)}")
+    client.install(*names)
+    timeline.say("installed by a client that knows only the mirror")
+    installed = client.names()
+    print(f"rpm -q in the client's system: {', '.join(sorted(client.installed()))}")
+    return set(names) <= installed
+
+
+def _seen(client: Any, names: list[str]) -> str:
+    available = {nevra.partition(".")[0] for nevra in client.list_all(check=False).stdout.split()}
+    return ", ".join(sorted(available & set(names))) or "neither"
+
+
+def main() -> int:
+    """Run the demo; give the exit code."""
+    manifest = Path("packages.json").read_text(encoding="utf-8")
+    print("bringing up the lab: upstream, mirror host, GitHub's stand-in, service", flush=True)
+    with terminable(), Site.running() as site, Service.running(site) as service:
+        good = story(site, service, manifest)
+    print("demo: the client has the packages" if good else "demo: it did not work")
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except LabError as error:
+        sys.exit(f"demo: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)

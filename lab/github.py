@@ -1,0 +1,476 @@
+"""A stand-in for GitHub over a real git repository: what the service asks, answered alike.
+
+Raw content at a SHA, the contents API, commit statuses and issue comments, with GitHub's checks
+and error texts where the service could meet them. Source: https://docs.github.com/en/rest
+"""
+
+from __future__ import annotations
+
+import base64
+import itertools
+import logging
+import re
+import socket
+import subprocess
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Self
+
+from flask import Flask, Response, jsonify, request
+from werkzeug.datastructures import Headers
+from werkzeug.serving import make_server
+
+from lab.processes import find_program, run
+
+MAX_DESCRIPTION = 140
+MAX_COMMENT = 65_536
+"""Characters, both."""
+MAX_STATUSES = 1000
+"""For one SHA and context."""
+MAX_CONTENTS = 1_000_000
+"""Bytes of a file above which only the raw media type gives it."""
+RAW_MEDIA_TYPE = "application/vnd.github.raw+json"
+STATES = ("error", "failure", "pending", "success")
+_PATIENCE = 60.0
+
+
+class Repository:
+    """A git repository with a `main` branch; every commit can be read by its SHA."""
+
+    def __init__(self, path: Path, name: str = "team/packages", private: bool = False) -> None:
+        self.path = path
+        self.name = name
+        self.private = private
+        path.mkdir(parents=True)
+        self._git("init", "--quiet", "--initial-branch=main")
+        self._git("config", "user.name", "lab")
+        self._git("config", "user.email", "lab@example.org")
+
+    def commit(
+        self,
+        files: Mapping[str, str | bytes | None],
+        branch: str = "main",
+        message: str = "Edit",
+        base: str = "main",
+    ) -> str:
+        """Write files (None deletes one) on a branch, made from `base` if new; give the SHA."""
+        known = self._git("branch", "--list", "--format=%(refname:short)").split()
+        if branch in known:
+            self._git("checkout", "--quiet", branch)
+        elif known:
+            self._git("checkout", "--quiet", "-b", branch, base)
+        for name, content in files.items():
+            self._write(self.path / name, content)
+        self._git("add", "--all")
+        self._git("commit", "--quiet", "--allow-empty", "--message", message)
+        return self.head(branch)
+
+    @staticmethod
+    def _write(path: Path, content: str | bytes | None) -> None:
+        if content is None:
+            path.unlink()
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+
+    def head(self, branch: str = "main") -> str:
+        """Give the SHA of a branch's newest commit."""
+        return self._git("rev-parse", branch).strip()
+
+    def merge(self, branch: str, message: str = "Merge") -> str:
+        """Merge a branch into `main`; give the merge commit's SHA."""
+        self._git("checkout", "--quiet", "main")
+        self._git("merge", "--quiet", "--no-ff", "--message", message, branch)
+        return self.head()
+
+    def read(self, ref: str, path: str) -> bytes | None:
+        """Give a file at a commit, None if there is none."""
+        command = [find_program("git"), "-C", str(self.path), "cat-file", "blob", f"{ref}:{path}"]
+        done = subprocess.run(command, capture_output=True, check=False)
+        return done.stdout if done.returncode == 0 else None
+
+    def knows(self, sha: str) -> bool:
+        """Tell whether there is such a commit."""
+        command = ["git", "-C", str(self.path), "cat-file", "-e", f"{sha}^{{commit}}"]
+        return run(command, check=False).returncode == 0
+
+    def _git(self, *arguments: str) -> str:
+        return run(["git", "-C", str(self.path), *arguments]).stdout
+
+
+@dataclass
+class Canned:
+    """An answer for the next request whose path matches `pattern` (searched).
+
+    `release`: the answer waits until it is set, a minute at most. `reset`: the connection is
+    closed instead of answered.
+    """
+
+    pattern: str
+    status: int = 500
+    body: Any = field(default_factory=lambda: {"message": "Server Error"})
+    headers: dict[str, str] = field(default_factory=dict)
+    release: threading.Event | None = None
+    reset: bool = False
+
+    def answer(self) -> Any:
+        """Wait if it must, then give the answer.
+
+        Raises:
+            ConnectionAbortedError: with `reset`; the web server then closes the connection.
+
+        """
+        if self.release:
+            self.release.wait(_PATIENCE)
+        if self.reset:
+            request.environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
+            raise ConnectionAbortedError
+        return jsonify(self.body), self.status, self.headers
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request that came in; `query` without its question mark, header names in any case."""
+
+    method: str
+    path: str
+    authorization: str | None
+    query: str = ""
+    headers: Headers = field(default_factory=Headers)
+    body: bytes = b""
+
+
+class GitHub:
+    """The HTTP side. `token`, if set, is the one that is valid; `rights` may be taken from it.
+
+    `missing_issues` are numbers that do not exist; every other issue does. `pulls` has what
+    `add_pull` was given.
+    """
+
+    def __init__(
+        self, repository: Repository, token: str | None = None, address: str = "127.0.0.1"
+    ) -> None:
+        self.repository = repository
+        self.token = token
+        self.address = address
+        self.rights = True
+        self.calls: list[Call] = []
+        self.statuses: dict[str, list[dict[str, Any]]] = {}
+        self.comments: dict[int, list[dict[str, Any]]] = {}
+        self.pulls: dict[int, dict[str, Any]] = {}
+        self.missing_issues: set[int] = set()
+        self._canned: list[Canned] = []
+        self._releases: list[threading.Event] = []
+        self._numbers = itertools.count(1)
+        self._server = make_server(address, 0, self._app(), threaded=True)
+
+    @classmethod
+    @contextmanager
+    def running(
+        cls, repository: Repository, token: str | None = None, address: str = "127.0.0.1"
+    ) -> Iterator[Self]:
+        """Serve until the block ends."""
+        logging.getLogger("werkzeug").setLevel(logging.ERROR)
+        github = cls(repository, token, address)
+        thread = threading.Thread(target=github._server.serve_forever, name="github", daemon=True)
+        thread.start()
+        try:
+            yield github
+        finally:
+            for release in github._releases:
+                release.set()
+            github._server.shutdown()
+            github._server.server_close()
+            thread.join()
+
+    @property
+    def api_url(self) -> str:
+        """The base of the REST API, as on GitHub Enterprise Server."""
+        return f"http://{self.address}:{self._server.server_port}/api/v3"
+
+    @property
+    def raw_url(self) -> str:
+        """The base of raw content."""
+        return f"http://{self.address}:{self._server.server_port}/raw"
+
+    def answer_next(self, pattern: str, **canned: Any) -> Canned:
+        """Answer the next request whose path matches `pattern` with this instead.
+
+        Called again it queues: each answer is given once, in order.
+        """
+        answer = Canned(pattern, **canned)
+        if answer.release:
+            self._releases.append(answer.release)
+        self._canned.append(answer)
+        return answer
+
+    def add_pull(self, payload: Mapping[str, Any]) -> None:
+        """Let `GET …/pulls/<number>` answer with a delivery's pull request."""
+        self.pulls[payload["number"]] = payload["pull_request"]
+
+    def calls_to(self, pattern: str, method: str | None = None) -> list[Call]:
+        """Give the calls whose path matches, in order."""
+        return [
+            call
+            for call in self.calls
+            if re.search(pattern, call.path) and method in (None, call.method)
+        ]
+
+    # --- HTTP -----------------------------------------------------------------------------
+
+    def _app(self) -> Flask:
+        app = Flask("lab.github", static_folder=None)
+        # An exception of `Canned.answer` must reach the web server, not become a 500.
+        app.config["PROPAGATE_EXCEPTIONS"] = True
+        app.before_request(self._intercept)
+        app.after_request(self._decorate)
+        app.register_error_handler(404, lambda _error: _refuse(404, "Not Found"))
+        api = "/api/v3/repos/<owner>/<name>"
+        mine = f"/api/v3/repos/{self.repository.name}"
+        rules: list[tuple[str, str, Any]] = [
+            ("GET", "/raw/<owner>/<name>/<sha>/<path:path>", self._raw),
+            ("GET", f"{api}/contents/<path:path>", self._contents),
+            ("POST", f"{mine}/statuses/<sha>", self._add_status),
+            ("GET", f"{mine}/commits/<sha>/statuses", self._list_statuses),
+            ("GET", f"{mine}/commits/<sha>/status", self._combined_status),
+            ("GET", f"{mine}/issues/<int:number>/comments", self._list_comments),
+            ("POST", f"{mine}/issues/<int:number>/comments", self._add_comment),
+            ("GET", f"{mine}/issues/comments/<int:comment_id>", self._show_comment),
+            ("PATCH", f"{mine}/issues/comments/<int:comment_id>", self._edit_comment),
+            ("DELETE", f"{mine}/issues/comments/<int:comment_id>", self._delete_comment),
+            ("GET", f"{mine}/pulls/<int:number>", self._show_pull),
+            ("GET", "/api/v3/rate_limit", self._rate_limit),
+        ]
+        for method, rule, view in rules:
+            app.add_url_rule(rule, f"{method} {rule}", view, methods=[method])
+        return app
+
+    def _intercept(self) -> Any:
+        given = request.headers.get("Authorization")
+        query, headers = request.query_string.decode(), Headers(request.headers.items())
+        body = request.get_data()
+        self.calls.append(Call(request.method, request.path, given, query, headers, body))
+        for canned in self._canned:
+            if re.search(canned.pattern, request.path):
+                self._canned.remove(canned)
+                return canned.answer()
+        valid = self.token is not None and given in (f"Bearer {self.token}", f"token {self.token}")
+        if request.path.startswith("/raw/"):
+            # Raw content says about a refused token what it says about a file that is not there.
+            hidden = (given or self.repository.private) and not valid
+            return ("404: Not Found", 404) if hidden else None
+        return self._authorize(given, valid)
+
+    def _authorize(self, given: str | None, valid: bool) -> Any:
+        if given and not valid:
+            return _refuse(401, "Bad credentials")
+        if not given and self.repository.private:
+            return _refuse(404, "Not Found")
+        if not given and request.method != "GET":
+            return _refuse(401, "Requires authentication")
+        if request.method != "GET" and not self.rights:
+            return _refuse(403, "Resource not accessible by personal access token")
+        return None
+
+    def _decorate(self, response: Response) -> Response:
+        limit = 5000 if request.headers.get("Authorization") else 60
+        response.headers.setdefault("X-GitHub-Request-Id", f"LAB0:{len(self.calls):06X}")
+        response.headers.setdefault("X-RateLimit-Limit", str(limit))
+        response.headers.setdefault("X-RateLimit-Remaining", str(limit - 1))
+        return response
+
+    def _url(self, path: str) -> str:
+        return f"{self.api_url}/repos/{self.repository.name}/{path}"
+
+    def _file(self, owner: str, name: str, ref: str, path: str) -> bytes | None:
+        # As on GitHub, letter case does not count.
+        if f"{owner}/{name}".lower() != self.repository.name.lower():
+            return None
+        return self.repository.read(ref, path)
+
+    def _raw(self, owner: str, name: str, sha: str, path: str) -> Any:
+        content = self._file(owner, name, sha, path)
+        if content is None:
+            return "404: Not Found", 404
+        return Response(content, mimetype="text/plain", headers={"Cache-Control": "max-age=300"})
+
+    def _contents(self, owner: str, name: str, path: str) -> Any:
+        ref = request.args.get("ref", "main")
+        content = self._file(owner, name, ref, path)
+        if content is None and not self.repository.knows(ref):
+            return _refuse(404, f"No commit found for the ref {ref}")
+        if content is None:
+            return _refuse(404, "Not Found")
+        if request.headers.get("Accept") == RAW_MEDIA_TYPE:
+            return Response(content, mimetype=f"{RAW_MEDIA_TYPE}; charset=utf-8")
+        small = len(content) <= MAX_CONTENTS
+        return jsonify(
+            type="file",
+            encoding="base64" if small else "none",
+            size=len(content),
+            name=Path(path).name,
+            path=path,
+            content=base64.encodebytes(content).decode() if small else "",
+            url=self._url(f"contents/{path}?ref={ref}"),
+            download_url=f"{self.raw_url}/{owner}/{name}/{ref}/{path}",
+        )
+
+    def _add_status(self, sha: str) -> Any:
+        given = request.get_json()
+        context = given.get("context") or "default"
+        existing = self.statuses.get(sha, [])
+        same = sum(status["context"] == context for status in existing)
+        if problem := _status_problem(given):
+            return _invalid("Status", *problem)
+        if not self.repository.knows(sha):
+            return _refuse(422, f"No commit found for SHA: {sha}")
+        if same >= MAX_STATUSES:
+            return _invalid("Status", "sha", "This SHA and context has reached the maximum")
+        status = {
+            **self._made("Status", f"statuses/{sha}"),
+            "state": given["state"],
+            "context": context,
+            "description": given.get("description"),
+            "target_url": given.get("target_url"),
+            "creator": dict(_BOT),
+        }
+        self.statuses[sha] = [status, *existing]
+        return jsonify(status), 201
+
+    def _list_statuses(self, sha: str) -> Any:
+        return self._page(self.statuses.get(sha, []))
+
+    def _combined_status(self, sha: str) -> Any:
+        newest: dict[str, dict[str, Any]] = {}
+        for status in self.statuses.get(sha, []):
+            newest.setdefault(status["context"], status)
+        states = {status["state"] for status in newest.values()}
+        if states & {"failure", "error"}:
+            state = "failure"
+        else:
+            state = "success" if states == {"success"} else "pending"
+        statuses = list(newest.values())
+        return jsonify(state=state, sha=sha, statuses=statuses, total_count=len(statuses))
+
+    def _list_comments(self, number: int) -> Any:
+        if number in self.missing_issues:
+            return _refuse(404, "Not Found")
+        return self._page(self.comments.get(number, []))
+
+    def _add_comment(self, number: int) -> Any:
+        if number in self.missing_issues:
+            return _refuse(404, "Not Found")
+        body = request.get_json().get("body")
+        if problem := _comment_problem(body):
+            return _invalid("IssueComment", "body", problem)
+        comment = self._made("IssueComment", "issues/comments/")
+        comment |= {
+            "url": f"{comment['url']}{comment['id']}",
+            "issue_url": self._url(f"issues/{number}"),
+            "body": body,
+            "user": dict(_BOT),
+            "author_association": "MEMBER",
+        }
+        self.comments.setdefault(number, []).append(comment)
+        return jsonify(comment), 201
+
+    def _show_comment(self, comment_id: int) -> Any:
+        comment = self._find_comment(comment_id)
+        return _refuse(404, "Not Found") if comment is None else jsonify(comment)
+
+    def _edit_comment(self, comment_id: int) -> Any:
+        comment, body = self._find_comment(comment_id), request.get_json().get("body")
+        if comment is None:
+            return _refuse(404, "Not Found")
+        if problem := _comment_problem(body):
+            return _invalid("IssueComment", "body", problem)
+        comment |= {"body": body, "updated_at": _now()}
+        return jsonify(comment)
+
+    def _delete_comment(self, comment_id: int) -> Any:
+        comment = self._find_comment(comment_id)
+        if comment is None:
+            return _refuse(404, "Not Found")
+        for comments in self.comments.values():
+            if comment in comments:
+                comments.remove(comment)
+        return "", 204
+
+    def _find_comment(self, comment_id: int) -> dict[str, Any] | None:
+        every = itertools.chain.from_iterable(self.comments.values())
+        return next((comment for comment in every if comment["id"] == comment_id), None)
+
+    def _show_pull(self, number: int) -> Any:
+        known = number in self.pulls
+        return jsonify(self.pulls[number]) if known else _refuse(404, "Not Found")
+
+    def _rate_limit(self) -> Any:
+        limit = 5000 if request.headers.get("Authorization") else 60
+        core = {"limit": limit, "remaining": limit, "used": 0}
+        return jsonify(resources={"core": core}, rate=core)
+
+    def _made(self, kind: str, path: str) -> dict[str, Any]:
+        """Give the fields that every new object has."""
+        number, now = next(self._numbers), _now()
+        return {
+            "id": number,
+            "node_id": base64.b64encode(f"{kind}{number}".encode()).decode(),
+            "url": self._url(path),
+            "created_at": now,
+            "updated_at": now,
+        }
+
+    def _page(self, items: list[dict[str, Any]]) -> Any:
+        """Answer with one page and, as GitHub does, links to the others."""
+        size = min(int(request.args.get("per_page", 30)), 100)
+        page, last = int(request.args.get("page", 1)), max(-(-len(items) // size), 1)
+        pages = {"prev": page - 1, "next": page + 1, "last": last, "first": 1}
+        wanted = ("prev", "first") * (page > 1) + ("next", "last") * (page < last)
+        links = [
+            f'<{request.base_url}?per_page={size}&page={pages[name]}>; rel="{name}"'
+            for name in wanted
+        ]
+        reply = jsonify(items[(page - 1) * size : page * size])
+        if links:
+            reply.headers["Link"] = ", ".join(links)
+        return reply
+
+
+_BOT = {"login": "lab-bot", "id": 1, "type": "User", "site_admin": False}
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _refuse(status: int, message: str, **more: Any) -> tuple[Response, int]:
+    url = "https://docs.github.com/rest"
+    return jsonify(message=message, documentation_url=url, status=str(status), **more), status
+
+
+def _invalid(resource: str, name: str, message: str) -> tuple[Response, int]:
+    error = {"resource": resource, "code": "custom", "field": name, "message": message}
+    return _refuse(422, "Validation Failed", errors=[error])
+
+
+def _status_problem(given: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Give the field that GitHub would refuse, and why."""
+    if given.get("state") not in STATES:
+        return "state", f"state must be one of {', '.join(STATES)}"
+    if len(given.get("description") or "") > MAX_DESCRIPTION:
+        return "description", f"description is too long (maximum is {MAX_DESCRIPTION} characters)"
+    if not (given.get("target_url") or "https://").startswith(("https://", "http://")):
+        return "target_url", "target_url must use http(s) scheme"
+    return None
+
+
+def _comment_problem(body: Any) -> str | None:
+    if not body:
+        return "body can't be blank"
+    if len(body) > MAX_COMMENT:
+        return f"body is too long (maximum is {MAX_COMMENT} characters)"
+    return None

@@ -1,0 +1,261 @@
+"""What `make lab` shows, step by step, each a row of the table."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable
+from typing import Any
+
+import requests
+
+from lab.hosts import network
+from lab.hosts.chef import attempt
+from lab.hosts.report import Report, expect
+from lab.hosts.shell import run
+from lab.hosts.site import MIRROR_NAME, NAMES, POOL, RESERVED, STATIC, Site
+from lab.processes import wait_for
+
+UNITS = ("gm-analytics-web.service", "gm-analytics-worker.service")
+DHCP = {"isc": "isc-dhcp-server.service", "kea": "kea-dhcp4-server.service"}
+LEASES = {"isc": "/var/lib/dhcp/dhcpd.leases", "kea": "/var/lib/kea/kea-leases4.csv"}
+SYSTEM = "/srv/el9"
+"""The empty system on the client into which packages are installed: the host itself is Debian."""
+
+
+def bring_up(site: Site, report: Report) -> None:
+    """Boot and converge the four hosts in their order, each twice."""
+    for name in NAMES:
+        boot(site, report, name)
+        converge_twice(site, report, name)
+
+
+def boot(site: Site, report: Report, name: str) -> None:
+    """Make a host anew and boot it; it must come up with an address."""
+    with report.step(f"{name}: boot") as seen:
+        site[name].create()
+        site[name].boot()
+        seen(address(site, name))
+
+
+def address(site: Site, name: str) -> str:
+    """Give a host's address, which must be its own, its reservation, or one of the pool."""
+    found = wait_for(site[name].addresses, f"an address of {name}", 20) or ""
+    plain = found.partition("/")[0]
+    fixed = STATIC.get(name) or RESERVED.get(name)
+    low, high = (int(end.rpartition(".")[2]) for end in POOL)
+    pooled = plain.startswith("192.168.131.") and low <= int(plain.rpartition(".")[2]) <= high
+    expect(plain == fixed if fixed else pooled, f"host {name}: has the address {found or 'none'}")
+    kind = "static" if name in STATIC else "reserved" if fixed else "from the pool"
+    return f"{found} ({kind})"
+
+
+def converge_twice(site: Site, report: Report, name: str) -> None:
+    """Converge a host; a second run must change nothing."""
+    with report.step(f"{name}: Chef, first run") as seen:
+        seen(site.converge(name))
+    with report.step(f"{name}: Chef, second run") as seen:
+        again = site.converge(name)
+        changed = "; ".join(again.changed)
+        expect(again.updated == 0, f"host {name}: second run: {again}: {changed}")
+        seen(again)
+
+
+def check_hosts(site: Site, report: Report) -> None:
+    """Look at what a person would look at: leases, units, what is failed."""
+    with report.step("leases of our DHCP server") as seen:
+        seen(leases(site))
+    with report.step("units on ci_server") as seen:
+        ci = site["ci_server"]
+        ci.do("systemd-analyze", "verify", *(f"/etc/systemd/system/{unit}" for unit in UNITS))
+        states = [ci.do("systemctl", "is-active", unit, check=False).last for unit in UNITS]
+        expect(states == ["active"] * len(UNITS), f"ci_server: {dict(zip(UNITS, states))}")  # noqa: B905
+        wait_for(site.healthy, "GET /healthz", 30)
+        seen("web and worker active, systemd-analyze verify silent, /healthz 200")
+    with report.step("failed units on all hosts") as seen:
+        failed = {name: units for name in NAMES if (units := site[name].failed_units())}
+        expect(not failed, f"failed: {failed}")
+        seen("0")
+    with report.step("secrets and keys on ci_server") as seen:
+        seen(check_keys(site))
+
+
+def leases(site: Site) -> str:
+    """Read the leases that the running DHCP server gave; both clients must hold one."""
+    server = site["dhcp_server"]
+    active = server.do("systemctl", "is-active", DHCP[site.backend], check=False).last
+    expect(active == "active", f"dhcp_server: {DHCP[site.backend]} is {active}")
+    text = server.do("cat", LEASES[site.backend]).text
+    client = site["mirror_client"].addresses().partition("/")[0]
+    expect(client in text, f"dhcp_server: no lease of {client} in {LEASES[site.backend]}")
+    for name in ("ci_server", "mirror_client"):
+        known = site[name].do("sh", "-c", "cat /var/lib/dhcp/dhclient*.leases").text
+        expect(f"dhcp-server-identifier {STATIC['dhcp_server']}" in known, f"{name}: no lease")
+    return f"{site.backend}: ci_server {RESERVED['ci_server']}, mirror_client {client}"
+
+
+def check_keys(site: Site) -> str:
+    """See that the private key is on the CI host alone, and secrets are the service's alone."""
+    ci = site["ci_server"]
+    secret = "/etc/gm_analytics/webhook_secret"  # noqa: S105 - a path
+    modes = ci.do("stat", "-c", "%a %U %n", secret, "/etc/gm_analytics/id_ed25519").text
+    expect(modes.count("600 gm_analytics") == 2, f"ci_server: {modes}")  # noqa: PLR2004
+    shared = ci.do("sh", "-c", "cat /etc/gm_keys/*").text
+    expect("PRIVATE" not in shared, "a private key lies in the shared directory")
+    command = ["ssh", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=accept-new"]
+    key = site["ci_server"].merged / "etc/gm_analytics/id_ed25519"
+    with network.inside(network.namespace("mirror_client")):
+        argv = (*command, "-o", "UserKnownHostsFile=/dev/null", "-i", str(key))
+        target = f"mirror@{STATIC['mirror_server']}"
+        login = run(*argv, target, "true", check=False).text
+    expect("Permission denied" in login, f"the key was taken from another address: {login}")
+    return "0600, private half on ci_server alone; the key is refused from another address"
+
+
+def deliver(site: Site, report: Report, number: int, *names: str) -> None:
+    """Follow a pull request from its signed delivery to the package on the client."""
+    manifest = json.dumps([{"package_name": n, "installation_commands": n} for n in names])
+    wanted = ", ".join(names)
+    with report.step(f"pull request {number} ({wanted}): delivery") as seen:
+        pull = site.push(manifest, f"change-{number}", number)
+        reply = site.deliver(pull)
+        expect(reply.status_code == requests.codes.accepted, f"{reply.status_code} {reply.text}")
+        update = str(reply.json()["update_id"])
+        seen(f"{reply.status_code} {reply.json()['command_return']}")
+    with report.step(f"pull request {number}: published over SSH") as seen:
+        status = site.end_of(update)
+        expect(status["state"] == "published", f"{status['state']}: {status['message']}")
+        seen(f"{status['message']}; on GitHub: {commit_status(site, pull.head_sha)}")
+    with report.step(f"pull request {number}: dnf install on mirror_client") as seen:
+        seen(install(site, *names))
+
+
+def commit_status(site: Site, sha: str) -> str:
+    """Give the newest commit status, which must not be a failure."""
+    statuses = site.outside.github.statuses.get(sha, [])
+    state = str(statuses[0]["state"]) if statuses else "no status"
+    expect(state not in {"failure", "error"}, f"commit status {statuses}")
+    return state
+
+
+def install(site: Site, *names: str) -> str:
+    """Install packages on the client from the mirror alone; give what rpm says is there."""
+    client = site["mirror_client"]
+    # Only the mirror's repository file, which the cookbook wrote, is on the host.
+    command = (
+        "dnf", "--assumeyes", "--noplugins", "--releasever=9", f"--installroot={SYSTEM}",
+        "--setopt=reposdir=/etc/yum.repos.d", "--setopt=install_weak_deps=0",
+        "--setopt=cachedir=/var/cache/dnf",
+    )  # fmt: skip
+    client.do(*command, "install", *names)
+    said = client.do("rpm", f"--root={SYSTEM}", "-q", *names).text
+    return f"{said} from http://{MIRROR_NAME}/repo/"
+
+
+def check_mirror(site: Site, report: Report) -> None:
+    """Look at what the mirror's web server says to a client."""
+    with report.step("HTTP of the mirror, from mirror_client") as seen:
+        url = f"http://{MIRROR_NAME}/repo"
+        client = site["mirror_client"]
+        head = client.do("curl", "-sSI", f"{url}/repodata/repomd.xml").text.lower()
+        expect("200 ok" in head and "cache-control: no-cache" in head, head)
+        codes = [
+            client.do("curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", f"{url}/{path}").text
+            for path in (".lock", ".staging/", ".publications/", "")
+        ]
+        expect(codes == ["404", "404", "404", "200"], f"{url}: {codes}")
+        seen("repomd.xml no-cache; dot names 404; listing 200")
+
+
+def recreate_mirror(site: Site, report: Report) -> None:
+    """Destroy the mirror host alone; provisioning again must make it work with no other hand."""
+    with report.step("mirror_server: destroyed") as seen:
+        site["mirror_server"].destroy()
+        expect(site["mirror_server"].leader() is None, "mirror_server still runs")
+        seen("disk, host key and packages are gone")
+    boot(site, report, "mirror_server")
+    converge_twice(site, report, "mirror_server")
+
+
+def change_to_kea(site: Site, report: Report) -> None:
+    """Have Kea serve the network instead, on a new DHCP host; the clients ask again."""
+    site.backend = "kea"
+    boot(site, report, "dhcp_server")
+    converge_twice(site, report, "dhcp_server")
+    for name in ("ci_server", "mirror_client"):
+        with report.step(f"{name}: new lease, from Kea") as seen:
+            # Released, forgotten and asked for again, as after a reboot.
+            forget = f"ifdown {network.INTERFACE}; rm -f /var/lib/dhcp/dhclient*.leases"
+            site[name].do("sh", "-c", f"{forget}; ifup {network.INTERFACE}")
+            seen(address(site, name))
+    with report.step("leases of Kea") as seen:
+        seen(leases(site))
+
+
+def wrong_attributes(site: Site, report: Report) -> None:
+    """Each kind of wrong attribute must stop the converge with a line that names it."""
+    refused(site, report, "range outside the subnet", "dhcp_server", r"pool\.last.*192\.168\.132",
+            pool={"first": POOL[0], "last": "192.168.132.10"})  # fmt: skip
+    refused(site, report, "static address in the pool", "dhcp_server", r"mirror_server.*pool",
+            static_addresses={"mirror_server": "192.168.131.160"})  # fmt: skip
+    secret = "/etc/gm_analytics/webhook_secret"  # noqa: S105 - a path
+    ci = site["ci_server"]
+    refused(site, report, "missing secret", "ci_server", r"webhook_secret.*openssl rand",
+            before=lambda: ci.do("mv", secret, f"{secret}.kept"),
+            after=lambda: ci.do("mv", f"{secret}.kept", secret),
+            webhook_secret=None)  # fmt: skip
+    client = site["mirror_client"]
+    release = "/usr/lib/os-release"
+    strange = f"cp {release} {release}.kept; printf 'ID=plan9\\nVERSION_ID=4\\n' > {release}"
+    refused(site, report, "unknown platform", "mirror_client", r"plan9",
+            before=lambda: client.do("sh", "-c", strange),
+            after=lambda: client.do("mv", f"{release}.kept", release))  # fmt: skip
+
+
+def refused(
+    site: Site,
+    report: Report,
+    kind: str,
+    name: str,
+    expected: str,
+    *,
+    before: Callable[[], object] = lambda: None,
+    after: Callable[[], object] = lambda: None,
+    **changes: Any,
+) -> None:
+    """Converge with something wrong; the error line must match."""
+    with report.step(f"wrong on purpose: {kind}") as seen:
+        before()
+        try:
+            done = attempt(site[name], site.node(name, **changes))
+        finally:
+            after()
+        expect(done.updated is None, f"{name}: converged: {done}")
+        expect(re.search(expected, done.error), f"{name}: another error: {done.error}")
+        seen(done.error)
+
+
+def tell(site: Site, report: Report) -> None:
+    """Everything, in order. Raises LabError at the first step that fails."""
+    bring_up(site, report)
+    check_hosts(site, report)
+    deliver(site, report, 1, "tree")
+    check_mirror(site, report)
+    recreate_mirror(site, report)
+    deliver(site, report, 2, "tree", "nmap")
+    change_to_kea(site, report)
+    deliver(site, report, 3, "autoconf")
+    wrong_attributes(site, report)
+    with report.step("failed units on all hosts, at the end") as seen:
+        failed = {name: units for name in NAMES if (units := site[name].failed_units())}
+        expect(not failed, f"failed: {failed}")
+        seen("0")
+
+
+def clean(report: Report, began: float) -> None:
+    """Look whether everything is gone."""
+    with report.step("cleaned up") as seen:
+        left = network.leftovers()
+        expect(not left, f"still there: {left}")
+        seen(f"no host, namespace or mount left; {time.monotonic() - began:.0f} s in all")

@@ -1,0 +1,249 @@
+require_relative 'spec_helper'
+
+ci = GmAnalytics::Ci
+SECRET = 'a secret of the specs'.freeze
+
+RSpec.describe ci do
+  def site(**changed)
+    {
+      'source' => '/vagrant', 'home' => '/opt/gm_analytics', 'keys_dir' => '/etc/gm_keys', 'port' => 8080,
+      'webhook_secret' => SECRET, 'repositories' => ['owner/name'], 'trusted_associations' => ['OWNER'],
+      'publish' => 'on_pull_request', 'database_url' => 'sqlite:////x', 'ngrok' => {},
+      'mirror' => { 'name' => 'mirror.example', 'address' => '10.0.0.3', 'port' => 22, 'user' => 'mirror', 'root' => '/var/repo', 'reposdir' => '/etc/r', 'releasever' => '9' }
+    }.merge(changed.transform_keys(&:to_s))
+  end
+
+  def archive(checksum)
+    { 'authtoken' => 't', 'archive_url' => 'https://x/ngrok.tgz', 'archive_checksum' => checksum }
+  end
+
+  it('takes a right site') { expect { described_class.check!(site, 'rhel') }.not_to raise_error }
+
+  it 'says how to make a secret where there is none' do
+    expect { described_class.check!(site(webhook_secret: nil), 'debian') }
+      .to raise_error(ci::Invalid, /ci_server.webhook_secret: there is none; make one with `openssl rand -hex 32` and give it as ci_server.webhook_secret/)
+  end
+
+  it 'never prints a secret' do
+    expect { described_class.check!(site(webhook_secret: 'tooshort'), 'debian') }.to raise_error(ci::Invalid) do |error|
+      expect(error.message).to include('found 8 characters; expected 16 or more')
+      expect(error.message).not_to include('tooshort')
+    end
+  end
+
+  it 'takes the secret that the host has' do
+    expect { described_class.check!(site(webhook_secret: nil), 'debian', kept: "#{SECRET}\n") }.not_to raise_error
+    expect { described_class.check!(site(webhook_secret: nil), 'debian', kept: "\n") }.to raise_error(ci::Invalid, /there is none/)
+  end
+
+  {
+    'no repository' => [{ repositories: [] }, %r{repositories: found none; expected at least one owner/name}],
+    'a repository without its owner' => [{ repositories: ['name'] }, %r{repositories: found "name"; expected owner/name}],
+    'a relative source' => [{ source: '.' }, /source: found "."; expected an absolute path/],
+    'a port that is none' => [{ port: 80 }, /port: found 80; expected 1024 to 65535/],
+  }.each do |what, (changed, said)|
+    it("refuses #{what}") { expect { described_class.check!(site(**changed), 'debian') }.to raise_error(ci::Invalid, said) }
+  end
+
+  it 'refuses a mirror without an address' do
+    expect { described_class.check!(site(mirror: site['mirror'].merge('address' => 'x', 'user' => nil)), 'debian') }
+      .to raise_error(ci::Invalid, /mirror.user: found nil; .*mirror.address: found "x"; expected an address/)
+  end
+
+  it 'wants a checksum with an archive of ngrok, and an archive on EL' do
+    expect { described_class.check!(site(ngrok: archive('12')), 'debian') }.to raise_error(ci::Invalid, /ngrok.archive_checksum: found "12"/)
+    expect { described_class.check!(site(ngrok: archive('a' * 64)), 'rhel') }.not_to raise_error
+    expect { described_class.check!(site(ngrok: { 'authtoken' => 't' }), 'debian') }.not_to raise_error
+    expect { described_class.check!(site(ngrok: { 'authtoken' => 't' }), 'rhel') }.to raise_error(ci::Invalid, /ngrok.archive_url: found nil; expected the address of a .tgz/)
+  end
+
+  it 'has a Python that is new enough on each platform' do
+    found = [%w(rhel 9.6), %w(rhel 10.0), %w(debian 12), %w(debian 13)].map { |family, version| described_class.platform(family, version).python }
+    expect(found).to eq(%w(/usr/bin/python3.12 /usr/bin/python3 /usr/bin/python3 /usr/bin/python3))
+    [%w(rhel 8.10), %w(debian 11), %w(ubuntu 24.04)].each do |family, version|
+      expect { described_class.platform(family, version) }.to raise_error(ci::Invalid, /found #{family} #{version}; expected one of EL 9/)
+    end
+  end
+
+  it 'words the configuration, without secrets' do
+    text = described_class.yaml(described_class.config(site(github_token: 'token', ngrok: { 'domain' => 'x.ngrok.app' }, extra_config: { 'github' => { 'manifest' => 'p.json' } })))
+    found = YAML.safe_load(text)
+    expect(found['webhook']).to eq('secret_file' => '/etc/gm_analytics/webhook_secret', 'repositories' => ['owner/name'], 'trusted_associations' => ['OWNER'])
+    expect(found['github']).to eq('token_file' => '/etc/gm_analytics/github_token', 'manifest' => 'p.json')
+    expect(found['public_url']).to eq('https://x.ngrok.app')
+    expect(found['mirrors'].first).to include('host' => '10.0.0.3', 'url' => 'http://mirror.example/repo/', 'upstream' => { 'reposdir' => '/etc/r', 'releasever' => '9' })
+    expect(text).not_to include(SECRET)
+  end
+
+  it 'copies of a checkout what an installation needs, and nothing that went away' do
+    Dir.mktmpdir do |dir|
+      source, target = %w(source target).map { |name| "#{dir}/#{name}" }
+      FileUtils.mkdir_p(["#{source}/gm_analytics/__pycache__", "#{source}/.git", target])
+      %w(pyproject.toml gm_analytics/app.py gm_analytics/__pycache__/app.pyc .git/config).each { |path| File.write("#{source}/#{path}", path) }
+      File.write("#{target}/old.py", '')
+      before = described_class.digest(source)
+      described_class.copy(source, target)
+      expect(Dir.glob('**/*.*', base: target)).to contain_exactly('gm_analytics/app.py', 'pyproject.toml')
+      expect(described_class.digest(target)).to eq(before)
+      File.write("#{source}/gm_analytics/app.py", 'changed')
+      expect(described_class.digest(source)).not_to eq(before)
+    end
+  end
+end
+
+RSpec.describe 'ci_server::default' do
+  steps = %w(account key virtualenv config units ngrok).map { |name| "ci_server_#{name}" } << 'mirror_client_host'
+  etc = '/etc/gm_analytics'
+
+  before do
+    allow(ci).to receive(:read).and_return(nil)
+    allow(ci).to receive(:copy)
+    allow(ci).to receive(:digest).and_return('new')
+    allow(File).to receive(:read).and_call_original
+    allow(File).to receive(:read).with("#{etc}/id_ed25519.pub").and_return("ssh-ed25519 AAAA ci_server\n")
+  end
+
+  define_method(:run) do |platform, into: steps, **attributes|
+    converge('ci_server', platform, step_into: into) do |node|
+      { webhook_secret: SECRET, repositories: ['owner/name'], **attributes }.each { |key, value| node.override['ci_server'][key] = value }
+    end
+  end
+
+  PLATFORMS.each_key do |platform|
+    context "on #{platform}" do
+      let(:chef_run) { run(platform) }
+      let(:python) { platform == 'EL 9' ? 'python3.12' : 'python3' }
+
+      it 'has a Python that is new enough' do
+        rest = debian?(platform) ? %w(openssh-client python3 python3-venv) : ['openssh-clients', python, "#{python}-pip"]
+        expect(chef_run).to install_package(rest)
+      end
+
+      it 'has an account that nobody logs in to' do
+        expect(chef_run).to create_ci_server_account('gm_analytics')
+        expect(chef_run).to create_group('gm_analytics').with(system: true)
+        expect(chef_run).to create_user('gm_analytics').with(shell: '/usr/sbin/nologin', system: true)
+        expect(chef_run).to create_directory(etc).with(group: 'gm_analytics', mode: '0750')
+      end
+
+      it 'makes its key here and gives away the public half alone' do
+        expect(chef_run).to create_ci_server_key('gm_analytics')
+        expect(chef_run).to run_execute('make the SSH key').with(creates: "#{etc}/id_ed25519")
+        expect(chef_run).to create_file("#{etc}/id_ed25519").with(owner: 'gm_analytics', mode: '0600', content: nil)
+        expect(chef_run).to create_directory('/etc/gm_keys').with(mode: '0755')
+        expect(chef_run).to create_file('/etc/gm_keys/ci_server.pub').with(content: "ssh-ed25519 AAAA ci_server\n")
+        expect(chef_run).to create_link("#{etc}/known_hosts").with(to: '/etc/gm_keys/mirror_server.hostkey')
+      end
+
+      it 'knows the mirror by name' do
+        expect(chef_run).to create_mirror_client_host('mirror.icesi.edu.co')
+        expect(chef_run).to create_file('/etc/hosts').with(content: /^192.168.131.103 mirror.icesi.edu.co$/)
+      end
+
+      it 'installs the service in a virtual environment' do
+        expect(chef_run).to install_ci_server_virtualenv('/opt/gm_analytics').with(source: '/vagrant')
+        expect(chef_run).to create_directory('/opt/gm_analytics')
+        expect(chef_run).to run_execute('make the virtual environment').with(command: ["/usr/bin/#{python}", '-m', 'venv', '/opt/gm_analytics/venv'])
+        expect(chef_run).to run_execute('install what the service needs').with(command: include('/opt/gm_analytics/src/requirements.txt'))
+        expect(chef_run).to run_execute('install the service').with(command: end_with('--editable', '/opt/gm_analytics/src'))
+        expect(chef_run).to create_file('/opt/gm_analytics/installed.sha256').with(content: "new\n")
+        expect(ci).to have_received(:copy).with('/vagrant', '/opt/gm_analytics/src')
+      end
+
+      it 'has a configuration that was tested, and secrets that only the service reads' do
+        expect(chef_run).to create_ci_server_config('gm_analytics')
+        expect(chef_run).to create_file("#{etc}/webhook_secret").with(content: "#{SECRET}\n", owner: 'gm_analytics', mode: '0600', sensitive: true)
+        expect(chef_run).to create_template("#{etc}/config.yaml").with(group: 'gm_analytics', mode: '0640')
+        expect(chef_run).to render_file("#{etc}/config.yaml").with_content(%r{\A# Generated by Chef.*^  repositories:\n  - owner/name$}m)
+        expect(tests_of(chef_run.template("#{etc}/config.yaml"))).to contain_exactly(/settings.load.* %\{path\}\z/)
+      end
+
+      it 'runs web and worker' do
+        expect(chef_run).to create_ci_server_units('gm_analytics')
+        { 'web' => 'web --host 127.0.0.1 --port 8080', 'worker' => 'worker' }.each do |name, command|
+          unit = "gm-analytics-#{name}.service"
+          expect(chef_run).to create_systemd_unit(unit).with(content: %r{^ExecStart=/opt/gm_analytics/venv/bin/gm-analytics #{command}$})
+          expect(chef_run).to create_systemd_unit(unit).with(content: /^Restart=always$.*^NoNewPrivileges=yes$.*^ProtectSystem=strict$/m)
+          expect(chef_run).to enable_systemd_unit(unit)
+          expect(chef_run).to start_systemd_unit(unit)
+        end
+      end
+
+      it 'restarts them when what they run changed' do
+        units = chef_run.find_resource(:ci_server_units, 'gm_analytics')
+        expect(units).to subscribe_to('ci_server_virtualenv[/opt/gm_analytics]').on(:restart)
+        expect(units).to subscribe_to('ci_server_config[gm_analytics]').on(:restart)
+      end
+
+      it 'has no ngrok without an authtoken' do
+        expect(chef_run).to disable_ci_server_ngrok('ngrok')
+        expect(chef_run).to stop_systemd_unit('ngrok.service')
+        expect(chef_run).to disable_systemd_unit('ngrok.service')
+        expect(chef_run).to delete_systemd_unit('ngrok.service')
+        expect(chef_run).to delete_file('/etc/ngrok.yml')
+      end
+
+      it 'has ngrok from an archive of the given checksum with one' do
+        allow(File).to receive(:exist?).and_call_original
+        allow(File).to receive(:exist?).with('/opt/ngrok/ngrok').and_return(false)
+        chef_run = run(platform, ngrok: { authtoken: 'token', domain: 'x.ngrok.app', archive_url: 'https://x/ngrok.tgz', archive_checksum: 'a' * 64 })
+        archive = chef_run.find_resources(:remote_file).first
+        expect(chef_run).to enable_ci_server_ngrok('ngrok')
+        expect(chef_run).to create_remote_file(archive.path).with(checksum: 'a' * 64)
+        expect(archive).to notify('archive_file[ngrok]').to(:extract).immediately
+        expect(chef_run).to extract_archive_file('ngrok').with(destination: '/opt/ngrok')
+        expect(chef_run).to create_group('ngrok')
+        expect(chef_run).to create_user('ngrok').with(shell: '/usr/sbin/nologin')
+        expect(chef_run).to create_template('/etc/ngrok.yml').with(mode: '0640', sensitive: true)
+        expect(chef_run).to render_file('/etc/ngrok.yml').with_content("  authtoken: \"token\"\n")
+        expect(tests_of(chef_run.template('/etc/ngrok.yml'))).to eq(['/opt/ngrok/ngrok config check --config %{path}'])
+        expect(chef_run).to create_systemd_unit('ngrok.service').with(content: %r{^ExecStart=/opt/ngrok/ngrok http 127.0.0.1:8080 --url=https://x.ngrok.app})
+        expect(chef_run).to enable_systemd_unit('ngrok.service')
+        expect(chef_run).to start_systemd_unit('ngrok.service')
+      end
+
+      it 'stops where the secret is missing' do
+        expect { run(platform, webhook_secret: nil) }.to raise_error(ci::Invalid, /webhook_secret: there is none; make one/)
+      end
+    end
+  end
+
+  ['Debian 12', 'Debian 13'].each do |platform|
+    it "takes ngrok from its package repository on #{platform}" do
+      chef_run = run(platform, ngrok: { authtoken: 'token' })
+      expect(chef_run).to add_apt_repository('ngrok')
+      expect(chef_run).to install_package('ngrok')
+      expect(chef_run).to create_systemd_unit('ngrok.service').with(content: %r{^ExecStart=/usr/local/bin/ngrok http 127.0.0.1:8080 --config})
+    end
+  end
+
+  it 'restarts both units when told to' do
+    chef_run = run('EL 9')
+    units = chef_run.find_resource(:ci_server_units, 'gm_analytics')
+    units.run_action(:restart)
+    restarted = chef_run.find_resources(:systemd_unit).select { |unit| unit.action == [:restart] }
+    expect(restarted.map(&:name)).to include('gm-analytics-web.service', 'gm-analytics-worker.service')
+  end
+
+  it 'installs without network from a directory of wheels' do
+    expect(run('Debian 12', wheels: '/wheels')).to run_execute('install the service').with(command: include('--no-index', '--find-links', '/wheels'))
+  end
+
+  it 'installs nothing twice' do
+    allow(ci).to receive(:read).with('/opt/gm_analytics/installed.sha256').and_return("new\n")
+    chef_run = run('EL 9')
+    expect(chef_run).not_to run_execute('install what the service needs')
+    expect(chef_run).not_to run_execute('install the service')
+    expect(ci).not_to have_received(:copy)
+  end
+
+  it 'writes the token of GitHub where only the service reads it, when there is one' do
+    expect(run('EL 10')).not_to create_file("#{etc}/github_token")
+    expect(run('EL 10', github_token: 'token')).to create_file("#{etc}/github_token").with(content: "token\n", mode: '0600', sensitive: true)
+  end
+
+  it "keeps the host's own secret" do
+    allow(ci).to receive(:read).with("#{etc}/webhook_secret").and_return("#{SECRET}\n")
+    expect(run('EL 9', webhook_secret: nil)).to create_file("#{etc}/webhook_secret").with(content: nil, mode: '0600')
+  end
+end

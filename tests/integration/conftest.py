@@ -1,0 +1,70 @@
+"""Fixtures: the lab, with real parts. A site lasts for a module; tests have their own packages."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from pathlib import Path
+
+import pytest
+
+from gm_analytics import settings
+from gm_analytics.service import DirectStep, Service
+from lab.site import Service as Processes
+from lab.site import Site
+
+Cli = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[Site]:
+    with Site.running() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def service(site: Site) -> Iterator[Processes]:
+    """`gm-analytics serve` in a process of its own."""
+    with Processes.running(site) as running:
+        yield running
+
+
+@pytest.fixture
+def inside(site: Site) -> Service:
+    """The service in this process, for updates without GitHub."""
+    return Service(settings.Settings.model_validate(site.settings()))
+
+
+@pytest.fixture
+def cli(site: Site) -> Cli:
+    """Run `gm-analytics` as a user does."""
+    config = site.config()
+
+    def run(*arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+        program = str(Path(sys.executable).parent / "gm-analytics")
+        return subprocess.run(
+            [program, *arguments],
+            input=stdin,
+            env={**os.environ, "GM_ANALYTICS_CONFIG": str(config)},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+
+    return run
+
+
+def manifest(*names: str) -> str:
+    return json.dumps([{"package_name": name, "installation_commands": name} for name in names])
+
+
+def at_once() -> DirectStep:
+    return DirectStep(nullcontext)
+
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")

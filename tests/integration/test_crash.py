@@ -1,0 +1,111 @@
+"""A SIGKILL anywhere loses nothing and leaves clients a consistent mirror."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lab.packages import Package
+from lab.processes import wait_for
+from lab.site import Service, Site
+
+from .conftest import manifest
+from .watch import metadata_is_whole, watching
+
+STEPS = [
+    "supersede",
+    "fetch manifest",
+    "survey",
+    "download",
+    "inspect",
+    "add",
+    "createrepo",
+    "prove",
+    "switch",
+    "see",
+    "sweep",
+]
+
+
+@pytest.fixture(scope="module")
+def crash_site() -> Iterator[Site]:
+    with Site.running() as site:
+        config = site.config(executor_id="crash")
+        with Service.running(site, config) as service:  # a first publication, so that there is one
+            assert service.perform(site.push(manifest("tree")))["state"] == "published"
+        yield site
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize("step", STEPS)
+def test_an_update_whose_worker_is_killed_in_a_step_is_completed_by_the_next_worker(
+    crash_site: Site, step: str, moment: str
+) -> None:
+    site, name = crash_site, f"killed-{step.replace(' ', '-')}-{moment}"
+    site.upstream.add(Package(name))
+    before = len(list((site.mirror.host.root / ".publications").iterdir()))
+    with watching(metadata_is_whole(site.mirror.web.url)) as watch:
+        update_id = _deliver_to_a_web_without_worker(site, name)
+        killed = _worker(site, step, moment)
+        assert killed.wait(30) == -signal.SIGKILL
+        status = _finish(site, update_id)
+    assert status["state"] == "published", status
+    assert not watch.errors, watch.errors[:3]
+    assert watch.looks > 1
+    publications = sorted((site.mirror.host.root / ".publications").iterdir())
+    assert len(publications) == before + 1, "exactly one publication was made"
+    link = (site.mirror.host.root / "repodata").readlink()
+    assert str(link) == f".publications/{publications[-1].name}/repodata"
+    client = site.client()
+    client.install(name, "tree")
+    assert name in client.names()
+
+
+def _deliver_to_a_web_without_worker(site: Site, name: str) -> str:
+    web = Service(site, site.config(executor_id="crash"))
+    web.start_web()
+    try:
+        reply = web.deliver(site.push(manifest(name)))
+        assert reply.status_code == 202
+        return str(reply.json()["update_id"])
+    finally:
+        web.stop(kill=True)
+
+
+def _worker(site: Site, step: str, moment: str) -> subprocess.Popen[bytes]:
+    environment = {**os.environ, "GM_ANALYTICS_CONFIG": str(site.config(executor_id="crash"))}
+    command = [sys.executable, "-m", "tests.integration.killed", step, moment]
+    return subprocess.Popen(command, env=environment, cwd=Path.cwd())
+
+
+def _finish(site: Site, update_id: str) -> dict[str, object]:
+    with Service.running(site, site.config(executor_id="crash")) as service:
+        return service.end_of(update_id)
+
+
+def test_a_connection_that_breaks_in_the_middle_is_tried_again(crash_site: Site) -> None:
+    """The far command of the broken connection may live on; the update completes all the same."""
+    site, host = crash_site, crash_site.mirror.host
+    site.upstream.add(Package("unplugged"))
+    started = host.directory / "started"
+    host.install_program(
+        "createrepo_c",
+        f"#!/bin/sh\n[ -e {started} ] || {{ : > {started}; exec sleep 30; }}\n"
+        'exec /usr/bin/createrepo_c "$@"\n',
+    )
+    host.owned_by_account(host.directory)
+    with Service.running(site, site.config(executor_id="crash")) as service:
+        reply = service.deliver(site.push(manifest("unplugged")))
+        wait_for(started.exists, "createrepo_c to start", 20)
+        assert host.disconnect() > 0
+        status = service.end_of(reply.json()["update_id"])
+    host.restore_program("createrepo_c")
+    assert status["state"] == "published", status
+    errors = [step["error"] for step in status["steps"] if step["error"]]  # type: ignore[index]
+    assert any("opening an SSH session" in error for error in errors), errors
