@@ -164,6 +164,7 @@ _UNITS = {"B": 1, "K": 1024, "KIB": 1024, "M": 1024**2, "MIB": 1024**2, "G": 102
 _UNITS["GIB"] = _UNITS["G"]
 ROW_WORDS = 6
 _SIZE = re.compile(r"([0-9.]+) ?([kKMGB]i?B?)?")
+_REPLACING = re.compile(r" {3,}replacing ")
 _ARCH = re.compile(r"noarch|x86_64(_v[234])?|i[3-6]86|aarch64|ppc64(le)?|s390x|armv7hl|riscv64")
 
 
@@ -177,7 +178,7 @@ def transaction(output: str) -> tuple[Row, ...]:
     pending: list[str] = []
     for line in output.splitlines():
         words = line.split()
-        if not line.startswith(" "):
+        if not line.startswith(" ") or _REPLACING.match(line):
             pending = []
             continue
         pending += words
