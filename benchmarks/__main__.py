@@ -28,6 +28,13 @@ LARGE = 10_000
 IDLE_SECONDS = 60
 
 
+ABOUT = (
+    f"One new package, medians of {RUNS} runs in turn. The bare commands are one `ssh` with one "
+    "`dnf install --downloadonly` and one `createrepo_c --update`; the service also stores, "
+    "proves, switches and looks at the result."
+)
+
+
 def manifest(*names: str) -> str:
     return "[" + ", ".join(f'"{name}"' for name in names) + "]"
 
@@ -176,9 +183,7 @@ def main() -> None:
                 "",
                 f"Written by `make bench`. {about}.",
                 "",
-                f"One new package, medians of {RUNS} runs in turn. The bare commands are one `ssh` "
-                "with one `dnf install --downloadonly` and one `createrepo_c --update`; the "
-                "service also stores, proves, switches and looks at the result.",
+                ABOUT,
                 "",
                 "## A small mirror",
                 head,
