@@ -22,6 +22,8 @@ PROGRAMS = {
 """Program and the Debian package that brings it."""
 
 CGROUPS = Path("/sys/fs/cgroup")
+UNIFIED = (CGROUPS / "cgroup.controllers").exists()
+"""Whether the machine has control groups v2 alone."""
 
 
 def missing() -> list[str]:
@@ -74,7 +76,7 @@ def cgroup_trees() -> list[Path]:
 
     One where cgroups are unified; systemd's named one and the unified one where they are hybrid.
     """
-    if (CGROUPS / "cgroup.procs").exists():
+    if UNIFIED:
         trees = [CGROUPS]
     else:
         trees = [CGROUPS / name for name in ("systemd", "unified")]
