@@ -14,7 +14,7 @@ from lab.hosts import network
 from lab.hosts.chef import attempt
 from lab.hosts.report import Report, expect
 from lab.hosts.shell import run
-from lab.hosts.site import MIRROR_NAME, NAMES, POOL, RESERVED, STATIC, Site
+from lab.hosts.site import MIRROR_NAME, NAMES, POOL, RESERVED, STATIC, Site, leftovers
 from lab.processes import wait_for
 
 UNITS = ("gm-analytics-web.service", "gm-analytics-worker.service")
@@ -256,6 +256,6 @@ def tell(site: Site, report: Report) -> None:
 def clean(report: Report, began: float) -> None:
     """Look whether everything is gone."""
     with report.step("cleaned up") as seen:
-        left = network.leftovers()
+        left = leftovers()
         expect(not left, f"still there: {left}")
-        seen(f"no host, namespace or mount left; {time.monotonic() - began:.0f} s in all")
+        seen(f"no process, namespace, mount or cgroup left; {time.monotonic() - began:.0f} s in all")
