@@ -68,7 +68,9 @@ def check_hosts(site: Site, report: Report) -> None:
         seen(leases(site))
     with report.step("units on ci_server") as seen:
         ci = site["ci_server"]
-        ci.do("systemd-analyze", "verify", *(f"/etc/systemd/system/{unit}" for unit in UNITS))
+        files = [f"/etc/systemd/system/{unit}" for unit in UNITS]
+        said = ci.do("systemd-analyze", "verify", *files).text.strip()
+        expect(not said, f"systemd-analyze verify: {said}")
         states = [ci.do("systemctl", "is-active", unit, check=False).last for unit in UNITS]
         expect(states == ["active"] * len(UNITS), f"ci_server: {dict(zip(UNITS, states))}")  # noqa: B905
         wait_for(site.healthy, "GET /healthz", 30)
