@@ -14,7 +14,6 @@ from lab.hosts.shell import LOGS, LabError, say
 from lab.hosts.site import NAMES, Site, down, running
 from lab.processes import terminable
 
-
 NOT_COVERED = """Not covered by these hosts, which are Debian:
   EL (its dhcp-server, kea and python3.12), SELinux, firewalld: ChefSpec, `make test-cookbooks`
   Vagrant, its boxes and its synced folders: `make vagrant-check`

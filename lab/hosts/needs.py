@@ -76,8 +76,5 @@ def cgroup_trees() -> list[Path]:
 
     One where cgroups are unified; systemd's named one and the unified one where they are hybrid.
     """
-    if UNIFIED:
-        trees = [CGROUPS]
-    else:
-        trees = [CGROUPS / name for name in ("systemd", "unified")]
+    trees = [CGROUPS] if UNIFIED else [CGROUPS / name for name in ("systemd", "unified")]
     return [tree for tree in trees if os.access(tree / "cgroup.procs", os.W_OK)]

@@ -260,4 +260,6 @@ def clean(report: Report, began: float) -> None:
     with report.step("cleaned up") as seen:
         left = leftovers()
         expect(not left, f"still there: {left}")
-        seen(f"no process, namespace, mount or cgroup left; {time.monotonic() - began:.0f} s in all")
+        seen(
+            f"no process, namespace, mount or cgroup left; {time.monotonic() - began:.0f} s in all"
+        )
