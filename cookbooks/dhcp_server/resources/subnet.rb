@@ -14,8 +14,10 @@ property :interface, String, required: true, regex: /\A[A-Za-z0-9._-]{1,15}\z/,
 default_action :create
 
 action :create do
+  # Masked: Chef takes Debian's isc-dhcp-server, a script of System V, for enabled whatever is
+  # done, so that `disable` would never end and `enable` never begin.
   service new_resource.unused.service do
-    action [:stop, :disable]
+    action [:stop, :mask]
   end
 
   package new_resource.backend.package
@@ -42,7 +44,7 @@ action :create do
   end
 
   service new_resource.backend.service do
-    action [:enable, :start]
+    action [:unmask, :enable, :start]
   end
 end
 
