@@ -60,7 +60,7 @@ RSpec.describe 'mirror_server::default' do
     allow(File).to receive(:read).and_call_original
     allow(File).to receive(:read).with('/etc/ssh/ssh_host_ed25519_key.pub').and_return("#{PUBLIC_KEY} root@mirror\n")
     allow(mirror).to receive(:selinux?).and_return(false)
-    stub_command('firewall-cmd --quiet --state').and_return(true)
+    stub_command('command -v firewall-cmd >/dev/null && firewall-cmd --quiet --state').and_return(true)
     stub_command('firewall-cmd --quiet --permanent --query-service=http').and_return(false)
   end
 
@@ -124,6 +124,7 @@ RSpec.describe 'mirror_server::default' do
         expect(chef_run).to create_mirror_server_publication('/var/repo')
         expect(chef_run).to create_directory('/var/repo/.publications').with(owner: 'mirror')
         expect(chef_run).to create_directory('/var/repo/.publications/000001').with(owner: 'mirror')
+        expect(chef_run).to create_file('/var/repo/.publications/000001/packages.txt').with(content: '', owner: 'mirror')
         expect(chef_run).to run_execute('make empty metadata').with(user: 'mirror')
         expect(chef_run).to create_link('/var/repo/repodata').with(to: '.publications/000001/repodata')
       end
@@ -161,7 +162,7 @@ RSpec.describe 'mirror_server::default' do
   end
 
   it 'leaves firewalld alone where it does not run' do
-    stub_command('firewall-cmd --quiet --state').and_return(false)
+    stub_command('command -v firewall-cmd >/dev/null && firewall-cmd --quiet --state').and_return(false)
     expect(run('EL 9')).not_to run_execute('open HTTP in firewalld')
   end
 

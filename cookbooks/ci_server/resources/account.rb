@@ -2,8 +2,9 @@
 unified_mode true
 provides :ci_server_account
 
-property :account, String, name_property: true,
-                           description: 'Name of the account and of its group.'
+property :account, String,
+         name_property: true,
+         description: 'Name of the account and of its group.'
 
 default_action :create
 

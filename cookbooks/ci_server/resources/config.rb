@@ -2,16 +2,21 @@
 unified_mode true
 provides :ci_server_config
 
-property :account, String, name_property: true,
-                           description: 'The account that reads them.'
-property :home, String, required: true,
-                        description: 'Where the service is installed: it checks its own configuration.'
-property :webhook_secret, [String, nil], sensitive: true,
-                                         description: "What deliveries are signed with; nil keeps the host's."
-property :github_token, [String, nil], sensitive: true,
-                                       description: "A token for GitHub's API; nil for none."
-property :config, Hash, required: true,
-                        description: 'The configuration, without secrets.'
+property :account, String,
+         name_property: true,
+         description: 'The account that reads them.'
+property :home, String,
+         required: true,
+         description: 'Where the service is installed: it checks its own configuration.'
+property :webhook_secret, [String, nil],
+         sensitive: true,
+         description: "What deliveries are signed with; nil keeps the host's."
+property :github_token, [String, nil],
+         sensitive: true,
+         description: "A token for GitHub's API; nil for none."
+property :config, Hash,
+         required: true,
+         description: 'The configuration, without secrets.'
 
 default_action :create
 

@@ -3,10 +3,12 @@
 unified_mode true
 provides :ci_server_key
 
-property :account, String, name_property: true,
-                           description: "The key's owner."
-property :keys_dir, String, required: true,
-                            description: 'The directory with ci_server.pub and mirror_server.hostkey.'
+property :account, String,
+         name_property: true,
+         description: "The key's owner."
+property :keys_dir, String,
+         required: true,
+         description: 'The directory with ci_server.pub and mirror_server.hostkey.'
 
 default_action :create
 

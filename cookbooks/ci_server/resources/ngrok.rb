@@ -2,16 +2,18 @@
 unified_mode true
 provides :ci_server_ngrok
 
-property :authtoken, [String, nil], sensitive: true,
-                                    description: "The account's authtoken."
+property :authtoken, [String, nil],
+         sensitive: true,
+         description: "The account's authtoken."
 property :domain, [String, nil],
          description: 'A reserved domain; nil for one that changes at each start.'
 property :archive_url, [String, nil],
          description: "Address of a .tgz; nil for ngrok's package repository."
 property :archive_checksum, [String, nil],
          description: 'SHA-256 of the archive.'
-property :port, Integer, default: 8080,
-                         description: 'The port on loopback that it leads to.'
+property :port, Integer,
+         default: 8080,
+         description: 'The port on loopback that it leads to.'
 
 default_action :enable
 

@@ -2,12 +2,15 @@
 unified_mode true
 provides :ci_server_units
 
-property :account, String, name_property: true,
-                           description: 'The account that they run as.'
-property :home, String, required: true,
-                        description: 'Where the service is installed.'
-property :port, Integer, default: 8080,
-                         description: 'The port on loopback.'
+property :account, String,
+         name_property: true,
+         description: 'The account that they run as.'
+property :home, String,
+         required: true,
+         description: 'Where the service is installed.'
+property :port, Integer,
+         default: 8080,
+         description: 'The port on loopback.'
 
 default_action :create
 

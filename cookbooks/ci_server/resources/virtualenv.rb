@@ -3,12 +3,15 @@
 unified_mode true
 provides :ci_server_virtualenv
 
-property :home, String, name_property: true,
-                        description: 'Directory of the environment (venv), the copy (src) and the digest of what is installed.'
-property :python, String, required: true,
-                          description: 'The interpreter, 3.11 or later.'
-property :source, String, required: true,
-                          description: 'The checkout.'
+property :home, String,
+         name_property: true,
+         description: 'Directory of the environment (venv), the copy (src) and the digest of what is installed.'
+property :python, String,
+         required: true,
+         description: 'The interpreter, 3.11 or later.'
+property :source, String,
+         required: true,
+         description: 'The checkout.'
 property :wheels, [String, nil],
          description: 'Directory of wheels (setuptools among them); nil for PyPI.'
 

@@ -2,14 +2,18 @@
 unified_mode true
 provides :dhcp_server_subnet
 
-property :network, GmAnalytics::Dhcp::Network, required: true,
-                                               description: 'The subnet, its pool and what is fixed in it.'
-property :backend, GmAnalytics::Dhcp::Backend, required: true,
-                                               description: 'The server: its package, configuration file, service and test command.'
-property :unused, GmAnalytics::Dhcp::Backend, required: true,
-                                              description: 'The other backend, whose service must not run beside this one.'
-property :interface, String, required: true, regex: /\A[A-Za-z0-9._-]{1,15}\z/,
-                             description: 'The only interface that is listened on.'
+property :network, GmAnalytics::Dhcp::Network,
+         required: true,
+         description: 'The subnet, its pool and what is fixed in it.'
+property :backend, GmAnalytics::Dhcp::Backend,
+         required: true,
+         description: 'The server: its package, configuration file, service and test command.'
+property :unused, GmAnalytics::Dhcp::Backend,
+         required: true,
+         description: 'The other backend, whose service must not run beside this one.'
+property :interface, String,
+         required: true, regex: /\A[A-Za-z0-9._-]{1,15}\z/,
+         description: 'The only interface that is listened on.'
 
 default_action :create
 

@@ -4,7 +4,8 @@ default['mirror_client']['address'] = '192.168.131.103'
 default['mirror_client']['repository'] = 'gm-mirror'
 # nil: http://NAME/repo/
 default['mirror_client']['baseurl'] = nil
-# Seconds. Asking again is one small file: what was just published is installed by the next command.
+# Seconds. 1: each command asks for repomd.xml, so that a package can be installed in the moment
+# in which it is published; with 60, `yum install` right after a pull request found no match.
 default['mirror_client']['metadata_expire'] = 1
 # RPMs keep their upstream's signature: give its key to have it checked.
 default['mirror_client']['gpgcheck'] = false

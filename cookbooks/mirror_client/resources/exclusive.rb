@@ -3,10 +3,12 @@
 unified_mode true
 provides :mirror_client_exclusive
 
-property :id, String, name_property: true,
-                      description: "The repository's id."
-property :conf, String, default: '/etc/dnf/dnf.conf',
-                        description: "dnf's configuration."
+property :id, String,
+         name_property: true,
+         description: "The repository's id."
+property :conf, String,
+         default: '/etc/dnf/dnf.conf',
+         description: "dnf's configuration."
 
 default_action :enable
 

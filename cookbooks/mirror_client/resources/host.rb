@@ -2,8 +2,9 @@
 unified_mode true
 provides :mirror_client_host
 
-property :host_name, String, name_property: true,
-                             description: 'The name.'
+property :host_name, String,
+         name_property: true,
+         description: 'The name.'
 property :address, [String, nil],
          description: 'Its address.'
 

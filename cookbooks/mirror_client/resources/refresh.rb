@@ -2,10 +2,12 @@
 unified_mode true
 provides :mirror_client_refresh
 
-property :id, String, name_property: true,
-                      description: "The repository's id."
-property :interval, String, required: true,
-                            description: 'Time between two refreshes.'
+property :id, String,
+         name_property: true,
+         description: "The repository's id."
+property :interval, String,
+         required: true,
+         description: 'Time between two refreshes.'
 
 default_action :create
 

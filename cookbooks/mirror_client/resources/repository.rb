@@ -2,16 +2,21 @@
 unified_mode true
 provides :mirror_client_repository
 
-property :id, String, name_property: true,
-                      description: "The repository's id, and the name of its file."
-property :baseurl, String, required: true,
-                           description: 'Where it is served.'
-property :metadata_expire, Integer, default: 1,
-                                    description: 'Seconds after which metadata are asked for again.'
-property :gpgcheck, [true, false], default: false,
-                                   description: 'Whether the signature of packages is checked.'
-property :repo_gpgcheck, [true, false], default: false,
-                                        description: 'Whether the signature of metadata is checked.'
+property :id, String,
+         name_property: true,
+         description: "The repository's id, and the name of its file."
+property :baseurl, String,
+         required: true,
+         description: 'Where it is served.'
+property :metadata_expire, Integer,
+         default: 1,
+         description: 'Seconds after which metadata are asked for again.'
+property :gpgcheck, [true, false],
+         default: false,
+         description: 'Whether the signature of packages is checked.'
+property :repo_gpgcheck, [true, false],
+         default: false,
+         description: 'Whether the signature of metadata is checked.'
 property :gpgkey, [String, nil],
          description: 'Address of the key.'
 

@@ -2,10 +2,12 @@
 unified_mode true
 provides :mirror_server_account
 
-property :account, String, name_property: true,
-                           description: 'Name of the account and of its group.'
-property :root, String, required: true,
-                        description: 'The mirror; also the home, so that the account owns nothing else.'
+property :account, String,
+         name_property: true,
+         description: 'Name of the account and of its group.'
+property :root, String,
+         required: true,
+         description: 'The mirror; also the home, so that the account owns nothing else.'
 
 default_action :create
 

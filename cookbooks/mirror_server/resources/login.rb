@@ -3,16 +3,21 @@
 unified_mode true
 provides :mirror_server_login
 
-property :account, String, name_property: true,
-                           description: 'The account that is logged in to.'
-property :keys_dir, String, required: true,
-                            description: 'The directory with ci_server.pub and mirror_server.hostkey.'
-property :from, Array, required: true,
-                       description: 'Addresses and networks from which the key is accepted.'
-property :names, Array, required: true,
-                        description: "This host's names and addresses, as the CI server connects to them."
-property :ssh_service, String, required: true,
-                               description: "sshd's service."
+property :account, String,
+         name_property: true,
+         description: 'The account that is logged in to.'
+property :keys_dir, String,
+         required: true,
+         description: 'The directory with ci_server.pub and mirror_server.hostkey.'
+property :from, Array,
+         required: true,
+         description: 'Addresses and networks from which the key is accepted.'
+property :names, Array,
+         required: true,
+         description: "This host's names and addresses, as the CI server connects to them."
+property :ssh_service, String,
+         required: true,
+         description: "sshd's service."
 
 default_action :create
 

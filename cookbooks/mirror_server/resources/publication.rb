@@ -2,10 +2,12 @@
 unified_mode true
 provides :mirror_server_publication
 
-property :root, String, name_property: true,
-                        description: 'The mirror.'
-property :account, String, required: true,
-                           description: 'Its owner.'
+property :root, String,
+         name_property: true,
+         description: 'The mirror.'
+property :account, String,
+         required: true,
+         description: 'Its owner.'
 
 default_action :create
 

@@ -2,12 +2,15 @@
 unified_mode true
 provides :mirror_server_upstream
 
-property :id, String, name_property: true,
-                      description: "The repository's id, and the name of its file."
-property :repository, Hash, required: true,
-                            description: 'name, baseurl or mirrorlist, gpgcheck, gpgkey or gpgkey_content.'
-property :directory, String, required: true,
-                             description: 'Where the file goes; apart from the repositories of the host itself.'
+property :id, String,
+         name_property: true,
+         description: "The repository's id, and the name of its file."
+property :repository, Hash,
+         required: true,
+         description: 'name, baseurl or mirrorlist, gpgcheck, gpgkey or gpgkey_content.'
+property :directory, String,
+         required: true,
+         description: 'Where the file goes; apart from the repositories of the host itself.'
 
 default_action :create
 

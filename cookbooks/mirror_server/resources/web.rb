@@ -2,12 +2,15 @@
 unified_mode true
 provides :mirror_server_web
 
-property :server_name, String, name_property: true,
-                               description: 'The name that clients use.'
-property :root, String, required: true,
-                        description: 'The mirror, served at /repo/.'
-property :user, String, required: true,
-                        description: 'The account that nginx runs as.'
+property :server_name, String,
+         name_property: true,
+         description: 'The name that clients use.'
+property :root, String,
+         required: true,
+         description: 'The mirror, served at /repo/.'
+property :user, String,
+         required: true,
+         description: 'The account that nginx runs as.'
 
 default_action :create
 
