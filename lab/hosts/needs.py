@@ -15,6 +15,9 @@ PROGRAMS = {
     "nsenter": "util-linux",
     "ssh-keygen": "openssh-client",
     "git": "git",
+    "gpg": "gnupg",
+    "rpmbuild": "rpm",
+    "createrepo_c": "createrepo-c",
 }
 """Program and the Debian package that brings it."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import http.server
+import json
 import logging
 import secrets
 import shutil
@@ -16,25 +17,32 @@ from pathlib import Path
 from typing import Any, Self
 
 import requests
+import yaml
 
 from lab.deliveries import PullRequest, deliver
 from lab.github import GitHub, Repository
 from lab.hosts import chef, network, rootfs
 from lab.hosts.machine import RUN, Machine
-from lab.hosts.shell import CACHE, CHECKOUT, LOGS, LabError
+from lab.hosts.shell import CACHE, CHECKOUT, LOGS, LabError, run
 from lab.processes import wait_for
 from lab.upstream import SigningKey, Upstream, built_catalog
 
-NAMES = ("dhcp_server", "mirror_server", "ci_server", "mirror_client")
+_DATA: dict[str, Any] = yaml.safe_load((CHECKOUT / "lab/site.yaml").read_text("utf-8"))
+_ROWS: dict[str, dict[str, Any]] = _DATA["machines"]
+NAMES = tuple(_ROWS)
 """In the order in which they come up."""
 
-STATIC = {"dhcp_server": "192.168.131.102", "mirror_server": "192.168.131.103"}
-RESERVED = {"ci_server": "192.168.131.104"}
-POOL = ("192.168.131.150", "192.168.131.199")
+STATIC: dict[str, str] = {n: row["address"] for n, row in _ROWS.items() if "address" in row}
+RESERVED: dict[str, str] = {
+    name: row["reservation"] for name, row in _ROWS.items() if "reservation" in row
+}
+POOL: tuple[str, str] = (
+    _DATA["dhcp_server"]["pool"]["first"],
+    _DATA["dhcp_server"]["pool"]["last"],
+)
 MIRROR_NAME = "mirror.icesi.edu.co"
 REPOSITORY_URL = f"http://{MIRROR_NAME}/repo/"
 KEYS = "/etc/gm_keys"
-WHEELS = "/opt/wheels"
 SERVICE = "http://127.0.0.1:8080"
 """On the CI host's loopback; ngrok's agent, which is not here, would lead GitHub to it."""
 
@@ -45,9 +53,19 @@ _PARTS = ("cookbooks", "gm_analytics", "swagger")
 _FILES = ("LICENSE", "README.md", "pyproject.toml", "requirements.txt")
 
 
+# The Vagrantfile's own code says what each machine is told; it runs on the hosts' Ruby.
+_TELL = """
+require 'json'
+site = Site.new(Site.merge(YAML.safe_load(ENV.fetch('SITE')), JSON.parse(ENV.fetch('CHANGES'))))
+puts JSON.generate(site.machines.to_h { |row|
+  [row.name, { 'run_list' => row.run_list }.merge(site.json(row))]
+})
+"""
+
+
 def mac(name: str) -> str:
-    """Give a host's MAC address: locally administered, the last number is its place."""
-    return f"02:00:c0:a8:83:{NAMES.index(name) + 0x66:02x}"
+    """Give a host's MAC address: the site's, or one that is locally administered."""
+    return str(_ROWS[name].get("mac") or f"02:00:c0:a8:83:{NAMES.index(name) + 0x66:02x}")
 
 
 class Outside:
@@ -123,8 +141,14 @@ class Site:
 
     def node(self, name: str, **changes: Any) -> dict[str, Any]:
         """Give what Chef is told of a host; `changes` replace attributes of its cookbook."""
-        attributes = {**self._attributes()[name], **changes}
-        return {"run_list": [f"recipe[{name}]"], name: attributes}
+        script = (CHECKOUT / "lab/vagrant/site.rb").read_text("utf-8") + _TELL
+        told = self._attributes()
+        told[name] |= changes
+        environment = {"SITE": yaml.safe_dump(_DATA), "CHANGES": json.dumps(told)}
+        ruby = ("chroot", self[name].root, "/usr/bin/ruby", "-")
+        said = run(*ruby, env=environment, stdin=script).last
+        node: dict[str, Any] = json.loads(said)[name]
+        return node
 
     def converge(self, name: str, **changes: Any) -> chef.Converge:
         """Converge a host once. Raises LabError when Chef fails."""
@@ -139,18 +163,11 @@ class Site:
             "gpgkey": self.outside.gpgkey_url,
         }
         github = self.outside.github
-        reserved = {
-            name: {"mac": mac(name), "address": address} for name, address in RESERVED.items()
-        }
         return {
-            "dhcp_server": {
-                "backend": self.backend,
-                "pool": {"first": POOL[0], "last": POOL[1]},
-                "reservations": reserved,
-            },
-            "mirror_server": {"repositories": [upstream], "ci_from": [RESERVED["ci_server"]]},
+            "dhcp_server": {"backend": self.backend},
+            "mirror_server": {"repositories": [upstream]},
             "ci_server": {
-                "wheels": WHEELS,
+                "wheels": rootfs.WHEELS,
                 "webhook_secret": self.secret,
                 "github_token": github.token,
                 "repositories": [self.outside.repository.name],
@@ -214,7 +231,7 @@ def _machines() -> dict[str, Machine]:
     source, keys = RUN / "source", RUN / "keys"
     _copy_source(source)
     keys.mkdir(parents=True, exist_ok=True)
-    binds = {source: chef.SOURCE, rootfs.wheels(root): WHEELS}
+    binds = {source: chef.SOURCE, rootfs.wheels(root): rootfs.WHEELS}
     # As with Vagrant's synced folder: public halves only, each written by its owner.
     shared: Mapping[Path, str] = {keys: KEYS}
     return {
