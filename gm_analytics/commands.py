@@ -406,22 +406,25 @@ def inspect(target: Target, update_id: str, live: str) -> Argv:
 
 
 _ADD = """
-root=$1; cd "$2/rpms"; differs=$3; shift 3
-for file; do
+root=$1; cd "$2/rpms"; differs=$3
+while read -r file; do
     [ -e "./$file" ] || { [ -e "$root/$file" ] && continue; }
     if [ -e "$root/$file" ]; then
         cmp -s "./$file" "$root/$file" || { echo "$file"; exit "$differs"; }
     else
         chmod 0644 "./$file"; mv -T "./$file" "$root/$file"
     fi
-done
+done < ../new.txt
 """
 
 
-def add(target: Target, update_id: str, files: Iterable[str]) -> Argv:
-    """Rename new files into the pool; one that is there with other bytes is an error."""
+def add(target: Target, update_id: str) -> Argv:
+    """Rename the files that staging's `new.txt` lists into the pool.
+
+    One that is there with other bytes is an error. (A list, since a command has a largest size.)
+    """
     staging = target.staging(update_id)
-    return _script(_ADD, "add", target.root, staging, str(BYTES_DIFFER), *files)
+    return _script(_ADD, "add", target.root, staging, str(BYTES_DIFFER))
 
 
 # The metadata of sets that were live within the grace period stays beside the new one's: a

@@ -21,6 +21,8 @@ MAX_BYTES = 1024 * 1024
 MAX_ENTRIES = 1_000
 MAX_SPECS = 2_000
 MAX_SPEC_LENGTH = 200
+MAX_SPECS_LENGTH = 64 * 1024
+"""Characters of all specs together: they are one command, and Linux caps that at 128 KiB."""
 MAX_PROBLEMS = 100
 """Reported at once; a megabyte of mistakes would make a report of a hundred."""
 
@@ -128,6 +130,10 @@ class Manifest:
         if len(problems) > MAX_PROBLEMS:
             found = f"more than {MAX_PROBLEMS} problems"
             problems[MAX_PROBLEMS:] = [Problem(at or "/", found, "fewer; these are the first")]
+        length = sum(len(spec) + 1 for entry in entries for spec in entry.specs)
+        if length > MAX_SPECS_LENGTH:
+            found = f"package specs of {length:,} characters"
+            problems.append(Problem(at or "/", found, f"at most {MAX_SPECS_LENGTH:,}"))
         if problems:
             raise ManifestError(problems)
         return cls(entries)

@@ -246,7 +246,9 @@ class Session:
             BytesDiffer: one came to be there with other bytes.
 
         """
-        argv = commands.add(self._target, update_id, [package.file for package in packages])
+        names = "".join(f"{package.file}\n" for package in packages)
+        self._put(f"{self._target.staging(update_id)}/new.txt", names)
+        argv = commands.add(self._target, update_id)
         result = self._execute(argv, "adding to the pool", SHORT)
         if result.exited == commands.BYTES_DIFFER:
             raise BytesDiffer(self._name, result.stdout.split())

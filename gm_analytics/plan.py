@@ -213,7 +213,9 @@ def unknown_specs(output: str, specs: Iterable[str]) -> tuple[str, ...]:
     return tuple(spec for spec in specs if spec in named or spec.lstrip("@") in named)
 
 
-_FIRST_WORDS = re.compile(r"\s*(Error|Problem|(Transaction )?[Ff]ailed)\b|\[(MIRROR|FAILED)\]|.*checksum")
+_FIRST_WORDS = re.compile(
+    r"\s*(Error|Problem|(Transaction )?[Ff]ailed)\b|\[(MIRROR|FAILED)\]|.*checksum"
+)
 
 
 def words(output: str, limit: int = 2000) -> str:

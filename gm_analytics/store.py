@@ -14,9 +14,10 @@ import json
 import logging
 import os
 import socket
+import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -123,6 +124,7 @@ class Store:
         with _guarded("opening the database"):
             with _locked(url, "migration", block=True):
                 DBOS.migrate(url)
+                _write_ahead(url)
             self._client = DBOSClient(
                 system_database_url=url,
                 serializer=JsonSerializer(),
@@ -376,6 +378,16 @@ def _state(status: WorkflowStatus) -> State:
         "CANCELLED": "cancelled",
     }
     return states.get(status.status, "failed")
+
+
+def _write_ahead(url: str) -> None:
+    """Have SQLite keep a write-ahead log: one fsync a commit, and readers do not wait.
+
+    The mode stays with the file. DBOS leaves it at the default, a rollback journal.
+    """
+    if url.startswith("sqlite:///"):
+        with closing(sqlite3.connect(url.removeprefix("sqlite:///"), timeout=30)) as database:
+            database.execute("PRAGMA journal_mode=WAL")
 
 
 @contextmanager

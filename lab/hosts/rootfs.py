@@ -28,8 +28,11 @@ CHEF = "18.11.11"
 
 GEMS_ENVIRONMENT = "GM_ANALYTICS_GEMS"
 SUITE_ENVIRONMENT = "GM_ANALYTICS_SUITE"
-OFF = ("nginx", "ssh", "isc-dhcp-server", "isc-dhcp-server6", "kea-dhcp4-server")
-"""Services that Debian's packages enable; what runs on a host is the cookbooks' to say."""
+OFF = ("nginx", "ssh", "kea-dhcp4-server")
+"""Services that Debian's packages enable; what runs on a host is the cookbooks' to say.
+
+isc-dhcp-server, a script of System V, is masked instead: Chef cannot see it disabled.
+"""
 
 _WRAPPER = """#!/bin/sh
 export GEM_HOME=/opt/chef GEM_PATH=/opt/chef CHEF_LICENSE=accept-no-persist
@@ -54,7 +57,7 @@ fi
 cd /
 rm -rf /var/tmp/gems /opt/chef/cache
 for unit in {off}; do systemctl disable "$unit" 2>/dev/null || :; done
-systemctl mask getty.target console-getty.service systemd-networkd.service \\
+systemctl mask isc-dhcp-server.service getty.target console-getty.service systemd-networkd.service \\
     systemd-timesyncd.service apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer \\
     e2scrub_all.timer fstrim.timer >/dev/null 2>&1
 rm -f /etc/ssh/ssh_host_* /etc/machine-id /etc/hostname

@@ -18,7 +18,6 @@ CLASSES = [
     if isinstance(cls, type) and issubclass(cls, GmError) and cls not in {GmError, TransientError}
 ]
 VALUES: dict[Any, Any] = {
-    str: "aWord",
     int: 4242,
     float: 17.5,
     float | None: 17.5,
@@ -34,7 +33,12 @@ every = pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.__name__)
 def make(cls: type[GmError]) -> GmError:
     """Give an error whose data are recognisable values of the kinds it declares."""
     kinds = typing.get_type_hints(cls)
-    return cls(**{f.name: VALUES[kinds[f.name]] for f in dataclasses.fields(cls)})
+    values = {
+        name: f"its-{name}" if kind is str else VALUES[kind]
+        for name, kind in kinds.items()
+        if name in {f.name for f in dataclasses.fields(cls)}
+    }
+    return cls(**values)
 
 
 def shown(value: Any) -> list[str]:

@@ -18,8 +18,10 @@ property :interface, String,
 default_action :create
 
 action :create do
+  # Masked: Chef takes Debian's isc-dhcp-server, a script of System V, for enabled whatever is
+  # done, so that `disable` would never end and `enable` never begin.
   service new_resource.unused.service do
-    action [:stop, :disable]
+    action [:stop, :mask]
   end
 
   package new_resource.backend.package
@@ -46,7 +48,7 @@ action :create do
   end
 
   service new_resource.backend.service do
-    action [:enable, :start]
+    action [:unmask, :enable, :start]
   end
 end
 
