@@ -26,6 +26,9 @@ Elevation = Literal["none", "userns", "helper"]
 POOL_ID = "gm-pool"
 """Id of the pool where yum is offered it as a repository."""
 
+HELPER_CACHE = "/var/cache/gm-mirror"
+"""Where cookbooks/mirror_server/files/gm-mirror-helper keeps root's yum cache, for all to read."""
+
 LOCK_HELD, OVERTAKEN, BYTES_DIFFER, STAGING_LOST = 75, 76, 77, 78
 """Exit codes of the scripts below, beside those of the programs they run."""
 
@@ -165,7 +168,7 @@ def _tools(facts: dict[str, str], helper: bool) -> Tools:
 
 _LOCK = """
 mkdir -p "$1/.staging" "$1/.publications" "$1/.cache"
-exec flock --nonblock --conflict-exit-code "$2" "$1/.lock" sh -c 'echo locked; exec cat'
+exec flock --timeout 2 --conflict-exit-code "$2" "$1/.lock" sh -c 'echo locked; exec cat'
 """
 
 
@@ -218,7 +221,8 @@ if [ -d repodata ]; then
     fi
 else
     : > "$first.new/packages.txt"
-    "$@" --pkglist="$first.new/packages.txt" --outputdir="$first.new" .
+    # A directory without packages: the Python createrepo takes an empty --pkglist for none.
+    "$@" --outputdir="$first.new" "$first.new"
 fi
 rm -rf "$first"; mv -T "$first.new" "$first"
 rm -f .repodata.new; ln -s "$first/repodata" .repodata.new
@@ -274,14 +278,14 @@ def download(target: Target, tools: Tools, update_id: str, specs: Iterable[str])
     if tools.elevation == "helper":
         return (*_helper(target), "download", update_id, *specs)
     repositories = f"{target.reposdir},{target.staging(update_id, 'pool.d')}"
-    return (
-        *_yum(target, tools, update_id, repositories),
-        "-y",
-        "--downloadonly",
-        _download_dir(tools, target.staging(update_id, "rpms")),
-        "install",
-        *_operands(tools, specs),
-    )
+    base = (*_yum(target, tools, update_id, repositories), "-y")
+    rpms = target.staging(update_id, "rpms")
+    if tools.manager == "dnf5":
+        # Its --downloadonly leaves out the check of signatures; a test transaction makes it. And
+        # its `install` has no --destdir.
+        return (*base, "--setopt=tsflags=test", f"--setopt=destdir={rpms}", "install", *specs)
+    options = ("--downloadonly", f"--downloaddir={rpms}")
+    return (*base, *options, "install", *_operands(tools, specs))
 
 
 def resolve(target: Target, tools: Tools, update_id: str, specs: Iterable[str]) -> Argv:
@@ -319,13 +323,14 @@ def _yum(target: Target, tools: Tools, update_id: str, reposdir: str) -> Argv:
         "reposdir": reposdir,
         "cachedir": f"{target.root}/.cache/{tools.manager}",
         "keepcache": "1",
-        "skip_if_unavailable": "0",
         "metadata_expire": str(target.max_age),
     }
     if tools.manager == "yum3":
-        options |= {"skip_missing_names_on_install": "0"}
+        # skip_if_unavailable is known to repositories alone; before EL 7.3 yum warns of the other.
+        options |= {"*.skip_if_unavailable": "0", "skip_missing_names_on_install": "0"}
     else:
         options |= {
+            "skip_if_unavailable": "0",
             "install_weak_deps": "1" if target.weak_dependencies else "0",
             "logdir": target.staging(update_id, "log"),
             "best": "1",
@@ -335,8 +340,7 @@ def _yum(target: Target, tools: Tools, update_id: str, reposdir: str) -> Argv:
     return (
         *elevated,
         tools.manager_path,
-        *({"yum3": ("--noplugins",), "dnf4": ("--noplugins",)}.get(tools.manager, ())),
-        *(("--use-host-config",) if tools.manager == "dnf5" else ()),
+        *(("--no-plugins", "--use-host-config") if tools.manager == "dnf5" else ("--noplugins",)),
         f"--installroot={target.staging(update_id, 'root')}",
         f"--releasever={target.releasever}",
         *((f"--forcearch={target.arch}",) if target.arch and tools.manager != "yum3" else ()),
@@ -344,17 +348,14 @@ def _yum(target: Target, tools: Tools, update_id: str, reposdir: str) -> Argv:
     )
 
 
-def _download_dir(tools: Tools, path: str) -> str:
-    return f"--destdir={path}" if tools.manager == "dnf5" else f"--downloaddir={path}"
-
-
 def _operands(tools: Tools, specs: Iterable[str]) -> Argv:
-    # yum 3 would take "--" for a package name; the grammar of specs lets none begin with "-".
-    return (*(() if tools.manager == "yum3" else ("--",)), *specs)
+    # yum 3 would take "--" for a package name, and dnf 5 refuses it as an unknown argument; the
+    # grammar of specs lets none begin with "-".
+    return (*(("--",) if tools.manager == "dnf4" else ()), *specs)
 
 
 _EMPTY_ROOT = """
-rm -rf "$1"
+rm -rf "$1"; mkdir -p "$1"
 shift
 exec "$@"
 """
@@ -431,7 +432,8 @@ cd "$root"
 [ -f "$staging/closure.txt" ] || exit "$lost"
 rm -rf "$staging/candidate"; mkdir -p "$staging/candidate"
 tab=$(printf '\\t')
-LC_ALL=C sort -s -u -t "$tab" -k 1,1 "$staging/closure.txt" "$base/packages.txt" \
+# Of a package that is live already its old line stays, which says where it came from.
+LC_ALL=C sort -s -u -t "$tab" -k 1,1 "$base/packages.txt" "$staging/closure.txt" \
     > "$staging/candidate/packages.txt"
 cut -f 1 "$staging/candidate/packages.txt" > "$staging/pkglist"
 cp "$staging/publication.json" "$staging/manifests.txt" "$staging/candidate/"
@@ -534,5 +536,5 @@ done
 
 def comps(target: Target, tools: Tools, live: str) -> Argv:
     """Print the groups files of a publication and of upstream's cached metadata, base64 lines."""
-    cache = f"{target.root}/.cache/{tools.manager}"
-    return _script(_COMPS, "comps", f"{target.root}/{live}", cache)
+    cache = HELPER_CACHE if tools.elevation == "helper" else f"{target.root}/.cache"
+    return _script(_COMPS, "comps", f"{target.root}/{live}", f"{cache}/{tools.manager}")

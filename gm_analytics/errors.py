@@ -8,6 +8,7 @@ through the durable store as JSON, hence `to_json` and `from_json`.
 from __future__ import annotations
 
 import dataclasses
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -24,12 +25,13 @@ class GmError(Exception):
 
     @staticmethod
     def from_json(data: dict[str, Any]) -> GmError:
-        """Make the error that `to_json` described; an unknown name gives `Unexpected`."""
+        """Make the error that `to_json` described; unknown names and data give `Unexpected`."""
         fields = dict(data)
         name = str(fields.pop("error", ""))
         for cls in _subclasses(GmError):
             if cls.__name__ == name:
-                return cls(**fields)
+                with suppress(TypeError):  # stored by a version whose fields were others
+                    return cls(**fields)
         return Unexpected(name, str(fields.get("message", fields)))
 
     @classmethod

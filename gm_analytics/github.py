@@ -65,7 +65,7 @@ class GitHub:
             return
         said = _message(response)
         if status == HTTPStatus.TOO_MANY_REQUESTS or (
-            status == HTTPStatus.FORBIDDEN and _is_rate_limit(response)
+            status == HTTPStatus.FORBIDDEN and _is_rate_limit(response, said)
         ):
             raise GitHubUnavailable(doing, f"{status} {said}", _wait(response))
         if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
@@ -90,9 +90,14 @@ def _message(response: requests.Response) -> str:
         return response.text[:200].strip() or str(response.reason)
 
 
-def _is_rate_limit(response: requests.Response) -> bool:
+def _is_rate_limit(response: requests.Response, said: str) -> bool:
+    """Tell a limit from a refusal; a secondary limit may come with its words alone."""
     headers = response.headers
-    return "retry-after" in headers or headers.get("x-ratelimit-remaining") == "0"
+    return (
+        "retry-after" in headers
+        or headers.get("x-ratelimit-remaining") == "0"
+        or "rate limit" in said.lower()
+    )
 
 
 def _wait(response: requests.Response) -> float:

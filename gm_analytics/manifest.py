@@ -21,6 +21,8 @@ MAX_BYTES = 1024 * 1024
 MAX_ENTRIES = 1_000
 MAX_SPECS = 2_000
 MAX_SPEC_LENGTH = 200
+MAX_PROBLEMS = 100
+"""Reported at once; a megabyte of mistakes would make a report of a hundred."""
 
 ACCEPTED = (
     "a package name (tree), name-version (nmap-7.92), name.arch, an absolute path below "
@@ -123,6 +125,9 @@ class Manifest:
         count = sum(len(entry.specs) for entry in entries)
         if count > MAX_SPECS:
             problems.append(Problem(at or "/", f"{count} package specs", f"at most {MAX_SPECS}"))
+        if len(problems) > MAX_PROBLEMS:
+            found = f"more than {MAX_PROBLEMS} problems"
+            problems[MAX_PROBLEMS:] = [Problem(at or "/", found, "fewer; these are the first")]
         if problems:
             raise ManifestError(problems)
         return cls(entries)
@@ -146,7 +151,7 @@ def _load(text: bytes) -> Any:
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
         raise ManifestError([Problem(where, f"no JSON ({error.msg})", "JSON")]) from error
-    except (UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # no UTF-8, a number of 5,000 digits, too deep
         raise ManifestError([Problem("file", f"no JSON ({error})", "JSON in UTF-8")]) from error
 
 
@@ -192,6 +197,7 @@ def _model_problems(error: ValidationError, where: str) -> Iterator[Problem]:
         expected = {
             "extra_forbidden": "package_name and installation_commands only",
             "missing": "the field",
+            "model_type": "a string, or an object with package_name and installation_commands",
         }.get(detail["type"])
         found = "nothing" if detail["type"] == "missing" else _show(detail["input"])
         if place.endswith("/installation_commands") and not expected:
@@ -216,6 +222,8 @@ def _specs(text: str, where: str, problems: list[Problem]) -> Iterator[str]:
     for word in words:
         if len(word) <= MAX_SPEC_LENGTH and SPEC.fullmatch(word) and not word.endswith(".rpm"):
             yield word
+        elif len(problems) > MAX_PROBLEMS:
+            return
         else:
             problems.append(Problem(where, _why_not(word), ACCEPTED))
 

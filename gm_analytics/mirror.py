@@ -72,14 +72,17 @@ _NETWORK = re.compile(
     re.IGNORECASE,
 )
 _SIGNATURE = re.compile(
-    r"GPG check FAILED|is not signed|not trusted|NOKEY|public key.*not installed|"
-    r"digests? .*NOT OK|BAD|checksum doesn't match",
+    r"GPG check FAILED|Signature verification failed|is not signed|not trusted|NOKEY|"
+    r"public keys? .*installed|digests? .*NOT OK|(?-i:\bBAD\b)|checksum doesn't match|"
+    r"have incorrect checksum",
     re.IGNORECASE,
 )
 _YUM_LOCK = 200
 _YumCommand = Callable[[Target, Tools, str, tuple[str, ...]], Argv]
 _NO_SPACE = re.compile(
-    r"No space left on device|Disk quota exceeded|Disk Requirements", re.IGNORECASE
+    r"No space left on device|Disk quota exceeded|Disk Requirements|"
+    r"needs \S+ (?:more )?space on the",
+    re.IGNORECASE,
 )
 
 
@@ -380,7 +383,8 @@ class Session:
         if _NETWORK.search(output):
             return UpstreamUnavailable(self._name, doing, words(output))
         if re.search(
-            r"^\s*(Problem|Error: Package:|Error: .* conflicts)|nothing provides",
+            r"^\s*(Problem|Error: Package:|Error: .* conflicts)|nothing provides|"
+            r"conflicts (?:with file|between attempted installs)",
             output,
             re.MULTILINE,
         ):

@@ -164,6 +164,7 @@ _UNITS = {"B": 1, "K": 1024, "KIB": 1024, "M": 1024**2, "MIB": 1024**2, "G": 102
 _UNITS["GIB"] = _UNITS["G"]
 ROW_WORDS = 6
 _SIZE = re.compile(r"([0-9.]+) ?([kKMGB]i?B?)?")
+_REPLACING = re.compile(r" {3,}replacing ")
 _ARCH = re.compile(r"noarch|x86_64(_v[234])?|i[3-6]86|aarch64|ppc64(le)?|s390x|armv7hl|riscv64")
 
 
@@ -177,7 +178,7 @@ def transaction(output: str) -> tuple[Row, ...]:
     pending: list[str] = []
     for line in output.splitlines():
         words = line.split()
-        if not line.startswith(" "):
+        if not line.startswith(" ") or _REPLACING.match(line):
             pending = []
             continue
         pending += words
@@ -202,7 +203,7 @@ _UNKNOWN = (
     re.compile(r"^No match for argument: (?P<spec>\S+)", re.MULTILINE),
     re.compile(r"^No package (?P<spec>\S+) available\.", re.MULTILINE),
     re.compile(r"^(?:Error: )?Module or Group '(?P<spec>\S+)' (?:is not|does not)", re.MULTILINE),
-    re.compile(r"^Warning: [Gg]roup (?P<spec>\S+) does not exist", re.MULTILINE),
+    re.compile(r"^(?:Warning: )?[Gg]roup (?P<spec>\S+) does not exist\.", re.MULTILINE),
 )
 
 
@@ -212,12 +213,13 @@ def unknown_specs(output: str, specs: Iterable[str]) -> tuple[str, ...]:
     return tuple(spec for spec in specs if spec in named or spec.lstrip("@") in named)
 
 
+_FIRST_WORDS = re.compile(r"\s*(Error|Problem|(Transaction )?[Ff]ailed)\b|\[(MIRROR|FAILED)\]|.*checksum")
+
+
 def words(output: str, limit: int = 2000) -> str:
     """Give what is worth repeating of yum's output: from its first error on, bounded."""
     lines = [line.rstrip() for line in output.splitlines() if line.strip()]
-    start = next(
-        (i for i, line in enumerate(lines) if re.match(r"\s*(Error|Problem|Failed)\b", line)), None
-    )
+    start = next((i for i, line in enumerate(lines) if _FIRST_WORDS.match(line)), None)
     text = "\n".join(lines[start:] if start is not None else lines[-8:])
     return text if len(text) <= limit else "…" + text[-limit:]
 

@@ -48,7 +48,9 @@ class Service:
         self._policy = Policy(
             frozenset(webhook.repositories), frozenset[str](webhook.trusted_associations)
         )
-        self._threads = ThreadPoolExecutor(INTAKE_THREADS, thread_name_prefix="intake")
+        # SQLite has one writer at a time; more would only wait for each other in growing pauses.
+        writers = 1 if config.database_url.startswith("sqlite") else INTAKE_THREADS
+        self._threads = ThreadPoolExecutor(writers, thread_name_prefix="intake")
 
     @classmethod
     def from_file(cls, path: Path | None = None) -> Service:

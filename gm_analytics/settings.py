@@ -44,7 +44,7 @@ AbsolutePath = Annotated[str, Field(pattern=_ABSOLUTE)]
 class Section(BaseModel):
     """A part of the file: frozen, and strict about its keys."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
 def _from_file(values: Any, key: str) -> Any:
@@ -54,11 +54,15 @@ def _from_file(values: Any, key: str) -> Any:
     if key in values:
         raise ValueError(f"give {key} or {key}_file, not both")
     path = values[f"{key}_file"]
+    if not isinstance(path, str):
+        raise ValueError(f"{key}_file: found {path!r}; expected a path")
     rest = {name: value for name, value in values.items() if name != f"{key}_file"}
     try:
         return {**rest, key: Path(path).read_text(encoding="utf-8").strip()}
     except OSError as error:
         raise ValueError(f"{key}_file: reading {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{key}_file: reading {path}: no UTF-8") from error
 
 
 class Webhook(Section):
@@ -91,7 +95,8 @@ class GitHub(Section):
 
     api_url: HttpUrl = HttpUrl("https://api.github.com")
     raw_url: HttpUrl = HttpUrl("https://raw.githubusercontent.com")
-    token: Annotated[str | None, Field(repr=False)] = None
+    # Printable: requests would repeat a token that cannot be a header in its error.
+    token: Annotated[str | None, Field(pattern=r"^[!-~]+$", repr=False)] = None
     manifest: Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._/-]*$")] = "packages.json"
     timeout: PositiveFloat = 10.0
 
@@ -148,7 +153,7 @@ class Settings(Section):
     github: GitHub = GitHub()
     publish: Literal["on_pull_request"] = "on_pull_request"
     public_url: HttpUrl | None = None
-    database_url: Annotated[str, Field(pattern=r"^(sqlite:///|postgresql://).+")] = (
+    database_url: Annotated[str, Field(pattern=r"^(sqlite:///|postgresql://).+", repr=False)] = (
         "sqlite:////var/lib/gm_analytics/updates.sqlite"
     )
     executor_id: Word | None = None
@@ -212,17 +217,35 @@ def load(path: Path) -> Settings:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(str(path), [f"reading it: {error.strerror}"]) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(str(path), ["not YAML: no UTF-8"]) from error
     except yaml.YAMLError as error:
-        raise ConfigError(str(path), [f"not YAML: {error}"]) from error
+        raise ConfigError(str(path), [f"not YAML: {_without_excerpt(error)}"]) from None
     try:
         return Settings.model_validate(data)
     except ValidationError as error:
         raise ConfigError(str(path), [_problem(detail) for detail in error.errors()]) from error
 
 
+def _without_excerpt(error: yaml.YAMLError) -> str:
+    """Say what is wrong and where, without the line itself, which may hold a secret."""
+    mark = getattr(error, "problem_mark", None)
+    said = getattr(error, "problem", None) or "a character that YAML does not allow"
+    return f"line {mark.line + 1}, column {mark.column + 1}: {said}" if mark else said
+
+
+_SILENT = ("secret", "token", "database_url")
+"""Keys whose value is not repeated."""
+
+
 def _problem(detail: Any) -> str:
     key = ".".join(map(str, detail["loc"])) or "file"
     said = detail["msg"].removeprefix("Value error, ")
-    if detail["type"] in {"missing", "value_error"} or key.endswith(("secret", "token")):
+    found = detail["input"]
+    # An unknown key may be a misspelt secret, and a value in the wrong place may hold one.
+    silent = detail["type"] in {"missing", "value_error", "extra_forbidden"}
+    if silent or key.endswith(_SILENT) or isinstance(found, dict | list):
         return f"{key}: {said}"
-    return f"{key}: found {detail['input']!r}; {said}"
+    if key in {"file", "webhook", "github"}:
+        return f"{key}: found {type(found).__name__}; {said}"
+    return f"{key}: found {found!r}; {said}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import itertools
 import logging
+import os
 import re
 import socket
 import subprocess
@@ -45,6 +46,7 @@ class Repository:
         self.path = path
         self.name = name
         self.private = private
+        self._writing = threading.Lock()
         path.mkdir(parents=True)
         self._git("init", "--quiet", "--initial-branch=main")
         self._git("config", "user.name", "lab")
@@ -58,16 +60,20 @@ class Repository:
         base: str = "main",
     ) -> str:
         """Write files (None deletes one) on a branch, made from `base` if new; give the SHA."""
+        with self._writing:
+            self._checkout(branch, base)
+            for name, content in files.items():
+                self._write(self.path / name, content)
+            self._git("add", "--all")
+            self._git("commit", "--quiet", "--allow-empty", "--message", message)
+            return self.head(branch)
+
+    def _checkout(self, branch: str, base: str) -> None:
         known = self._git("branch", "--list", "--format=%(refname:short)").split()
         if branch in known:
             self._git("checkout", "--quiet", branch)
         elif known:
             self._git("checkout", "--quiet", "-b", branch, base)
-        for name, content in files.items():
-            self._write(self.path / name, content)
-        self._git("add", "--all")
-        self._git("commit", "--quiet", "--allow-empty", "--message", message)
-        return self.head(branch)
 
     @staticmethod
     def _write(path: Path, content: str | bytes | None) -> None:
@@ -83,23 +89,30 @@ class Repository:
 
     def merge(self, branch: str, message: str = "Merge") -> str:
         """Merge a branch into `main`; give the merge commit's SHA."""
-        self._git("checkout", "--quiet", "main")
-        self._git("merge", "--quiet", "--no-ff", "--message", message, branch)
-        return self.head()
+        with self._writing:
+            self._git("checkout", "--quiet", "main")
+            self._git("merge", "--quiet", "--no-ff", "--message", message, branch)
+            return self.head()
 
     def read(self, ref: str, path: str) -> bytes | None:
         """Give a file at a commit, None if there is none."""
         command = [find_program("git"), "-C", str(self.path), "cat-file", "blob", f"{ref}:{path}"]
-        done = subprocess.run(command, capture_output=True, check=False)
+        done = subprocess.run(command, capture_output=True, check=False, env=_git_environment())
         return done.stdout if done.returncode == 0 else None
 
     def knows(self, sha: str) -> bool:
         """Tell whether there is such a commit."""
         command = ["git", "-C", str(self.path), "cat-file", "-e", f"{sha}^{{commit}}"]
-        return run(command, check=False).returncode == 0
+        return run(command, check=False, env=_git_environment()).returncode == 0
 
     def _git(self, *arguments: str) -> str:
-        return run(["git", "-C", str(self.path), *arguments]).stdout
+        return run(["git", "-C", str(self.path), *arguments], env=_git_environment()).stdout
+
+
+def _git_environment() -> dict[str, str]:
+    """Leave out the caller's repository (in a git hook GIT_DIR names it) and configuration."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    return kept | {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
 
 
 @dataclass

@@ -145,7 +145,8 @@ class MirrorHost:
         self._token = f"lab-{secrets.token_hex(8)}"
         self._tmpfs_mb = tmpfs_mb
         self._counted = counted
-        self._daemon = Daemon(self._argv(), directory / "log" / "start.log")
+        # sshd logs to standard error, so that an error at its start carries its words.
+        self._daemon = Daemon(self._argv(), self.ssh_log)
 
     @classmethod
     @contextlib.contextmanager
@@ -343,8 +344,7 @@ class MirrorHost:
         (self._etc / "namespace.sh").write_text(_NAMESPACE.substitute(etc=self._etc))
 
     def _argv(self) -> list[str]:
-        sshd = [find_program("sshd"), "-D", "-f", str(self._etc / "sshd_config")]
-        sshd += ["-E", str(self.ssh_log)]
+        sshd = [find_program("sshd"), "-D", "-e", "-f", str(self._etc / "sshd_config")]
         if not is_root():
             return sshd
         private = ["unshare", "--mount", "--propagation", "private"]

@@ -9,11 +9,12 @@ import shutil
 import signal
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
-from typing import Self, TypeVar
+from typing import NoReturn, Self, TypeVar
 
 T = TypeVar("T")
 
@@ -207,15 +208,34 @@ class Daemon:
         raise CommandError(self.argv, code, self.log.read_text(errors="replace"))
 
 
+class Terminated(KeyboardInterrupt):
+    """A signal, the argument, asked this process to end.
+
+    An interrupt, since pytest goes on after a SystemExit but stops and cleans up after this.
+    """
+
+
 @contextlib.contextmanager
 def terminable() -> Iterator[None]:
-    """Make SIGTERM raise SystemExit(143) here, so that context managers clean up."""
+    """Make SIGTERM and SIGHUP raise `Terminated` here, so that context managers clean up.
 
-    def leave(_number: int, _frame: FrameType | None) -> None:
-        raise SystemExit(128 + signal.SIGTERM)
-
-    before = signal.signal(signal.SIGTERM, leave)
+    A handler that somebody else set stays. Only the main thread may have handlers; in another
+    one nothing changes.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    ours = [n for n in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(n) is signal.SIG_DFL]
+    for number in ours:
+        signal.signal(number, _leave)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number in ours:
+            signal.signal(number, signal.SIG_DFL)
+
+
+def _leave(number: int, _frame: FrameType | None) -> NoReturn:
+    # A second signal must not cut short the cleaning up that the first one began.
+    signal.signal(number, signal.SIG_IGN)
+    raise Terminated(number)

@@ -19,7 +19,7 @@ from lab.client import Client
 from lab.deliveries import PullRequest, deliver
 from lab.github import GitHub, Repository
 from lab.mirror_host import MirrorHost
-from lab.processes import Daemon, reserve_port, wait_for
+from lab.processes import Daemon, reserve_port, terminable, wait_for
 from lab.upstream import SigningKey, Upstream, built_catalog
 from lab.web import WebServer
 
@@ -77,7 +77,7 @@ class Site:
         directory = Path(tempfile.mkdtemp(prefix="gm-lab-"))
         directory.chmod(0o755)
         try:
-            with ExitStack() as stack:
+            with terminable(), ExitStack() as stack:
                 yield cls(directory, stack, key)
         finally:
             shutil.rmtree(directory, ignore_errors=True)

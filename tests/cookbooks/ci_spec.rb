@@ -211,6 +211,7 @@ RSpec.describe 'ci_server::default' do
   ['Debian 12', 'Debian 13'].each do |platform|
     it "takes ngrok from its package repository on #{platform}" do
       chef_run = run(platform, ngrok: { authtoken: 'token' })
+      expect(chef_run).to install_package('gnupg')
       expect(chef_run).to add_apt_repository('ngrok')
       expect(chef_run).to install_package('ngrok')
       expect(chef_run).to create_systemd_unit('ngrok.service').with(content: %r{^ExecStart=/usr/local/bin/ngrok http 127.0.0.1:8080 --config})

@@ -1,4 +1,4 @@
-"""Fixtures: the lab, with real parts. A site lasts for a module; tests use packages of their own."""
+"""Fixtures: the lab, with real parts. A site lasts for a module; tests have their own packages."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -63,9 +64,7 @@ def manifest(*names: str) -> str:
 
 
 def at_once() -> DirectStep:
-    from contextlib import nullcontext
-
-    return DirectStep(lambda name: nullcontext(name))
+    return DirectStep(nullcontext)
 
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")

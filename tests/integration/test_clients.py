@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import subprocess
+from itertools import pairwise
 
+import requests
+
+from gm_analytics import settings
 from gm_analytics.manifest import Manifest
 from gm_analytics.service import Service
 from lab.packages import Package
+from lab.site import Service as Processes
 from lab.site import Site
 
 from .conftest import at_once, manifest
@@ -36,8 +41,6 @@ def test_a_client_in_a_tight_loop_meets_no_error_during_twenty_publications(
 def test_metadata_of_a_set_that_was_live_is_still_there(site: Site, inside: Service) -> None:
     """A client that holds an old repomd.xml finds what it names within the grace period."""
     look = site.mirror.web.url
-    import requests
-
     old = requests.get(f"{look}repodata/repomd.xml", timeout=10).text
     for name in ("leaf30", "leaf31", "leaf32"):
         inside.apply(Manifest.parse(manifest(name).encode()), MIRROR, at_once())
@@ -59,8 +62,6 @@ def test_a_plain_repository_is_adopted_without_clients_noticing(site: Site) -> N
     subprocess.run(["cp", str(stray), str(root)], check=True)
     (root / "broken.rpm").write_bytes(b"no package")
     mirror.host.owned_by_account(root)
-    from gm_analytics import settings
-
     service = Service(settings.Settings.model_validate(site.settings()))
     looks = refresh_and_install(site.client(mirror), "leaf40", "leaf42")
     with watching(looks) as client, watching(metadata_is_whole(mirror.web.url)) as reader:
@@ -77,9 +78,7 @@ def test_a_plain_repository_is_adopted_without_clients_noticing(site: Site) -> N
 def test_two_mirrors_are_updated_side_by_side_and_one_mirror_one_after_the_other(
     site: Site,
 ) -> None:
-    """The first two updates can only end if they run at the same time: each waits for the other."""
-    from lab.site import Service as Processes
-
+    """The first two can only end if they run at the same time: each waits for the other."""
     other = site.add_mirror("second.example")
     first = site.mirror
     both = [first, other]
@@ -89,18 +88,19 @@ def test_two_mirrors_are_updated_side_by_side_and_one_mirror_one_after_the_other
     for mirror in both:
         mirror.host.install_program(
             "createrepo_c",
-            f"#!/bin/sh\ncase $* in *--update*) : > {meeting}/{mirror.name}\n"
-            f"n=0; while [ $(ls {meeting} | wc -l) -lt 2 ]; do n=$((n+1)); [ $n -lt 200 ] || exit 9; "
-            'sleep 0.1; done;; esac\nexec /usr/bin/createrepo_c "$@"\n',
+            f"#!/bin/sh\ncase $* in *--update*) : > {meeting}/{mirror.name}; n=0\n"
+            f"while [ $(ls {meeting} | wc -l) -lt 2 ]; do\n"
+            "n=$((n+1)); [ $n -lt 300 ] || exit 9; sleep 0.1; done;; esac\n"
+            'exec /usr/bin/createrepo_c "$@"\n',
         )
     try:
-        settings = [mirror.settings(repositories=None) for mirror in both]
-        with Processes.running(site, site.config(mirrors=settings)) as service:
+        mirrors = [mirror.settings() for mirror in both]
+        with Processes.running(site, site.config(mirrors=mirrors)) as service:
             site.upstream.add(Package("twofold"))
             reply = service.deliver(site.push(manifest("twofold")))
             names = [f"{reply.json()['update_id']}@{mirror.name}" for mirror in both]
             assert [service.end_of(name)["state"] for name in names] == ["published"] * 2
-        with Processes.running(site, site.config(mirrors=settings[:1])) as service:
+        with Processes.running(site, site.config(mirrors=mirrors[:1])) as service:
             ids = []
             for number in range(50, 54):
                 pull = site.push(manifest(f"leaf{number}"), number=number)
@@ -110,13 +110,11 @@ def test_two_mirrors_are_updated_side_by_side_and_one_mirror_one_after_the_other
         for mirror in both:
             mirror.host.restore_program("createrepo_c")
     spans = sorted((s["started_at"], s["completed_at"]) for s in ended)
-    for (_, end), (start, _) in zip(spans, spans[1:], strict=False):
+    for (_, end), (start, _) in pairwise(spans):
         assert end <= start + 0.05, spans
 
 
 def test_a_newer_delivery_supersedes_one_that_still_waits(site: Site) -> None:
-    from lab.site import Service as Processes
-
     web = Processes(site, site.config())
     web.start_web()
     try:
@@ -131,8 +129,6 @@ def test_a_newer_delivery_supersedes_one_that_still_waits(site: Site) -> None:
 
 
 def test_connexions_own_command_with_a_worker_beside_it_does_the_same(site: Site) -> None:
-    from lab.site import Service as Processes
-
     with Processes.running(site, split=True) as service:
         for form, name in ((False, "leaf58"), (True, "leaf59")):
             status = service.perform(site.push(manifest(name), number=90), form=form)

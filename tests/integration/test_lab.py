@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,7 +22,15 @@ from lab.deliveries import PullRequest, deliver, signature
 from lab.github import GitHub, Repository
 from lab.mirror_host import ACCOUNT
 from lab.packages import BIG_SIZE, CATALOG, LEAF_NAMES, Package, build, synthetic
-from lab.processes import CommandError, LabError, reserve_port, run, terminable, wait_for
+from lab.processes import (
+    CommandError,
+    LabError,
+    Terminated,
+    reserve_port,
+    run,
+    terminable,
+    wait_for,
+)
 from lab.site import Mirror, Site
 from lab.upstream import SigningKey, Upstream, built_catalog
 from lab.web import WebServer
@@ -511,17 +520,47 @@ def test_an_error_carries_the_command_its_exit_code_and_its_words() -> None:
         run(["no-such-program"])
 
 
-def test_sigterm_leaves_through_the_context_managers() -> None:
-    with pytest.raises(SystemExit) as caught, terminable():
-        os.kill(os.getpid(), signal.SIGTERM)
-    assert caught.value.code == 143
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_leaves_through_the_context_managers_once(number: signal.Signals) -> None:
+    """A second one does not disturb the cleaning up that the first one began."""
+    before, cleaned = signal.getsignal(number), False
+    signal.signal(number, signal.SIG_DFL)
+    try:
+        with pytest.raises(Terminated), terminable():  # noqa: PT012 - the second signal is within
+            try:
+                os.kill(os.getpid(), number)
+            finally:
+                os.kill(os.getpid(), number)
+                cleaned = True
+        assert cleaned
+    finally:
+        signal.signal(number, before)
+
+
+def test_a_host_that_cannot_start_says_why(site: Site) -> None:
+    host = site.add_mirror("keyless.example.org").host
+    (host.directory / "etc" / "host_ed25519").write_text("nonsense")
+    with pytest.raises(CommandError, match="no hostkeys available"):
+        host.restart()
+
+
+def test_commits_go_to_the_labs_repository_alone(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Also where the tests are run by a git hook, and when many commit at once."""
+    run(["git", "init", "--quiet", str(tmp_path)])
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / ".git"))
+    with ThreadPoolExecutor(4) as threads:
+        shas = threads.map(lambda n: repository.commit({"n": str(n)}, f"hook{n}"), range(4))
+    assert [repository.read(sha, "n") for sha in shas] == [b"0", b"1", b"2", b"3"]
+    assert not list((tmp_path / ".git" / "refs" / "heads").iterdir())
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_site_leaves_nothing_behind(number: signal.Signals) -> None:
     program = (
-        "import signal\nfrom lab.processes import terminable\nfrom lab.site import Site\n"
-        "with terminable(), Site.running() as site:\n"
+        "import signal\nfrom lab.site import Site\n"
+        "with Site.running() as site:\n"
         "    print(site.directory, site.mirror.host._daemon.pid, flush=True)\n"
         "    signal.pause()\n"
     )

@@ -32,12 +32,12 @@ def test_the_seeds_manifest_gives_the_seeds_result(site: Site, service: Service)
     status = service.perform(site.push(SEED))
     assert status["state"] == "published", status
     listed = site.mirror.host.ssh("ls", str(site.mirror.host.root)).stdout
-    assert re.search(r"^tree-.*\.rpm$", listed, re.M)
-    assert re.search(r"^nmap-7.*\.rpm$", listed, re.M)
-    assert re.search(r"^libpcap-.*\.rpm$", listed, re.M), "what nmap needs is there too"
+    assert re.search(r"^tree-.*\.rpm$", listed, re.MULTILINE)
+    assert re.search(r"^nmap-7.*\.rpm$", listed, re.MULTILINE)
+    assert re.search(r"^libpcap-.*\.rpm$", listed, re.MULTILINE), "what nmap needs is there too"
     shown = client.list_all().stdout
-    assert re.search(r"^tree\.", shown, re.M)
-    assert re.search(r"^nmap\.", shown, re.M)
+    assert re.search(r"^tree\.", shown, re.MULTILINE)
+    assert re.search(r"^nmap\.", shown, re.MULTILINE)
     client.install("tree", "nmap")
     assert {"tree", "nmap", "libpcap"} <= client.names()
 

@@ -1,0 +1,177 @@
+"""What is refused before anything is visible, and in which words."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gm_analytics import errors, settings
+from gm_analytics.manifest import Manifest
+from gm_analytics.mirror import Session
+from gm_analytics.service import Service
+from lab.packages import Package
+from lab.site import Mirror, Site
+from lab.upstream import SigningKey
+
+from .conftest import at_once, manifest, needs_root
+
+_FILE = Path(__file__).parents[1] / "unit" / "hostile_specs.json"
+HOSTILE = [case["text"] for case in json.loads(_FILE.read_text()) if "text" in case]
+
+
+def live(mirror: Mirror) -> str:
+    link = mirror.host.root / "repodata"
+    return str(link.readlink()) if link.is_symlink() else ""
+
+
+def refused(site: Site, *names: str, mirror: Mirror | None = None, **changes: object) -> str:
+    """Apply a manifest that must be refused; give the words. What is live must stay."""
+    target = mirror or site.mirror
+    service = Service(settings.Settings.model_validate(site.settings(**changes)))
+    before = live(target)
+    with pytest.raises(errors.GmError) as caught:
+        service.apply(Manifest.parse(manifest(*names).encode()), target.name, at_once())
+    if before:
+        assert live(target) == before
+    return str(caught.value)
+
+
+def test_unknown_packages_are_all_named(site: Site) -> None:
+    words = refused(site, "tree", "nosuch", "nmap", "neither")
+    assert "No match for argument: nosuch" in words
+    assert "No match for argument: neither" in words
+    assert "argument: tree" not in words
+
+
+def test_an_unsatisfied_dependency_is_told_in_yums_words(site: Site) -> None:
+    assert "nothing provides" in refused(site, "broken")
+
+
+def test_a_damaged_download_is_refused(site: Site) -> None:
+    damaged = Package("damaged")
+    site.upstream.add(damaged)
+    site.upstream.corrupt(damaged)
+    words = refused(site, "damaged")
+    assert re.search(r"checksum|digest", words, re.IGNORECASE), words
+
+
+def test_a_file_that_is_damaged_after_the_download_is_refused(site: Site) -> None:
+    """yum was content, the disk was not: the RPM's own digests are checked again."""
+    site.upstream.add(Package("tampered"))
+    site.mirror.host.install_program(
+        "dnf",
+        '#!/bin/sh\n/usr/bin/dnf "$@"; code=$?\nfor word; do case $word in --downloaddir=*)\n'
+        'for rpm in "${word#--downloaddir=}"/tampered-*.rpm; do printf xxxx | '
+        'dd of="$rpm" bs=1 seek=$(($(stat -c %s "$rpm") - 40)) conv=notrunc 2>/dev/null; done\n'
+        ";; esac; done\nexit $code\n",
+    )
+    words = refused(site, "tampered")
+    site.mirror.host.restore_program("dnf")
+    assert "checking downloaded packages" in words
+    assert "NOT OK" in words
+
+
+def test_a_nevra_that_the_pool_holds_with_other_bytes_is_refused(site: Site) -> None:
+    package = Package("twice")
+    site.upstream.add(package)
+    shutil.copy(site.upstream.path(package), site.mirror.host.root)
+    site.upstream.add(package.rebuilt())
+    assert "same NEVRA with other bytes" in refused(site, "twice")
+
+
+@needs_root
+def test_a_disk_that_would_not_hold_it_refuses_before_the_download(site: Site) -> None:
+    small = site.add_mirror("small.example", tmpfs_mb=2)
+    words = refused(site, "firmware-blob", mirror=small)
+    match = re.search(r"([\d,]+) bytes needed, ([\d,]+) free", words)
+    assert match, words
+    assert int(match[1].replace(",", "")) > int(match[2].replace(",", ""))
+    assert not any("--downloadonly" in c.arguments for c in small.host.commands("dnf"))
+
+
+def test_what_the_candidate_alone_cannot_install_is_refused(site: Site) -> None:
+    """The proof is a real yum run: here one that finds the candidate wanting."""
+    site.upstream.add(Package("unprovable"))
+    site.mirror.host.install_program(
+        "createrepo_c",
+        "#!/bin/sh\nfor word; do case $word in --pkglist=*) sed -i /unprovable/d "
+        '"${word#--pkglist=}";; esac; done\nexec /usr/bin/createrepo_c "$@"\n',
+    )
+    words = refused(site, "unprovable")
+    site.mirror.host.restore_program("createrepo_c")
+    assert "proving that a client can install unprovable" in words
+
+
+def test_an_unknown_host_key_is_refused(site: Site) -> None:
+    empty = site.directory / "no_known_hosts"
+    empty.touch()
+    words = refused(site, "tree", mirrors=[site.mirror.settings(known_hosts=str(empty))])
+    assert "host key refused" in words
+
+
+def test_another_host_key_than_the_pinned_one_is_refused(site: Site) -> None:
+    other = site.add_mirror("impostor.example")
+    pinned = site.directory / "pinned"
+    key = other.host.known_hosts.read_text().split(maxsplit=1)[1]
+    pinned.write_text(f"[127.0.0.1]:{site.mirror.host.port} {key}")
+    words = refused(site, "tree", mirrors=[site.mirror.settings(known_hosts=str(pinned))])
+    assert "host key refused" in words
+
+
+def test_a_writer_that_holds_the_lock_is_waited_for(site: Site) -> None:
+    target = settings.Mirror.model_validate(site.mirror.settings())
+    with Session(target) as first, Session(target) as second:
+        first.survey()
+        with pytest.raises(errors.LockHeld):
+            second.survey()
+        first.close()
+        assert second.survey().state == "live"
+
+
+def test_quoting_alone_runs_nothing(site: Site) -> None:
+    """With the manifest's check bypassed, hostile specs reach yum as names and as nothing else."""
+    target = settings.Mirror.model_validate(site.mirror.settings())
+    canary = site.mirror.host.home / "canary"
+    specs = [spec for spec in HOSTILE if "\0" not in spec and spec.isprintable() | spec.isascii()]
+    specs += [
+        f"$(touch {canary})",
+        f"`touch {canary}`",
+        f"x; touch {canary}",
+        f"x\ntouch {canary}",
+    ]
+    assert len(specs) >= 60
+    with Session(target) as session:
+        for start in range(0, len(specs), 8):
+            batch = tuple(spec[:5000] for spec in specs[start : start + 8])
+            with pytest.raises(errors.GmError):
+                session.download("hostile", batch, 1 << 40)
+        session.sweep("hostile")
+    assert not canary.exists()
+    ran = site.mirror.host.commands("dnf")
+    for command in ran:
+        operands = command.arguments[command.arguments.index("--") :]
+        assert "install" in command.arguments[: -len(operands)] or "makecache" in command.arguments
+
+
+@pytest.fixture(scope="module")
+def signed() -> Iterator[Site]:
+    with SigningKey.make() as key, Site.running(key) as running:
+        yield running
+
+
+def test_signed_packages_of_a_trusted_key_are_taken(signed: Site) -> None:
+    service = Service(settings.Settings.model_validate(signed.settings()))
+    found = service.apply(Manifest.parse(b'["tree"]'), signed.mirror.name, at_once())
+    assert found.state == "published"
+
+
+def test_an_unsigned_package_is_refused_where_upstream_says_gpgcheck(signed: Site) -> None:
+    key, signed.upstream.key = signed.upstream.key, None
+    signed.upstream.add(Package("unsigned"))
+    signed.upstream.key = key
+    assert re.search(r"not signed|GPG|signature", refused(signed, "unsigned"), re.IGNORECASE)

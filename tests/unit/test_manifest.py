@@ -1,0 +1,340 @@
+"""`packages.json`: text in, a value or all its problems out."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from gm_analytics import manifest
+from gm_analytics.errors import ManifestError, Problem
+from gm_analytics.manifest import ACCEPTED, Manifest
+
+TOP = Path(__file__).parents[2]
+HOSTILE = json.loads((Path(__file__).parent / "hostile_specs.json").read_text(encoding="utf-8"))
+hostile = pytest.mark.parametrize("text", [pytest.param(h["text"], id=h["name"]) for h in HOSTILE])
+
+
+def parse(data: Any) -> Manifest:
+    return Manifest.parse(json.dumps(data).encode())
+
+
+def entry(commands: Any, name: Any = "tools") -> dict[str, Any]:
+    return {"package_name": name, "installation_commands": commands}
+
+
+def problems(text: bytes) -> list[Problem]:
+    with pytest.raises(ManifestError) as caught:
+        Manifest.parse(text)
+    return caught.value.problems
+
+
+# --- what is accepted ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        ["tree", "nmap"],
+        [entry("tree", "tree"), entry("nmap", "nmap")],
+        {"packages": ["tree", "nmap"]},
+        {"packages": [entry("tree", "tree"), "nmap"]},
+        [entry(["tree", "nmap"])],
+        [entry("tree;nmap")],
+        ["nmap", "tree", "nmap"],
+    ],
+)
+def test_the_shapes_of_the_file_mean_the_same(data: Any) -> None:
+    assert set(parse(data).specs) == {"tree", "nmap"}
+    assert parse(data).digest == parse(["tree", "nmap"]).digest
+
+
+def test_another_set_of_specs_has_another_digest() -> None:
+    digests = {parse(data).digest for data in ([], ["tree"], ["tree", "nmap"], ["treenmap"])}
+    assert len(digests) == 4
+
+
+def test_the_sample_at_the_top_level_is_tree_and_nmap() -> None:
+    assert Manifest.parse((TOP / "packages.json").read_bytes()).specs == ("tree", "nmap")
+
+
+@pytest.mark.parametrize(
+    ("commands", "specs"),
+    [
+        ("sudo yum install -y tree", ("tree",)),
+        ("sudo yum install tree -y", None),
+        ("yum -y install tree nmap; dnf install -y jq", ("tree", "nmap", "jq")),
+        ("yum install tree", ("tree",)),
+        ("dnf --assumeyes install tree", ("tree",)),
+        ("sudo\tyum\tinstall\t-y\ttree", ("tree",)),
+        ("  tree  ;;  nmap ; ", ("tree", "nmap")),
+        ("tree\tnmap", ("tree", "nmap")),
+        (["sudo yum install -y tree", "nmap jq"], ("tree", "nmap", "jq")),
+        ("yum install install", ("install",)),
+        ("install", ("install",)),
+        ("yum", ("yum",)),
+    ],
+)
+def test_a_leading_install_command_is_understood_and_dropped(
+    commands: Any, specs: tuple[str, ...] | None
+) -> None:
+    if specs is None:
+        with pytest.raises(ManifestError, match=r'found "-y", an option'):
+            parse([entry(commands)])
+    else:
+        assert parse([entry(commands)]).specs == specs
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        "tree",
+        "nmap-7.92",
+        "nmap-7.92-1.el9",
+        "nmap-2:7.92-1.el9.x86_64",
+        "2:nmap",
+        "2:nmap-7.92-1.el9.x86_64",
+        "glibc.i686",
+        "gcc-c++",
+        "libstdc++-devel",
+        "kernel-5.14.0~rc1-1",
+        "foo-1.0^git1234-1",
+        "python3.11",
+        "_private",
+        "7zip",
+        "A",
+        "xorg-x11-server-Xorg",
+        "a" * 200,
+        "/usr/bin/tree",
+        "/usr/lib64/libz.so.1",
+        "/usr/bin/g++",
+        "/etc/redhat-release",
+        "@development",
+        "@x-window-system",
+        "@c_dev.el9",
+    ],
+)
+def test_package_specs_as_yum_documents_them_are_kept_as_they_are(spec: str) -> None:
+    assert parse([spec]).specs == (spec,)
+    assert parse([entry(f"sudo yum install -y {spec}")]).specs == (spec,)
+
+
+def test_each_spec_is_named_once_in_the_order_of_the_file() -> None:
+    assert parse(["nmap", "tree", "nmap jq", "tree"]).specs == ("nmap", "tree", "jq")
+
+
+def test_an_entry_knows_its_name_and_its_place() -> None:
+    found = parse({"packages": ["tree", entry("nmap", "scanner")]}).entries
+    assert [(e.name, e.specs, e.where) for e in found] == [
+        ("tree", ("tree",), "/packages/0"),
+        ("scanner", ("nmap",), "/packages/1"),
+    ]
+
+
+def test_an_empty_manifest_names_no_packages() -> None:
+    assert parse([]).specs == parse({"packages": []}).specs == ()
+
+
+def test_a_byte_order_mark_is_skipped() -> None:
+    assert Manifest.parse(b'\xef\xbb\xbf["tree"]').specs == ("tree",)
+
+
+# --- what is refused ----------------------------------------------------------------------
+
+
+@hostile
+def test_hostile_text_is_refused_wherever_it_stands(text: str) -> None:
+    for data in ([text], [entry(text)], {"packages": [entry(["tree", text])]}):
+        with pytest.raises(ManifestError):
+            parse(data)
+
+
+@hostile
+def test_hostile_text_is_shown_as_one_short_printable_line(text: str) -> None:
+    with pytest.raises(ManifestError) as caught:
+        parse([text])
+    for problem in caught.value.problems:
+        assert str(problem).isascii()
+        assert str(problem).isprintable()
+        assert len(str(problem)) < 400
+
+
+@pytest.mark.parametrize("name", ["a" * 1_000_000, "/usr/" + "a/" * 499_000, "-" * 1_000_000])
+def test_a_name_of_a_megabyte_is_refused_with_its_length(name: str) -> None:
+    found = problems(json.dumps([name]).encode())
+    assert f"{len(name):,} characters long" in str(found[0])
+    assert len(str(found[0])) < 400
+
+
+@pytest.mark.parametrize(
+    ("spec", "why"),
+    [
+        ("--setopt=x", "an option"),
+        ("http://x/y", "a URL"),
+        ("tr\u0435e", "a character that is not printable ASCII"),
+        ("tree*", "a glob"),
+        ("/tmp/x", "a path outside /usr and /etc"),
+        ("../x", "a path outside /usr and /etc"),
+        ("@nodejs:18", "a module stream"),
+        ("tree|sh", "a shell character"),
+        ("tree.rpm", "a file name"),
+        ("x:tree", "no package spec"),
+        ("a" * 201, "201 characters long"),
+    ],
+)
+def test_the_problem_says_why_and_what_is_accepted(spec: str, why: str) -> None:
+    (problem,) = problems(json.dumps([spec]).encode())
+    assert why in problem.found
+    assert problem.expected == ACCEPTED
+
+
+def test_all_problems_are_reported_at_once_each_with_its_place() -> None:
+    data = {
+        "packages": [
+            "tree*",
+            entry("jq; -y"),
+            entry(["tree", "../x"]),
+            {"package_name": "x"},
+            entry(7),
+            entry("jq", 5),
+            {**entry("jq"), "version": "1"},
+            12,
+            entry([]),
+            entry(""),
+            "a\nb",
+        ]
+    }
+    found = problems(json.dumps(data).encode())
+    assert [(p.where, p.found) for p in found] == [
+        ("/packages/0", '"tree*", a glob'),
+        ("/packages/1/installation_commands", '"-y", an option'),
+        ("/packages/2/installation_commands/1", '"../x", a path outside /usr and /etc'),
+        ("/packages/3/installation_commands", "nothing"),
+        ("/packages/4/installation_commands", "7"),
+        ("/packages/5/package_name", "5"),
+        ("/packages/6/version", '"1"'),
+        ("/packages/7", "12"),
+        ("/packages/8/installation_commands", "an empty list"),
+        ("/packages/9/installation_commands", '""'),
+        ("/packages/10", '"a\\nb"'),
+    ]
+    assert all(p.expected for p in found)
+
+
+def test_the_text_of_the_error_names_each_place_what_was_found_and_expected() -> None:
+    with pytest.raises(ManifestError) as caught:
+        parse([entry(7), 12])
+    assert str(caught.value) == (
+        "packages.json: /0/installation_commands: found 7; expected a string or an array of "
+        "strings; /1: found 12; expected a string, or an object with package_name and "
+        "installation_commands"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "where", "found"),
+    [
+        (b"", "line 1, column 1", "no JSON (Expecting value)"),
+        (b'["tree",\n  nmap]', "line 2, column 3", "no JSON (Expecting value)"),
+        (b'["tree"] x', "line 1, column 10", "no JSON (Extra data)"),
+        (b"\xff\xfe[\x00]\x00", "file", "no JSON ('utf-8' codec"),
+        (b'["tr\xe9e"]', "file", "no JSON ('utf-8' codec"),
+        (b"[" * 100_000, "file", "no JSON (maximum recursion depth"),
+        (b"[" * 100_000 + b"]" * 100_000, "file", "no JSON (maximum recursion depth"),
+        (b'{"packages":' * 50_000, "file", "no JSON (maximum recursion depth"),
+        (b"[" + b"1" * 5000 + b"]", "file", "no JSON (Exceeds the limit"),
+        (b"7", "/", "7"),
+        (b"null", "/", "null"),
+        (b'"tree"', "/", '"tree"'),
+        (b"{}", "/", "an object with []"),
+        (b'{"packages": {}}', "/", "an object with ['packages']"),
+        (b'{"packages": [], "x": 1}', "/", "an object with ['packages', 'x']"),
+    ],
+)
+def test_a_file_of_another_format_is_told_where_and_what(
+    text: bytes, where: str, found: str
+) -> None:
+    (problem,) = problems(text)
+    assert problem.where == where
+    assert problem.found.startswith(found)
+
+
+def test_lists_that_are_nested_deeply_but_readably_are_no_entries() -> None:
+    (problem,) = problems(b"[" * 800 + b"]" * 800)
+    assert problem.where == "/0"
+
+
+@pytest.mark.parametrize("value", [b"NaN", b"Infinity", b"-1e999", b"true", b"null", b"{}"])
+def test_other_json_values_are_no_entries(value: bytes) -> None:
+    assert problems(b"[" + value + b"]")
+
+
+# --- limits -------------------------------------------------------------------------------
+
+
+def test_a_file_may_have_as_many_bytes_as_the_limit_and_no_more() -> None:
+    padded = b'["tree"]'.ljust(manifest.MAX_BYTES)
+    assert Manifest.parse(padded).specs == ("tree",)
+    (problem,) = problems(padded + b" ")
+    assert (problem.found, problem.expected) == ("1,048,577 bytes", "at most 1,048,576")
+
+
+def test_a_file_may_have_as_many_entries_as_the_limit_and_no_more() -> None:
+    names = [f"p{number}" for number in range(manifest.MAX_ENTRIES + 1)]
+    assert len(parse(names[:-1]).specs) == manifest.MAX_ENTRIES
+    (problem,) = problems(json.dumps({"packages": names}).encode())
+    assert (problem.where, problem.found) == ("/packages", "1001 entries")
+
+
+def test_a_file_may_have_as_many_specs_as_the_limit_and_no_more() -> None:
+    names = [f"p{number}" for number in range(manifest.MAX_SPECS + 1)]
+    assert len(parse([" ".join(names[:-1])]).specs) == manifest.MAX_SPECS
+    (problem,) = problems(json.dumps([" ".join(names)]).encode())
+    assert (problem.found, problem.expected) == ("2001 package specs", "at most 2000")
+
+
+def test_a_megabyte_of_mistakes_gives_a_short_report() -> None:
+    found = problems(json.dumps(["$ " * 500_000]).encode())
+    assert len(found) == manifest.MAX_PROBLEMS + 1
+    assert found[-1].found == "more than 100 problems"
+
+
+def test_a_hundred_problems_are_all_reported() -> None:
+    found = problems(json.dumps(["$"] * manifest.MAX_PROBLEMS).encode())
+    assert [p.where for p in found] == [f"/{n}" for n in range(manifest.MAX_PROBLEMS)]
+
+
+# --- schema -------------------------------------------------------------------------------
+
+
+def test_the_published_schema_is_current() -> None:
+    """`python -m gm_analytics.manifest > swagger/packages.schema.json` makes it so."""
+    published = (TOP / "swagger" / "packages.schema.json").read_text(encoding="utf-8")
+    assert published == json.dumps(manifest.schema(), indent=2) + "\n"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        json.loads((TOP / "packages.json").read_text(encoding="utf-8")),
+        ["tree"],
+        [],
+        {"packages": ["tree", entry(["jq"])]},
+    ],
+)
+def test_manifests_that_parse_are_valid_by_the_schema(data: Any) -> None:
+    jsonschema.validate(data, manifest.schema())
+    parse(data)
+
+
+@pytest.mark.parametrize(
+    "data", [7, {}, [7], [{"package_name": "x"}], [entry(7)], [entry("x", "")], {"x": []}]
+)
+def test_what_the_schema_refuses_does_not_parse(data: Any) -> None:
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(data, manifest.schema())
+    with pytest.raises(ManifestError):
+        parse(data)

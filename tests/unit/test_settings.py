@@ -1,0 +1,408 @@
+"""The configuration: read once, checked as a whole."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from gm_analytics import settings
+from gm_analytics.errors import ConfigError
+from gm_analytics.settings import Settings
+
+SECRET = "s3cret-" + "x" * 20
+MIRROR: dict[str, Any] = {
+    "name": "mirror.icesi.edu.co",
+    "identity_file": "/etc/gm/id",
+    "known_hosts": "/etc/gm/known_hosts",
+    "url": "http://mirror.icesi.edu.co/repo",
+    "upstream": {"releasever": "9"},
+}
+WHOLE: dict[str, Any] = {
+    "webhook": {"secret": SECRET, "repositories": ["icesi/packages"]},
+    "mirrors": [MIRROR],
+}
+
+
+def changed(path: str, value: Any) -> dict[str, Any]:
+    """Give a good configuration with the key at a dotted path replaced, or removed if `...`."""
+    data = deepcopy(WHOLE)
+    *parents, last = path.split(".")
+    place: Any = data
+    for name in parents:
+        place = place[int(name)] if name.isdigit() else place.setdefault(name, {})
+    if value is ...:
+        del place[last]
+    else:
+        place[last] = value
+    return data
+
+
+@pytest.fixture
+def load(tmp_path: Path) -> Any:
+    """Write a configuration as a user does, and load it."""
+
+    def load(data: Any) -> Settings:
+        path = tmp_path / "gm_analytics.yaml"
+        path.write_text(data if isinstance(data, str) else yaml.safe_dump(data), encoding="utf-8")
+        return settings.load(path)
+
+    return load
+
+
+@pytest.fixture
+def problems(load: Any) -> Any:
+    """Give the problems of a configuration, having seen that none of its texts has the secret."""
+
+    def problems(data: Any) -> list[str]:
+        with pytest.raises(ConfigError) as caught:
+            load(data)
+        assert "s3cret" not in str(caught.value)
+        assert "s3cret" not in repr(caught.value)
+        assert "s3cret" not in str(caught.value.__cause__)  # shown in a traceback
+        return caught.value.problems
+
+    return problems
+
+
+def test_a_short_configuration_has_these_defaults(load: Any) -> None:
+    found = load(WHOLE)
+    assert found.model_dump(mode="json", exclude={"webhook": {"secret"}}) == {
+        "webhook": {
+            "repositories": ["icesi/packages"],
+            "trusted_associations": ["OWNER", "MEMBER", "COLLABORATOR"],
+        },
+        "github": {
+            "api_url": "https://api.github.com/",
+            "raw_url": "https://raw.githubusercontent.com/",
+            "token": None,
+            "manifest": "packages.json",
+            "timeout": 10.0,
+        },
+        "publish": "on_pull_request",
+        "public_url": None,
+        "database_url": "sqlite:////var/lib/gm_analytics/updates.sqlite",
+        "executor_id": None,
+        "retry_seconds": 2.0,
+        "retry_attempts": 6,
+        "mirrors": [
+            {
+                "name": "mirror.icesi.edu.co",
+                "host": "",
+                "port": 22,
+                "user": "mirror",
+                "identity_file": "/etc/gm/id",
+                "known_hosts": "/etc/gm/known_hosts",
+                "root": "/var/repo",
+                "url": "http://mirror.icesi.edu.co/repo",
+                "repositories": None,
+                "upstream": {
+                    "reposdir": "/etc/yum.repos.d",
+                    "releasever": "9",
+                    "arch": None,
+                    "module_platform_id": None,
+                    "weak_dependencies": False,
+                    "max_age": 600,
+                },
+                "grace_minutes": 60,
+                "disk_reserve": 256 * 1024 * 1024,
+                "command_timeout": 1800,
+                "helper": None,
+            }
+        ],
+    }
+
+
+def test_a_mirror_without_host_is_reached_by_its_name(load: Any) -> None:
+    assert load(WHOLE).mirrors[0].address == "mirror.icesi.edu.co"
+    assert load(changed("mirrors.0.host", "10.0.0.2")).mirrors[0].address == "10.0.0.2"
+
+
+@pytest.mark.parametrize("url", ["http://m/repo", "http://m/repo/", "http://m/repo//"])
+def test_the_address_of_a_repository_ends_in_one_slash(load: Any, url: str) -> None:
+    assert load(changed("mirrors.0.url", url)).mirrors[0].base_url == "http://m/repo/"
+
+
+# --- secrets --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("value", [..., "", None])
+def test_without_a_secret_one_is_told_how_to_make_one(problems: Any, value: Any) -> None:
+    (said,) = problems(changed("webhook.secret", value))
+    assert said.startswith("webhook: no secret: make one with `openssl rand -hex 32`")
+    assert "webhook.secret_file" in said
+
+
+def test_a_short_secret_is_refused(problems: Any) -> None:
+    (said,) = problems(changed("webhook.secret", "s3cret-789-1234"))
+    assert said == "webhook.secret: String should have at least 16 characters"
+
+
+def test_a_secret_is_read_from_its_file_without_the_line_s_end(load: Any, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text(SECRET + "\n", encoding="utf-8")
+    webhook = {"secret_file": str(tmp_path / "secret"), "repositories": ["a/b"]}
+    assert load({**WHOLE, "webhook": webhook}).webhook.secret == SECRET
+
+
+def test_a_secret_and_its_file_are_one_too_many(problems: Any) -> None:
+    assert problems(changed("webhook.secret_file", "/x")) == [
+        "webhook: give secret or secret_file, not both"
+    ]
+
+
+@pytest.mark.parametrize("key", ["webhook.secret", "github.token"])
+def test_a_file_that_cannot_be_read_is_named_with_the_reason(
+    problems: Any, key: str, tmp_path: Path
+) -> None:
+    (tmp_path / "latin").write_bytes(b"\xe9" * 40)
+    section, _, name = key.partition(".")
+    for path, reason in [
+        (str(tmp_path / "none"), "No such file or directory"),
+        (str(tmp_path), "Is a directory"),
+        (str(tmp_path / "latin"), "no UTF-8"),
+    ]:
+        data = changed(f"{key}_file", path)
+        data[section].pop(name, None)
+        assert problems(data) == [f"{section}: {name}_file: reading {path}: {reason}"]
+
+
+def test_a_secret_file_that_is_no_path_is_refused(problems: Any) -> None:
+    data = changed("webhook.secret_file", 7)
+    del data["webhook"]["secret"]
+    assert problems(data) == ["webhook: secret_file: found 7; expected a path"]
+
+
+def test_an_empty_secret_file_is_no_secret(problems: Any, tmp_path: Path) -> None:
+    (tmp_path / "secret").touch()
+    data = changed("webhook.secret_file", str(tmp_path / "secret"))
+    del data["webhook"]["secret"]
+    assert "openssl rand" in problems(data)[0]
+
+
+@pytest.mark.parametrize("token", ["s3cret\nx", "s3cret x", "s3cret\u20ac", ""])
+def test_a_token_that_cannot_be_a_header_is_refused(problems: Any, token: str) -> None:
+    (said,) = problems(changed("github.token", token))
+    assert said.startswith("github.token: ")
+
+
+def test_no_secret_is_in_the_repr_of_the_settings(load: Any) -> None:
+    data = changed("github.token", "s3cret-token")
+    data["database_url"] = "postgresql://gm:s3cret@db/gm"
+    found = load(data)
+    for shown in (repr(found), str(found), repr(found.webhook), repr(found.github)):
+        assert "s3cret" not in shown
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        pytest.param("webhook.secrte", SECRET, id="a misspelt key"),
+        pytest.param("webhook", SECRET, id="a secret in the place of a section"),
+        pytest.param("webhook", [{"secret": SECRET}], id="a list in the place of a section"),
+        pytest.param("webhook.secret", [SECRET], id="a list in the place of a secret"),
+        pytest.param("github", SECRET, id="a token in the place of a section"),
+        pytest.param("github.tokens", SECRET, id="a misspelt token"),
+        pytest.param("database_url", "mysql://gm:s3cret@db", id="a password of a database"),
+    ],
+)
+def test_no_problem_repeats_a_secret(problems: Any, path: str, value: Any) -> None:
+    assert problems(changed(path, value))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "webhook: {secret: 's3cret\n",
+        "secret: s3cret: x",
+        "- secret: s3cret",
+        "a: s3cret\n\x07",
+        "s3cret",
+        "",
+    ],
+)
+def test_a_file_that_is_no_mapping_is_refused_without_an_excerpt(problems: Any, text: str) -> None:
+    (said,) = problems(text)
+    assert said.startswith(("not YAML: ", "file: "))
+
+
+def test_a_yaml_error_names_line_and_column(problems: Any) -> None:
+    assert problems("a: 1\nb: [")[0].startswith("not YAML: line 2, column 5: ")
+
+
+# --- keys and values ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "path", ["x", "webhook.x", "github.x", "mirrors.0.x", "mirrors.0.upstream.x"]
+)
+def test_an_unknown_key_is_named(problems: Any, path: str) -> None:
+    assert problems(changed(path, 1)) == [f"{path}: Extra inputs are not permitted"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "webhook",
+        "webhook.repositories",
+        "mirrors",
+        "mirrors.0.name",
+        "mirrors.0.url",
+        "mirrors.0.identity_file",
+        "mirrors.0.known_hosts",
+        "mirrors.0.upstream",
+        "mirrors.0.upstream.releasever",
+    ],
+)
+def test_a_missing_key_is_named(problems: Any, path: str) -> None:
+    assert problems(changed(path, ...)) == [f"{path}: Field required"]
+
+
+@pytest.mark.parametrize("word", ["--x", "-x", "9 0", "", "9\n", "$(id)", "9;id", "a" * 101, "é"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "mirrors.0.upstream.releasever",
+        "mirrors.0.upstream.arch",
+        "mirrors.0.name",
+        "mirrors.0.upstream.module_platform_id",
+        "mirrors.0.user",
+        "executor_id",
+    ],
+)
+def test_a_word_of_a_command_line_can_be_no_option_and_no_two_words(
+    problems: Any, path: str, word: str
+) -> None:
+    (said,) = problems(changed(path, word))
+    assert said.startswith(f"{path}: found {word!r}; ")
+
+
+@pytest.mark.parametrize(
+    "path", ["mirrors.0.root", "mirrors.0.helper", "mirrors.0.upstream.reposdir"]
+)
+@pytest.mark.parametrize(
+    "value", ["repo", "", "/", "/a b", "/a;b", "/a\n", "/a,b", "~/x", "/$x", 7]
+)
+def test_a_path_on_the_mirror_is_absolute_and_plain(problems: Any, path: str, value: Any) -> None:
+    (said,) = problems(changed(path, value))
+    assert said.startswith(f"{path}: found {value!r}; ")
+
+
+@pytest.mark.parametrize(
+    "path", ["mirrors.0.url", "github.api_url", "github.raw_url", "public_url"]
+)
+@pytest.mark.parametrize(
+    "value", ["mirror", "ftp://m/repo", "file:///repo", "//m", "javascript:x"]
+)
+def test_an_address_is_one_of_http(problems: Any, path: str, value: str) -> None:
+    (said,) = problems(changed(path, value))
+    assert said.startswith(f"{path}: found {value!r}; ")
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("publish", "sometimes"),
+        ("webhook.trusted_associations", ["FRIEND"]),
+        ("retry_attempts", 0),
+        ("retry_seconds", -1),
+        ("mirrors.0.port", 0),
+        ("mirrors.0.grace_minutes", 0),
+        ("mirrors.0.command_timeout", "soon"),
+        ("mirrors.0.disk_reserve", -1),
+        ("mirrors.0.upstream.max_age", -1),
+        ("mirrors.0.upstream.weak_dependencies", "perhaps"),
+        ("github.timeout", 0),
+        ("github.manifest", "../x"),
+        ("github.manifest", "/etc/passwd"),
+        ("mirrors.0.upstream.releasever", 9),
+    ],
+)
+def test_another_value_is_named_with_its_key(problems: Any, path: str, value: Any) -> None:
+    (said,) = problems(changed(path, value))
+    assert said.startswith(path)
+    wrong = value[0] if isinstance(value, list) else value
+    assert f"found {wrong!r}; " in said
+
+
+@pytest.mark.parametrize("url", ["mysql://x", "sqlite://", "/var/x.sqlite", "postgres://x"])
+def test_a_database_of_another_kind_is_refused(problems: Any, url: str) -> None:
+    assert problems(changed("database_url", url))[0].startswith("database_url: ")
+
+
+@pytest.mark.parametrize("names", [[], ["packages"], ["a/b/c"], ["a/b", "c"]])
+def test_repositories_are_owner_and_name(problems: Any, names: list[str]) -> None:
+    assert problems(changed("webhook.repositories", names))[0].startswith("webhook.repositories: ")
+
+
+def test_two_mirrors_of_one_name_are_refused(problems: Any) -> None:
+    (said,) = problems({**WHOLE, "mirrors": [MIRROR, {**MIRROR, "host": "b"}]})
+    assert said == "file: mirrors: the same name twice: mirror.icesi.edu.co"
+
+
+def test_there_is_at_least_one_mirror(problems: Any) -> None:
+    assert problems(changed("mirrors", []))[0].startswith("mirrors: ")
+
+
+def test_all_problems_are_told_at_once(problems: Any) -> None:
+    data = changed("mirrors.0.upstream.releasever", "--x")
+    data["webhook"]["repositories"] = []
+    data["mirrors"][0]["url"] = "mirror"
+    data["retry_attempts"] = 0
+    data["colour"] = "blue"
+    keys = sorted(said.partition(":")[0] for said in problems(data))
+    assert keys == [
+        "colour",
+        "mirrors.0.upstream.releasever",
+        "mirrors.0.url",
+        "retry_attempts",
+        "webhook.repositories",
+    ]
+
+
+def test_settings_cannot_be_changed_later(load: Any) -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        load(WHOLE).publish = "on_merge"
+
+
+# --- files and mirrors ----------------------------------------------------------------------
+
+
+def test_the_file_named_wins_over_the_environment() -> None:
+    environ = {settings.ENVIRONMENT: "/b"}
+    assert settings.find(Path("/a"), environ) == Path("/a")
+    assert settings.find(None, environ) == Path("/b")
+
+
+def test_without_a_file_one_is_told_the_places(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(settings, "PLACES", (tmp_path / "here.yaml", tmp_path / "there.yaml"))
+    with pytest.raises(ConfigError, match=r"\$GM_ANALYTICS_CONFIG, .*here\.yaml, .*there\.yaml"):
+        settings.find(None, {})
+    (tmp_path / "there.yaml").touch()
+    assert settings.find(None, {}) == tmp_path / "there.yaml"
+
+
+def test_a_file_that_cannot_be_read_says_why(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="reading it: No such file"):
+        settings.load(tmp_path / "none.yaml")
+    (tmp_path / "latin.yaml").write_bytes(b"a: \xe9")
+    with pytest.raises(ConfigError, match=r"latin\.yaml: not YAML: no UTF-8"):
+        settings.load(tmp_path / "latin.yaml")
+
+
+def test_a_mirror_is_found_by_name_or_the_known_ones_are_told(load: Any) -> None:
+    found = load(WHOLE)
+    assert found.mirror("mirror.icesi.edu.co") is found.mirrors[0]
+    with pytest.raises(ConfigError, match=r"found no 'x'; expected one of mirror\.icesi\.edu\.co"):
+        found.mirror("x")
+
+
+def test_a_repository_changes_the_mirrors_that_name_it_or_name_none(load: Any) -> None:
+    names = {"all": None, "some": ["Icesi/Packages"], "others": ["icesi/other"], "none": []}
+    mirrors = [{**MIRROR, "name": name, "repositories": repos} for name, repos in names.items()]
+    found = load({**WHOLE, "mirrors": mirrors})
+    assert [mirror.name for mirror in found.mirrors_of("icesi/packages")] == ["all", "some"]

@@ -1,0 +1,283 @@
+"""The story of an update, with parts of our own that write down what was asked of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import pytest
+
+from gm_analytics import updates
+from gm_analytics.commands import Survey
+from gm_analytics.errors import (
+    GmError,
+    LockHeld,
+    MirrorUnreachable,
+    NotInstallable,
+    NotVisible,
+    Overtaken,
+    UnknownPackages,
+)
+from gm_analytics.manifest import Manifest
+from gm_analytics.plan import Closure, Download, Package, Publication, Row, State
+from gm_analytics.updates import MAX_REBUILDS, Outcome, Update, perform
+
+UPDATE = Update("u1", "m", "icesi/packages", 7, "a" * 40)
+LIVE = Survey("live", None, live=".publications/000017", repomd="old", free=10**9)
+NEXT = Survey("live", None, live=".publications/000018", repomd="theirs", free=10**9)
+PUBLISHED = ["add", "createrepo", "prove", "switch", "see", "sweep"]
+
+
+def package(name: str, size: int = 10) -> Package:
+    return Package(f"{name}-1-1.noarch.rpm", name, 0, "1", "1", "noarch", size, "ff")
+
+
+def closure(**states: State) -> Closure:
+    return Closure(tuple(package(name) for name in states), tuple(states.values()))
+
+
+@dataclass
+class World:
+    """Parts, mirror and steps in one; every step is written to `steps`, every call to `calls`."""
+
+    text: str = '["tree"]'
+    newer: bool = False
+    surveys: list[Survey] = field(default_factory=lambda: [LIVE])
+    closure: Closure = field(default_factory=lambda: closure(tree="new"))
+    groups: tuple[tuple[str, ...], ...] = (("tree",),)
+    policy_text: str = "EL 9"
+    fail: dict[str, list[GmError]] = field(default_factory=dict)
+    """Errors that a step raises, one a time it is run."""
+    steps: list[str] = field(default_factory=list)
+    calls: dict[str, list[tuple[Any, ...]]] = field(default_factory=dict)
+    open: bool = False
+
+    def perform(self) -> Outcome:
+        return perform(UPDATE, self, self.step)  # type: ignore[arg-type]  # a fake of `Session`
+
+    def step(self, name: str, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        self.steps.append(name)
+        self.calls.setdefault(name, []).append(args)
+        if waiting := self.fail.get(name):
+            raise waiting.pop(0)
+        return function(*args, **kwargs)
+
+    # What an update needs of the world.
+
+    def newer_waits(self, update: Update) -> bool:
+        return self.newer
+
+    def manifest(self, update: Update) -> Manifest:
+        return Manifest.parse(self.text.encode())
+
+    def policy(self, update: Update) -> str:
+        return self.policy_text
+
+    def session(self, update: Update) -> Self:
+        return self
+
+    def wait_until_visible(self, update: Update, repomd: str) -> None:
+        pass
+
+    # What it needs of a mirror.
+
+    def __enter__(self) -> Self:
+        self.open = True
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.open = False
+
+    def survey(self) -> Survey:
+        return self.surveys.pop(0)
+
+    def download(self, update_id: str, specs: tuple[str, ...], free: int) -> Download:
+        return Download(self.groups, (Row("tree", "noarch", "1-1", "upstream", 10),))
+
+    def inspect(self, update_id: str, live: str, rows: tuple[Row, ...]) -> Closure:
+        return self.closure
+
+    def add(self, update_id: str, packages: tuple[Package, ...]) -> None:
+        pass
+
+    def build(self, update_id: str, live: str, closure: Closure, publication: Publication) -> None:
+        pass
+
+    def prove(self, update_id: str, groups: tuple[tuple[str, ...], ...]) -> None:
+        pass
+
+    def switch(self, update_id: str, live: str, publication: Publication) -> str:
+        return f"repomd of {publication.number}"
+
+    def remember(self, live: str, digest: str) -> None:
+        pass
+
+    def sweep(self, update_id: str) -> None:
+        pass
+
+
+def digest(world: World) -> str:
+    """Give what a mirror remembers of the world's manifest."""
+    World.perform(world)
+    return str(world.calls["createrepo"][0][3].manifest)
+
+
+def test_new_packages_are_published_in_this_order() -> None:
+    world = World(closure=closure(tree="new", nmap="pool", zlib="live"))
+    assert world.perform() == Outcome(
+        "published",
+        "2 packages added to m",
+        ".publications/000018",
+        ("tree-1-1.noarch", "nmap-1-1.noarch"),
+        20,
+    )
+    assert world.steps == [
+        "supersede", "fetch manifest", "survey", "download", "inspect", *PUBLISHED,
+    ]  # fmt: skip
+    assert not world.open
+
+
+def test_each_step_gets_what_the_one_before_found() -> None:
+    world = World(closure=closure(tree="new", nmap="pool", zlib="live"))
+    world.perform()
+    assert world.calls["download"] == [("u1", ("tree",), 10**9)]
+    assert world.calls["inspect"][0][:2] == ("u1", LIVE.live)
+    assert world.calls["add"] == [("u1", (package("tree"),))]
+    _, live, built, publication = world.calls["createrepo"][0]
+    assert (live, built) == (LIVE.live, world.closure)
+    assert (publication.number, publication.update_id) == (18, "u1")
+    assert (publication.repository, publication.commit) == ("icesi/packages#7", "a" * 40)
+    assert publication.specs == ("tree",)
+    assert world.calls["prove"] == [("u1", (("tree",),))]
+    assert world.calls["switch"] == [("u1", LIVE.live, publication)]
+    assert world.calls["see"] == [(UPDATE, "repomd of 18")]
+
+
+def test_packages_that_conflict_are_published_with_a_warning() -> None:
+    world = World(text='["tree", "nmap"]', groups=(("tree",), ("nmap",)))
+    assert world.perform().warnings == (
+        "the packages conflict with each other, so each was solved alone",
+    )
+    assert world.calls["prove"] == [("u1", (("tree",), ("nmap",)))]
+
+
+def test_a_newer_delivery_of_the_pull_request_supersedes_before_anything_is_read() -> None:
+    world = World(newer=True)
+    assert world.perform() == Outcome(
+        "superseded", "replaced by a newer delivery of icesi/packages#7"
+    )
+    assert world.steps == ["supersede"]
+
+
+def test_an_empty_manifest_needs_no_mirror() -> None:
+    world = World(text="[]")
+    assert world.perform().state == "unchanged"
+    assert world.steps == ["supersede", "fetch manifest"]
+
+
+def test_a_manifest_that_the_mirror_remembers_needs_no_yum_run() -> None:
+    known = Survey("live", None, live=LIVE.live, repomd="old", manifests=("x", digest(World())))
+    world = World(surveys=[known])
+    assert world.perform() == Outcome(
+        "unchanged", "the mirror already serves this manifest", LIVE.live
+    )
+    assert world.steps == ["supersede", "fetch manifest", "survey", "see"]
+    assert world.calls["see"] == [(UPDATE, "old")]
+
+
+def test_another_upstream_policy_is_not_what_the_mirror_remembers() -> None:
+    assert digest(World()) != digest(World(policy_text="EL 10"))
+    assert digest(World()) == digest(
+        World(text='[{"package_name": "a", "installation_commands": "tree"}]')
+    )
+
+
+def test_a_closure_that_is_live_is_remembered_and_nothing_built() -> None:
+    world = World(closure=closure(tree="live"))
+    assert world.perform() == Outcome(
+        "unchanged", "the mirror already serves the whole closure", LIVE.live
+    )
+    assert world.steps[3:] == ["download", "inspect", "remember", "see", "sweep"]
+    assert world.calls["remember"] == [(LIVE.live, digest(World()))]
+
+
+def test_a_group_is_published_though_all_its_packages_are_live() -> None:
+    """Its name may be missing in the metadata, and then no client could install it."""
+    world = World(text='["@tools"]', closure=closure(tree="live"))
+    assert (world.perform().state, world.steps[5:]) == ("published", PUBLISHED)
+
+
+def test_a_candidate_that_is_overtaken_is_built_anew_on_what_is_live_now() -> None:
+    overtaken = Overtaken("m", LIVE.live, NEXT.live)
+    world = World(surveys=[LIVE, NEXT], fail={"switch": [overtaken]})
+    assert world.perform().publication == ".publications/000019"
+    assert world.steps[5:] == [
+        "add", "createrepo", "prove", "switch",
+        "survey", "createrepo", "prove", "switch", "see", "sweep",
+    ]  # fmt: skip
+    assert [call[1] for call in world.calls["createrepo"]] == [LIVE.live, NEXT.live]
+    assert [call[1] for call in world.calls["switch"]] == [LIVE.live, NEXT.live]
+    assert world.calls["see"] == [(UPDATE, "repomd of 19")]
+
+
+def test_a_candidate_that_is_overtaken_for_ever_fails_after_a_few_times() -> None:
+    overtaken = [Overtaken("m", str(n), str(n + 1)) for n in range(MAX_REBUILDS)]
+    world = World(surveys=[LIVE] * MAX_REBUILDS, fail={"switch": overtaken[:]})
+    with pytest.raises(Overtaken) as caught:
+        world.perform()
+    assert caught.value is overtaken[-1]
+    assert world.steps.count("switch") == world.steps.count("createrepo") == MAX_REBUILDS
+    assert world.steps.count("survey") == MAX_REBUILDS
+    assert world.steps[-1] == "sweep"
+    assert "see" not in world.steps
+
+
+@pytest.mark.parametrize(
+    ("step", "error"),
+    [
+        ("download", UnknownPackages("m", ["tree"])),
+        ("inspect", LockHeld("m", "/x")),
+        ("add", MirrorUnreachable("m", "x")),
+        ("createrepo", MirrorUnreachable("m", "x")),
+        ("prove", NotInstallable("m", ["tree"], "x")),
+        ("see", NotVisible("m", "u", "x")),
+    ],
+)
+def test_a_failure_ends_the_update_there_and_staging_is_swept(step: str, error: GmError) -> None:
+    world = World(fail={step: [error]})
+    with pytest.raises(type(error)) as caught:
+        world.perform()
+    assert caught.value is error
+    assert world.steps[-2:] == [step, "sweep"]
+    assert not world.open
+
+
+@pytest.mark.parametrize("step", ["supersede", "fetch manifest", "survey"])
+def test_a_failure_before_the_download_leaves_nothing_to_sweep(step: str) -> None:
+    world = World(fail={step: [LockHeld("m", "/x")]})
+    with pytest.raises(LockHeld):
+        world.perform()
+    assert world.steps[-1] == step
+    assert not world.open
+
+
+def test_a_sweep_that_fails_hides_neither_the_outcome_nor_the_error() -> None:
+    gone = MirrorUnreachable("m", "gone")
+    assert World(fail={"sweep": [gone]}).perform().state == "published"
+    with pytest.raises(NotInstallable):
+        World(fail={"sweep": [gone], "prove": [NotInstallable("m", ["tree"], "x")]}).perform()
+
+
+@pytest.mark.parametrize(
+    ("update", "name"), [(UPDATE, "icesi/packages#7"), (Update("apply-1", "m"), "")]
+)
+def test_an_update_names_its_pull_request_if_it_has_one(update: Update, name: str) -> None:
+    assert update.pull_request == name
+
+
+def test_every_step_has_a_name_of_its_own() -> None:
+    world = World(closure=closure(tree="new"))
+    world.perform()
+    assert len(world.steps) == len(set(world.steps))
+    assert updates.MAX_REBUILDS > 1

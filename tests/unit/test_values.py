@@ -1,0 +1,261 @@
+"""Groups, stored values, and what the command line prints."""
+
+from __future__ import annotations
+
+import json
+import xml.etree.ElementTree as ET
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from gm_analytics import checks, cli, comps, settings
+from gm_analytics.commands import Tools
+from gm_analytics.errors import (
+    GitHubUnavailable,
+    GmError,
+    HostKeyRefused,
+    LockHeld,
+    ManifestError,
+    MirrorUnreachable,
+    Problem,
+    StoreUnavailable,
+    Unexpected,
+    UnknownPackages,
+)
+from gm_analytics.plan import Change, Plan
+from gm_analytics.store import DurableStep, JsonSerializer, Record, Retry, StepRecord
+from gm_analytics.updates import Outcome, Update
+
+
+def document(**groups: str) -> bytes:
+    """Give a comps.xml with groups, by id, that hold one package each."""
+    texts = [
+        f"<group><id>{name}</id><packagelist><packagereq>{package}</packagereq></packagelist></group>"
+        for name, package in groups.items()
+    ]
+    return f"<?xml version='1.0'?><comps>{''.join(texts)}</comps>".encode()
+
+
+def merged(documents: list[bytes], groups: list[str]) -> dict[str, str]:
+    text = comps.merge(documents, groups)
+    assert text is not None
+    return {
+        group.findtext("id", ""): group.findtext("packagelist/packagereq", "")
+        for group in ET.fromstring(text).iter("group")
+    }
+
+
+# --- comps ----------------------------------------------------------------------------------
+
+
+def test_the_mirror_s_groups_stay_and_the_named_ones_come_from_upstream() -> None:
+    upstream = document(tools="tree", games="chess")
+    assert merged([document(old="zlib"), upstream], ["tools"]) == {"old": "zlib", "tools": "tree"}
+
+
+def test_the_first_definition_of_a_group_wins() -> None:
+    documents = [document(a="mine"), document(a="one", b="one"), document(a="two", b="two")]
+    assert merged(documents, ["a", "b"]) == {"a": "mine", "b": "one"}
+
+
+@pytest.mark.parametrize("documents", [[], [b"<comps/>"], [b"<comps/>", document(games="chess")]])
+def test_without_any_group_there_is_no_document(documents: list[bytes]) -> None:
+    assert comps.merge(documents, ["tools"]) is None
+
+
+def test_text_that_is_not_ascii_survives() -> None:
+    assert merged([document(a="café")], []) == {"a": "café"}
+
+
+# --- store ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "value", [None, True, 7, 1.5, "ü\u2028\0", [1, [2]], {"a": {"b": [None]}}, {"error": "x"}]
+)
+def test_stored_values_come_back_as_they_were(value: Any) -> None:
+    store = JsonSerializer()
+    text = store.serialize(value)
+    assert json.loads(text) == value
+    assert store.deserialize(text) == value
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        LockHeld("m", "/var/repo/.lock"),
+        UnknownPackages("m", ["nope"], {"nope": ["nop"]}),
+        ManifestError([Problem("/0", "7", "a string")]),
+        GitHubUnavailable("reading", "429", 17.0),
+    ],
+)
+def test_stored_errors_come_back_as_errors(error: GmError) -> None:
+    store = JsonSerializer()
+    back = store.deserialize(store.serialize(error))
+    assert type(back) is type(error)
+    assert back.to_json() == error.to_json()
+
+
+def test_other_errors_come_back_as_unexpected_ones() -> None:
+    store = JsonSerializer()
+    back = store.deserialize(store.serialize(KeyError("x")))
+    assert isinstance(back, Unexpected)
+    assert (back.kind, back.message) == ("KeyError", "'x'")
+
+
+def test_what_is_not_json_cannot_be_stored() -> None:
+    with pytest.raises(TypeError):
+        JsonSerializer().serialize(object())
+
+
+@pytest.mark.parametrize(
+    ("error", "attempt", "pause"),
+    [
+        (LockHeld("m", "x"), 1, 2.0),
+        (LockHeld("m", "x"), 2, 4.0),
+        (LockHeld("m", "x"), 5, 32.0),
+        (GitHubUnavailable("x", "y"), 1, 2.0),
+        (GitHubUnavailable("x", "y", 17.0), 1, 17.0),
+        (GitHubUnavailable("x", "y", 1.0), 3, 8.0),
+    ],
+)
+def test_pauses_double_and_are_no_shorter_than_github_asks(
+    error: Any, attempt: int, pause: float
+) -> None:
+    assert DurableStep("u", Retry(6, 2.0))._pause(error, attempt) == pause
+
+
+# --- command line ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [
+        (0, "0 B"), (999, "999 B"), (1000, "1 kB"), (1536, "1.54 kB"), (10**6, "1 MB"),
+        (5_767_168, "5.77 MB"), (2.5e9, "2.5 GB"), (3e12, "3e+03 GB"),
+    ],
+)  # fmt: skip
+def test_sizes_are_short(size: float, text: str) -> None:
+    assert cli._size(size) == text
+
+
+def test_a_plan_lists_its_changes_and_their_sum() -> None:
+    plan = Plan(
+        (
+            Change("added", "tree-1-1.noarch", 1000, "base"),
+            Change("upgraded", "zlib-2-1.noarch", 500, "updates", "zlib-1-1.noarch"),
+        )
+    )
+    assert cli._plan_text(plan).splitlines() == [
+        "added      tree-1-1.noarch  1 kB  from base",
+        "upgraded   zlib-2-1.noarch  500 B  from updates  (now zlib-1-1.noarch)",
+        "2 packages, 1.5 kB",
+    ]
+
+
+def test_a_plan_without_changes_says_so() -> None:
+    assert cli._plan_text(Plan(())) == "nothing would change: the mirror has it all"
+
+
+def record(**values: Any) -> Record:
+    update = Update("u1", "m", "icesi/packages", 7, "a" * 40)
+    return Record(
+        **{
+            "update": update,
+            "state": "failed",
+            "message": "said",
+            "accepted_at": 0.0,
+            "started_at": 1.0,
+            "completed_at": 2.0,
+            **values,
+        }
+    )
+
+
+def test_an_update_is_shown_with_its_steps_and_their_errors() -> None:
+    steps = (StepRecord("survey", 1.0, 1.5), StepRecord("download", 2.0, 4.0, "broken"))
+    assert cli._record_text(record(steps=steps)).splitlines() == [
+        "u1  failed      1970-01-01 00:00:00Z  m  icesi/packages#7",
+        "    said",
+        "    survey            0.50 s",
+        "    download          2.00 s  broken",
+    ]
+
+
+def test_an_update_as_json_has_its_error_s_data() -> None:
+    data = cli._record_json(record(error=LockHeld("m", "x")))
+    assert json.loads(json.dumps(data))["error"] == {
+        "error": "LockHeld",
+        "mirror": "m",
+        "path": "x",
+    }
+    done = cli._record_json(record(outcome=Outcome("published", "x")))
+    assert json.loads(json.dumps(done))["outcome"]["state"] == "published"
+
+
+# --- checks ---------------------------------------------------------------------------------
+
+
+def fails(error: BaseException) -> Any:
+    def look() -> str:
+        raise error
+
+    return look
+
+
+def test_a_finding_is_the_fact_or_the_error() -> None:
+    assert checks._one("store", lambda: "sqlite").good
+    found = checks._one("store", fails(StoreUnavailable("opening", "locked")))
+    assert (found.good, found.said) == (False, "store: opening: locked")
+
+
+def test_a_defect_of_ours_is_not_taken_for_a_finding() -> None:
+    with pytest.raises(ZeroDivisionError):
+        checks._one("store", fails(ZeroDivisionError()))
+
+
+MIRROR = settings.Mirror.model_validate(
+    {
+        "name": "m",
+        "host": "10.0.0.2",
+        "port": 2222,
+        "identity_file": "/id",
+        "known_hosts": "/known",
+        "url": "http://m/repo",
+        "upstream": {"releasever": "9"},
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("error", "parts"),
+    [
+        (HostKeyRefused("m", "x"), ["ssh-keyscan -t ed25519 -p 2222 10.0.0.2", "/known"]),
+        (MirrorUnreachable("m", "x"), ["ssh -i /id -p 2222 mirror@10.0.0.2 true"]),
+        (LockHeld("m", "x"), []),
+    ],
+)
+def test_a_mirror_that_cannot_be_reached_comes_with_a_command_to_try(
+    error: GmError, parts: list[str]
+) -> None:
+    fix = checks._fix(error, MIRROR)
+    assert bool(fix) == bool(parts)
+    assert all(part in fix for part in parts)
+
+
+@pytest.mark.parametrize(
+    ("elevation", "helper", "usable"),
+    [
+        ("none", None, True),
+        ("userns", None, True),
+        ("helper", None, False),
+        ("helper", "/h", True),
+    ],
+)
+def test_a_host_without_namespaces_needs_a_helper(
+    elevation: Any, helper: str | None, usable: bool
+) -> None:
+    mirror: Any = SimpleNamespace(helper=helper)
+    tools = Tools("dnf4", "/usr/bin/dnf", "/usr/bin/createrepo_c", elevation)
+    assert checks._usable(tools, mirror) is usable
