@@ -1,7 +1,7 @@
 # Each target installs what it needs first; see lab/setup.
 PYTHON := .venv/bin/python
 
-.PHONY: demo test test-cookbooks lint bench lab vagrant-check clean
+.PHONY: demo test test-cookbooks mutations lint bench lab vagrant-check clean
 
 demo:  ## the whole story on this machine, from a pull request to a client with the packages
 	@lab/setup demo
@@ -28,6 +28,12 @@ bench:  ## side by side with the bare commands; writes docs/benchmarks.md
 lab:  ## four systemd hosts, converged by Chef, and the story across them (root)
 	@lab/setup demo
 	@$(PYTHON) -m lab.hosts
+
+mutations:  ## that the cookbooks' specs notice each resource that is removed
+	@tests/cookbooks/mutations
+
+vagrant-check:  ## what Vagrant says of the Vagrantfile
+	@lab/vagrant/check
 
 clean:
 	rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache build *.egg-info

@@ -14,6 +14,11 @@ from lab.hosts.shell import LOGS, LabError, say
 from lab.hosts.site import NAMES, Site, down, running
 from lab.processes import terminable
 
+NOT_COVERED = """Not covered by these hosts, which are Debian:
+  EL (its dhcp-server, kea and python3.12), SELinux, firewalld: ChefSpec, `make test-cookbooks`
+  Vagrant, its boxes and its synced folders: `make vagrant-check`
+  ngrok and GitHub themselves: nothing here has a way out"""
+
 
 def everything(keep: bool) -> int:
     """Tell the whole story, or only bring the hosts up and stay; print the table."""
@@ -35,6 +40,7 @@ def everything(keep: bool) -> int:
         say(f"\nlab: {error}\nlab: the logs are in {LOGS}")
         report.fail()
     print(report.table())
+    print(NOT_COVERED)
     return 0 if report.good else 1
 
 

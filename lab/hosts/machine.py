@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab.hosts import network
-from lab.hosts.needs import cgroup_trees
+from lab.hosts.needs import UNIFIED, cgroup_trees
 from lab.hosts.shell import CACHE, LOGS, PATH, LabError, Output, run
 
 RUN = CACHE / "run"
@@ -23,6 +23,8 @@ SIGRTMIN = 34
 HALT = SIGRTMIN + 4
 """What systemd as pid 1 takes for `poweroff`."""
 
+# systemd 256 and later (Debian 13) refuse control groups v1 unless they are told.
+_LEGACY = () if UNIFIED else ("SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1",)
 _START = 'for group; do [ "$group" = -- ] && break; echo $$ > "$group/cgroup.procs"; done; '
 _EXEC = 'while [ "$1" != -- ]; do shift; done; shift; exec "$@"'
 
@@ -102,7 +104,7 @@ class Machine:
                     "--capability=CAP_NET_ADMIN", "--resolv-conf=off", "--console=pipe",
                     *(f"--bind-ro={outer}:{inner}" for outer, inner in self.binds.items()),
                     *(f"--bind={outer}:{inner}" for outer, inner in self.shared.items()),
-                    "--boot",
+                    "--boot", *_LEGACY,
                 ],
                 stdin=subprocess.DEVNULL,
                 stdout=file,

@@ -22,6 +22,8 @@ PROGRAMS = {
 """Program and the Debian package that brings it."""
 
 CGROUPS = Path("/sys/fs/cgroup")
+UNIFIED = (CGROUPS / "cgroup.controllers").exists()
+"""Whether the machine has control groups v2 alone."""
 
 
 def missing() -> list[str]:
@@ -74,8 +76,5 @@ def cgroup_trees() -> list[Path]:
 
     One where cgroups are unified; systemd's named one and the unified one where they are hybrid.
     """
-    if (CGROUPS / "cgroup.procs").exists():
-        trees = [CGROUPS]
-    else:
-        trees = [CGROUPS / name for name in ("systemd", "unified")]
+    trees = [CGROUPS] if UNIFIED else [CGROUPS / name for name in ("systemd", "unified")]
     return [tree for tree in trees if os.access(tree / "cgroup.procs", os.W_OK)]

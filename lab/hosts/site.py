@@ -9,6 +9,7 @@ import json
 import logging
 import secrets
 import shutil
+import signal
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -23,6 +24,7 @@ from lab.deliveries import PullRequest, deliver
 from lab.github import GitHub, Repository
 from lab.hosts import chef, network, rootfs
 from lab.hosts.machine import RUN, Machine
+from lab.hosts.needs import cgroup_trees
 from lab.hosts.shell import CACHE, CHECKOUT, LOGS, LabError, run
 from lab.processes import wait_for
 from lab.upstream import SigningKey, Upstream, built_catalog
@@ -122,6 +124,9 @@ class Site:
         with _alone(), ExitStack() as stack:
             down()
             stack.callback(down)
+            RUN.mkdir(parents=True)
+            # In memory: the upper layer of an overlay cannot be on an overlay, as CI runners are.
+            run("mount", "-t", "tmpfs", "-o", "mode=0755", network.PREFIX, RUN)
             network.make()
             site = cls(stack.enter_context(Outside.running(RUN / "outside")))
             stack.callback(site.keep_journals)
@@ -213,12 +218,29 @@ class Site:
 
 
 def down() -> None:
-    """Stop every host and remove what the lab made: disks, mounts, namespaces, cgroups."""
-    for machine in reversed(_bare().values()):
-        machine.destroy()
-    for name in network.leftovers():
-        network.remove(name)
-    shutil.rmtree(RUN, ignore_errors=True)
+    """Stop every host and remove what the lab made: disks, mounts, namespaces, cgroups.
+
+    It goes on to its end even if Ctrl-C is pressed again.
+    """
+    with _uninterrupted():
+        for machine in reversed(_bare().values()):
+            machine.destroy()
+        for name in network.leftovers():
+            network.remove(name)
+        if RUN.is_mount():
+            run("umount", RUN)
+        shutil.rmtree(RUN, ignore_errors=True)
+
+
+def leftovers() -> list[str]:
+    """Give what is still there of the lab on this machine."""
+    mounts = Path("/proc/self/mountinfo").read_text("utf-8").splitlines()
+    return [
+        *(f"host {name}" for name in running()),
+        *(f"namespace {name}" for name in network.leftovers()),
+        *(f"mount {line.split()[4]}" for line in mounts if f" {RUN}" in line),
+        *(f"cgroup {g}" for tree in cgroup_trees() for g in tree.glob(f"{network.PREFIX}-*")),
+    ]
 
 
 def running() -> dict[str, Machine]:
@@ -258,6 +280,17 @@ def _copy_source(target: Path) -> None:
     for name in _FILES:
         if (CHECKOUT / name).exists():
             shutil.copy2(CHECKOUT / name, target / name)
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    polite = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = [(number, signal.signal(number, signal.SIG_IGN)) for number in polite]
+    try:
+        yield
+    finally:
+        for number, handler in before:
+            signal.signal(number, handler)
 
 
 @contextmanager

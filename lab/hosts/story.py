@@ -14,7 +14,7 @@ from lab.hosts import network
 from lab.hosts.chef import attempt
 from lab.hosts.report import Report, expect
 from lab.hosts.shell import run
-from lab.hosts.site import MIRROR_NAME, NAMES, POOL, RESERVED, STATIC, Site
+from lab.hosts.site import MIRROR_NAME, NAMES, POOL, RESERVED, STATIC, Site, leftovers
 from lab.processes import wait_for
 
 UNITS = ("gm-analytics-web.service", "gm-analytics-worker.service")
@@ -68,7 +68,9 @@ def check_hosts(site: Site, report: Report) -> None:
         seen(leases(site))
     with report.step("units on ci_server") as seen:
         ci = site["ci_server"]
-        ci.do("systemd-analyze", "verify", *(f"/etc/systemd/system/{unit}" for unit in UNITS))
+        files = [f"/etc/systemd/system/{unit}" for unit in UNITS]
+        said = ci.do("systemd-analyze", "verify", *files).text.strip()
+        expect(not said, f"systemd-analyze verify: {said}")
         states = [ci.do("systemctl", "is-active", unit, check=False).last for unit in UNITS]
         expect(states == ["active"] * len(UNITS), f"ci_server: {dict(zip(UNITS, states))}")  # noqa: B905
         wait_for(site.healthy, "GET /healthz", 30)
@@ -256,6 +258,8 @@ def tell(site: Site, report: Report) -> None:
 def clean(report: Report, began: float) -> None:
     """Look whether everything is gone."""
     with report.step("cleaned up") as seen:
-        left = network.leftovers()
+        left = leftovers()
         expect(not left, f"still there: {left}")
-        seen(f"no host, namespace or mount left; {time.monotonic() - began:.0f} s in all")
+        seen(
+            f"no process, namespace, mount or cgroup left; {time.monotonic() - began:.0f} s in all"
+        )
