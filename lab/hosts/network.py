@@ -18,6 +18,7 @@ from lab.hosts.shell import run
 PREFIX = "gmlab"
 OUTSIDE = f"{PREFIX}-outside"
 BRIDGE = "lab0"
+_MAC = "02:00:c0:a8:83:01"
 INTERFACE = "eth1"
 """A host's interface to the lab; with Vagrant eth0 is the way out."""
 
@@ -63,7 +64,8 @@ def make() -> None:
     """Make the bridge and the outside."""
     run("ip", "netns", "add", OUTSIDE)
     run("ip", "-n", OUTSIDE, "link", "set", "lo", "up")
-    run("ip", "-n", OUTSIDE, "link", "add", BRIDGE, "type", "bridge")
+    # Without an address of its own a bridge takes a port's, and changes it when a host goes.
+    run("ip", "-n", OUTSIDE, "link", "add", BRIDGE, "address", _MAC, "type", "bridge")
     run("ip", "-n", OUTSIDE, "address", "add", f"{OUTSIDE_ADDRESS}/24", "dev", BRIDGE)
     run("ip", "-n", OUTSIDE, "link", "set", BRIDGE, "up")
 

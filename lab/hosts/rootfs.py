@@ -57,9 +57,9 @@ fi
 cd /
 rm -rf /var/tmp/gems /opt/chef/cache
 for unit in {off}; do systemctl disable "$unit" 2>/dev/null || :; done
-systemctl mask isc-dhcp-server.service getty.target console-getty.service systemd-networkd.service \\
-    systemd-timesyncd.service apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer \\
-    e2scrub_all.timer fstrim.timer >/dev/null 2>&1
+systemctl mask isc-dhcp-server.service getty.target console-getty.service \\
+    systemd-networkd.service systemd-timesyncd.service apt-daily.timer \\
+    apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer fstrim.timer >/dev/null 2>&1
 rm -f /etc/ssh/ssh_host_* /etc/machine-id /etc/hostname
 : > /etc/machine-id
 printf 'source /etc/network/interfaces.d/*\\nauto lo\\niface lo inet loopback\\n' \\

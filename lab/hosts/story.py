@@ -209,8 +209,8 @@ def wrong_attributes(site: Site, report: Report) -> None:
             webhook_secret=None)  # fmt: skip
     client = site["mirror_client"]
     release = "/usr/lib/os-release"
-    strange = f"cp {release} {release}.kept; printf 'ID=plan9\\nVERSION_ID=4\\n' > {release}"
-    refused(site, report, "unknown platform", "mirror_client", r"plan9",
+    strange = f"cp {release} {release}.kept; printf 'ID=opensuse-leap\\nVERSION_ID=15.6\\n' > {release}"
+    refused(site, report, "unknown platform", "mirror_client", r"found suse 15\.6",
             before=lambda: client.do("sh", "-c", strange),
             after=lambda: client.do("mv", f"{release}.kept", release))  # fmt: skip
 
