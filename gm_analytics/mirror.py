@@ -319,6 +319,9 @@ class Session:
         found = self.look()
         if found.tools is None:
             raise ToolsMissing(self._name, list(found.missing))
+        if found.tools.elevation == "helper" and self._mirror.helper is None:
+            needed = "user namespaces for ordinary accounts, or the helper (mirrors[].helper)"
+            raise ToolsMissing(self._name, [needed])
         return found
 
     def _solve(self, update_id: str, specs: tuple[str, ...], command: _YumCommand) -> Download:

@@ -73,6 +73,9 @@ RSpec.describe ci do
     expect(found['public_url']).to eq('https://x.ngrok.app')
     expect(found['mirrors'].first).to include('host' => '10.0.0.3', 'url' => 'http://mirror.example/repo/', 'upstream' => { 'reposdir' => '/etc/r', 'releasever' => '9' })
     expect(text).not_to include(SECRET)
+    expect(found['mirrors'].first).not_to have_key('helper')
+    mirror = site['mirror'].merge('helper' => '/usr/local/sbin/gm-mirror-helper')
+    expect(described_class.config(site(mirror: mirror))['mirrors'].first['helper']).to eq('/usr/local/sbin/gm-mirror-helper')
   end
 
   it 'copies of a checkout what an installation needs, and nothing that went away' do

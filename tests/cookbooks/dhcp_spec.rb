@@ -138,7 +138,7 @@ RSpec.describe 'dhcp_server::default' do
     end
 
     it "stops on #{platform} at a range outside the subnet" do
-      expect { run(platform, subnet: '10.0.0.0/24', static_addresses: {}) }.to raise_error(%r{dhcp_server.pool.first: found "192.168.131.150"; expected a host's address inside 10.0.0.0/24})
+      expect { run(platform, subnet: '10.0.0.0/24', static_addresses: {}) }.to raise_error(dhcp::Invalid, %r{dhcp_server.pool.first: found "192.168.131.150"; expected a host's address inside 10.0.0.0/24})
     end
   end
 

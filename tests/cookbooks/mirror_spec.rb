@@ -28,6 +28,8 @@ RSpec.describe mirror do
     'a check without a key' => [{ repositories: [{ 'id' => 'a', 'baseurl' => 'x' }] }, /repositories\[0\]: gpgcheck needs gpgkey or gpgkey_content/],
     'an id with a blank' => [{ repositories: [{ 'id' => 'a b', 'baseurl' => 'x', 'gpgcheck' => false }] }, /repositories\[0\].id: found "a b"/],
     'a word that it does not know' => [{ repositories: [{ 'id' => 'a', 'baseurl' => 'x', 'gpgcheck' => false, 'proxy' => 'z' }] }, /found proxy; expected only/],
+    'a helper option with a command in it' => [{ helper_options: { 'arch' => '$(id)' } }, /helper_options.arch: found "\$\(id\)"; expected one word/],
+    'a helper option that it does not know' => [{ helper_options: { 'root' => '/' } }, /helper_options: found root; expected only arch/],
     'a value of two lines' => [{ repositories: [{ 'id' => 'a', 'baseurl' => "x\nexclude=*", 'gpgcheck' => false }] }, /baseurl: .* expected one line/],
   }.each do |what, (changed, said)|
     it("refuses #{what}") { expect { described_class.check!(site(**changed)) }.to raise_error(mirror::Invalid, said) }
@@ -50,7 +52,7 @@ RSpec.describe mirror do
 end
 
 RSpec.describe 'mirror_server::default' do
-  steps = %w(account login upstream publication web).map { |name| "mirror_server_#{name}" }
+  steps = %w(account helper login upstream publication web).map { |name| "mirror_server_#{name}" }
 
   before do
     allow(File).to receive(:symlink?).and_call_original
@@ -138,6 +140,29 @@ RSpec.describe 'mirror_server::default' do
         expect(chef_run).to enable_service('nginx')
         expect(chef_run).to start_service('nginx')
         expect(chef_run).to run_execute('open HTTP in firewalld')
+      end
+
+      it 'lets the account run nothing as root, and takes back what it could' do
+        expect(chef_run).to delete_mirror_server_helper('mirror')
+        %w(/etc/sudoers.d/gm-mirror /usr/local/sbin/gm-mirror-helper /etc/gm-mirror/helper.conf).each { |path| expect(chef_run).to delete_file(path) }
+      end
+
+      it 'lets it run the helper alone where that was asked for' do
+        on = run(platform, helper: true)
+        expect(on).to create_mirror_server_helper('mirror')
+        expect(on).to install_package('sudo')
+        expect(on).to create_directory('/etc/gm-mirror').with(mode: '0755')
+        expect(on).to create_cookbook_file('/usr/local/sbin/gm-mirror-helper').with(owner: 'root', group: 'root', mode: '0755')
+        expect(on).to create_template('/etc/gm-mirror/helper.conf').with(owner: 'root', mode: '0644')
+        expect(on).to render_file('/etc/gm-mirror/helper.conf').with_content(<<~CONF)
+          root=/var/repo
+          account=mirror
+          reposdir=/etc/gm-mirror/yum.repos.d
+          releasever=9
+          weak_dependencies=0
+          max_age=600
+        CONF
+        expect(on).to create_sudo('gm-mirror').with(users: ['mirror'], runas: 'root', nopasswd: true, commands: ['/usr/local/sbin/gm-mirror-helper /var/repo *'])
       end
 
       it 'stops at a wrong attribute' do

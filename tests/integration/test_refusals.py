@@ -123,6 +123,13 @@ def test_another_host_key_than_the_pinned_one_is_refused(site: Site) -> None:
     assert "host key refused" in words
 
 
+def test_without_user_namespaces_and_helper_the_update_says_what_is_needed(site: Site) -> None:
+    site.mirror.host.install_program("unshare", "#!/bin/sh\nexit 1\n", logged=False)
+    words = refused(site, "tree")
+    site.mirror.host.restore_program("unshare")
+    assert "user namespaces for ordinary accounts" in words
+
+
 def test_a_writer_that_holds_the_lock_is_waited_for(site: Site) -> None:
     target = settings.Mirror.model_validate(site.mirror.settings())
     with Session(target) as first, Session(target) as second:

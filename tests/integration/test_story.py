@@ -119,6 +119,10 @@ def test_a_failed_update_is_run_again_when_its_delivery_comes_again(
     assert service.perform(pull, delivery_id=delivery_id)["state"] == "published"
 
 
+@pytest.mark.skipif(
+    'VERSION_ID="13"' in Path("/etc/os-release").read_text(),
+    reason="Debian 13's libcomps crashes dnf 4 on any group (libcomps PR 132)",
+)
 def test_a_group_can_be_mirrored_and_installed(site: Site, service: Service) -> None:
     assert service.perform(site.push(manifest("@development")))["state"] == "published"
     client = site.client()

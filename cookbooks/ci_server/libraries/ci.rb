@@ -113,8 +113,9 @@ module GmAnalytics
         'upstream' => {
           'reposdir' => mirror['reposdir'], 'releasever' => mirror['releasever'],
           'arch' => mirror['arch'], 'module_platform_id' => mirror['module_platform_id']
-        }.compact
-      }
+        }.compact,
+        'helper' => mirror['helper']
+      }.compact
     end
 
     def domain_url(ngrok)

@@ -7,6 +7,11 @@ default['mirror_server']['root'] = '/var/repo'
 default['mirror_server']['keys_dir'] = '/etc/gm_keys'
 # Addresses and networks from which the CI server's key is accepted.
 default['mirror_server']['ci_from'] = ['192.168.131.0/24']
+# true: the account may run files/gm-mirror-helper as root through sudo, for hosts that forbid
+# user namespaces. Then give ci_server.mirror.helper the script's path. The options are those of
+# helper.conf that no other attribute has: arch, module_platform_id, weak_dependencies, max_age.
+default['mirror_server']['helper'] = false
+default['mirror_server']['helper_options'] = { 'weak_dependencies' => 0, 'max_age' => 600 }
 # Where the packages come from. Each has id, name, gpgcheck, gpgkey (an address), and baseurl or
 # mirrorlist; gpgkey_content (the key itself) may stand for gpgkey.
 default['mirror_server']['upstream_dir'] = '/etc/gm-mirror/yum.repos.d'

@@ -19,6 +19,8 @@ module GmAnalytics
     ID = /\A[A-Za-z0-9_][A-Za-z0-9_.:-]*\z/.freeze
     PATH = %r{\A(/[A-Za-z0-9_][A-Za-z0-9._+-]*)+\z}.freeze
     LINE = /\A[^\r\n]+\z/.freeze
+    HELPER = '/usr/local/sbin/gm-mirror-helper'.freeze
+    HELPER_OPTIONS = %w(arch module_platform_id weak_dependencies max_age).freeze
     KNOWN = %w(id name baseurl mirrorlist gpgcheck gpgkey gpgkey_content).freeze
 
     module_function
@@ -43,8 +45,24 @@ module GmAnalytics
       problems.concat(addresses('address', [site['address']]))
       problems.concat(addresses('ci_from', Array(site['ci_from'])))
       problems << 'ci_from: found none; expected addresses or networks' if Array(site['ci_from']).empty?
+      problems.concat(helper_problems(site['helper_options'] || {}))
       problems.concat(repositories(Array(site['repositories'])))
       raise Invalid, problems.map { |problem| "mirror_server.#{problem}" }.join('; ') unless problems.empty?
+    end
+
+    # The file is read by root's shell: each value is one plain word.
+    def helper_problems(options)
+      unknown = options.keys - HELPER_OPTIONS
+      said = options.slice(*HELPER_OPTIONS).reject { |_, value| /\A[A-Za-z0-9_][A-Za-z0-9._:+-]*\z/.match?(value.to_s) }
+                    .map { |key, value| "helper_options.#{key}: found #{value.inspect}; expected one word" }
+      said << "helper_options: found #{unknown.join(', ')}; expected only #{HELPER_OPTIONS.join(', ')}" unless unknown.empty?
+      said
+    end
+
+    # Give the assignments of the helper's configuration.
+    def helper_conf(site)
+      { 'root' => site['root'], 'account' => site['account'], 'reposdir' => site['upstream_dir'], 'releasever' => site['releasever'] }
+        .merge(site['helper_options'] || {})
     end
 
     def addresses(key, values)

@@ -26,6 +26,12 @@ mirror_server_publication site['root'] do
   account site['account']
 end
 
+mirror_server_helper site['account'] do
+  root site['root']
+  conf GmAnalytics::Mirror.helper_conf(site.to_h)
+  action site['helper'] ? :create : :delete
+end
+
 mirror_server_web site['name'] do
   root site['root']
   user platform.web_user
