@@ -77,7 +77,8 @@ class Report:
         total = sum(row.seconds for row in self.rows)
         bad = sum(not row.good for row in self.rows)
         lines = [str(row) for row in self.rows]
-        return "\n".join([*lines, f"{len(self.rows) - bad} passed, {bad} failed in {total:.0f} s"])
+        lines += [f"{total:.0f} s in all", f"{len(self.rows) - bad} passed, {bad} failed"]
+        return "\n".join(lines)
 
     def _add(self, row: Row) -> None:
         self.rows.append(row)

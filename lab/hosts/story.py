@@ -209,9 +209,11 @@ def wrong_attributes(site: Site, report: Report) -> None:
             webhook_secret=None)  # fmt: skip
     client = site["mirror_client"]
     release = "/usr/lib/os-release"
-    strange = f"cp {release} {release}.kept; printf 'ID=opensuse-leap\\nVERSION_ID=15.6\\n' > {release}"
+    strange = "printf 'ID=opensuse-leap\\nVERSION_ID=15.6\\n'"
     refused(site, report, "unknown platform", "mirror_client", r"found suse 15\.6",
-            before=lambda: client.do("sh", "-c", strange),
+            before=lambda: client.do(
+                "sh", "-c", f"cp {release} {release}.kept; {strange} > {release}"
+            ),
             after=lambda: client.do("mv", f"{release}.kept", release))  # fmt: skip
 
 
