@@ -65,6 +65,33 @@ def test_an_unchanged_manifest_ends_without_a_yum_run(site: Site, service: Servi
     assert len(site.mirror.host.commands("dnf")) == runs
 
 
+def test_nothing_that_the_pool_has_is_downloaded_again(site: Site, service: Service) -> None:
+    """Upstream's own log says what was fetched."""
+
+    def fetched(name: str) -> int:
+        return sum(f"/{name}-" in path for path in site.upstream_web.paths())
+
+    assert service.perform(site.push(manifest("editor")))["state"] == "published"
+    before = fetched("editor")
+    assert before == 1
+    site.upstream.add(Package("novelty", requires=("editor",)))
+    assert service.perform(site.push(manifest("editor", "novelty")))["state"] == "published"
+    assert (fetched("editor"), fetched("novelty")) == (before, 1)
+
+
+def test_an_update_that_clients_cannot_see_fails_and_says_so(site: Site, service: Service) -> None:
+    site.upstream.add(Package("unseen"))
+    pull, delivery_id = site.push(manifest("unseen")), str(uuid.uuid4())
+    site.mirror.web.stop()
+    try:
+        failed = service.perform(pull, delivery_id=delivery_id)
+    finally:
+        site.mirror.web.start()
+    assert failed["state"] == "failed"
+    assert "repodata/repomd.xml" in failed["message"]
+    assert service.perform(pull, delivery_id=delivery_id)["state"] in {"published", "unchanged"}
+
+
 def test_a_manifest_whose_closure_is_served_already_publishes_nothing(
     site: Site, service: Service
 ) -> None:
