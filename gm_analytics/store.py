@@ -197,13 +197,17 @@ class Store:
             return [_record(status, ()) for status in found]
 
     def newer_waits(self, update: Update) -> bool:
-        """Tell whether a newer update of the same pull request waits or runs on this mirror."""
+        """Tell whether a newer update of the same pull request is there for this mirror.
+
+        One that has ended well counts too: within a second SQLite keeps no order, so the newer
+        one may have been performed first, and an older head must not be applied after it.
+        """
         if not update.pull_request:
             return False
         with _guarded(f"looking for updates of {update.pull_request}"):
             found = self._client.list_workflows(
                 name=WORKFLOW,
-                status=["ENQUEUED", "PENDING"],
+                status=["ENQUEUED", "PENDING", "SUCCESS"],
                 user=update.pull_request,
                 load_output=False,
             )
