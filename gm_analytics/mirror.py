@@ -177,8 +177,8 @@ class Session:
         found = self._survey()
         if found.state == "unwritable":
             argv = list(commands.survey(self._target))
-            words = f"{self._mirror.user} cannot write {self._mirror.root}"
-            raise CommandFailed(self._name, "looking at the repository", argv, 1, words)
+            said = f"{self._mirror.user} cannot write {self._mirror.root}"
+            raise CommandFailed(self._name, "looking at the repository", argv, 1, said)
         if found.state != "live":
             self._run(
                 commands.establish(self._target, self.tools),

@@ -166,7 +166,7 @@ class LocalParts:
         self._service = service
         self._manifest = manifest
 
-    def newer_waits(self, update: Update) -> bool:  # noqa: ARG002  # as `Parts` has it
+    def is_superseded(self, update: Update) -> bool:  # noqa: ARG002  # as `Parts` has it
         """Nothing supersedes what a person asks for."""
         return False
 
@@ -198,9 +198,9 @@ class StoredParts(LocalParts):
         super().__init__(service, None)
         self._github = GitHub(service.settings.github)
 
-    def newer_waits(self, update: Update) -> bool:
+    def is_superseded(self, update: Update) -> bool:
         """Ask the store."""
-        return self._service.store.newer_waits(update)
+        return self._service.store.is_superseded(update)
 
     def manifest(self, update: Update) -> Manifest:
         """Read it from GitHub."""

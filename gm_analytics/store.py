@@ -196,7 +196,7 @@ class Store:
             found = self._client.list_workflows(name=WORKFLOW, limit=limit, sort_desc=True)
             return [_record(status, ()) for status in found]
 
-    def newer_waits(self, update: Update) -> bool:
+    def is_superseded(self, update: Update) -> bool:
         """Tell whether a newer update of the same pull request is there for this mirror.
 
         One that has ended well counts too: within a second SQLite keeps no order, so the newer

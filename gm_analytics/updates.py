@@ -70,7 +70,7 @@ class Step(Protocol):
 class Parts(Protocol):
     """What an update needs of the world."""
 
-    def newer_waits(self, update: Update) -> bool:
+    def is_superseded(self, update: Update) -> bool:
         """Tell whether a newer delivery of the same pull request is there."""
         ...
 
@@ -98,7 +98,7 @@ def perform(update: Update, parts: Parts, step: Step) -> Outcome:
         GmError: why it could not; what clients see is then as it was.
 
     """
-    if step("supersede", parts.newer_waits, update):
+    if step("supersede", parts.is_superseded, update):
         return Outcome("superseded", f"replaced by a newer delivery of {update.pull_request}")
     manifest = step("fetch manifest", parts.manifest, update)
     if not manifest.specs:

@@ -65,7 +65,7 @@ class World:
 
     # What an update needs of the world.
 
-    def newer_waits(self, update: Update) -> bool:
+    def is_superseded(self, update: Update) -> bool:
         return self.newer
 
     def manifest(self, update: Update) -> Manifest:
