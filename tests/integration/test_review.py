@@ -130,7 +130,7 @@ def test_a_preview_is_metadata_alone_and_survives_a_push(site: Site, service: Se
     before = here.resolve()
     pushed = site.push(manifest("grown", "second"), branch="grown", number=51)
     assert service.perform(replace(pushed, action="synchronize"))["state"] == "previewed"
-    assert names(client.available()) == {"grown", "second"}
+    assert names(preview(site, 51).available()) == {"grown", "second"}
     assert client.install("grown").returncode == 0
     assert (before / "repodata" / "repomd.xml").exists(), "for a client that is reading it"
 
