@@ -356,6 +356,31 @@ class Overtaken(GmError):
 
 
 @dataclass(eq=False)
+class UnknownPublication(GmError):
+    """The mirror keeps no publication of this number."""
+
+    mirror: str
+    number: str
+    kept: list[str]
+
+    def __str__(self) -> str:
+        kept = ", ".join(self.kept) or "none"
+        return f"mirror {self.mirror}: publication {self.number}: unknown; kept are {kept}"
+
+
+@dataclass(eq=False)
+class RollbackRefused(GmError):
+    """An older publication cannot be made live again."""
+
+    mirror: str
+    number: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"mirror {self.mirror}: rolling back to publication {self.number}: {self.reason}"
+
+
+@dataclass(eq=False)
 class NotVisible(TransientError):
     """The web server does not (yet) serve what was published."""
 

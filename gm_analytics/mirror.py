@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -17,7 +17,7 @@ from typing import Any, Self
 
 import requests
 
-from gm_analytics import commands, comps, repository, settings, ssh, yum
+from gm_analytics import commands, comps, history, repository, settings, ssh, yum
 from gm_analytics.commands import Argv, Survey, Target, Tools
 from gm_analytics.errors import (
     BadPackages,
@@ -29,11 +29,14 @@ from gm_analytics.errors import (
     NotInstallable,
     NotVisible,
     Overtaken,
+    RollbackRefused,
     ToolsMissing,
     UnknownPackages,
+    UnknownPublication,
     Unresolvable,
     UpstreamUnavailable,
 )
+from gm_analytics.history import Held, History
 from gm_analytics.plan import (
     Closure,
     Download,
@@ -74,15 +77,17 @@ def target_of(mirror: settings.Mirror) -> Target:
 class Session:
     """One locked SSH session with one mirror. Opened by the first command, closed by `with`.
 
+    `locked=False` is for who only reads.
+
     Every method may raise `MirrorUnreachable`, `LockHeld`, `CommandTimedOut` (all transient),
     `HostKeyRefused` and `CommandFailed` beside what it names itself.
     """
 
-    def __init__(self, mirror: settings.Mirror) -> None:
+    def __init__(self, mirror: settings.Mirror, *, locked: bool = True) -> None:
         self._mirror = mirror
         self._target = target_of(mirror)
         self._name = mirror.name
-        self._ssh = ssh.Connection(mirror, self._target)
+        self._ssh = ssh.Connection(mirror, self._target, locked=locked)
         self._tools: Tools | None = None
 
     def __enter__(self) -> Self:
@@ -302,6 +307,66 @@ class Session:
         """Remove what an update left in staging."""
         self._run(repository.sweep(self._target, update_id), "sweeping the staging directory")
 
+    # --- what it keeps of its past ---------------------------------------------------------
+
+    def history(self) -> History:
+        """Give every publication and every preview that the mirror holds."""
+        printed = self._run(history.history(self._target), "listing publications")
+        return History.parse(printed)
+
+    def publication(self, number: int | None = None) -> Held:
+        """Give a publication by its number, by default the live one.
+
+        Raises:
+            UnknownPublication: it is not kept.
+
+        """
+        known = self.history()
+        found = known.live if number is None else known.find(number)
+        if found is None:
+            kept = [str(one.number) for one in known.publications]
+            raise UnknownPublication(self._name, str(number or "live"), kept)
+        return found
+
+    def look_back(self, number: int | None) -> Held:
+        """Give the publication to roll back to, by default the one before the live one.
+
+        Raises:
+            UnknownPublication: it is not kept.
+            RollbackRefused: it is live, or there is none.
+
+        """
+        older = self.history().before_live() if number is None else self.publication(number)
+        if older is None:
+            raise RollbackRefused(
+                self._name, "before the live one", "nothing that was live before is kept"
+            )
+        if older.served:
+            raise RollbackRefused(self._name, str(older.number), "it is live")
+        return older
+
+    def recall(self, older: Held) -> Closure:
+        """Give the packages of a publication, all of them in the pool.
+
+        Raises:
+            RollbackRefused: files are gone.
+
+        """
+        argv = history.missing(self._target, older.directory)
+        if gone := self._run(argv, "looking for packages").split():
+            reason = f"the pool no longer has {', '.join(gone)}"
+            raise RollbackRefused(self._name, str(older.number), reason)
+        return Closure.of_pool(self.packages(older.directory))
+
+    def rebuild(
+        self, update_id: str, live: str, older: Held, closure: Closure, publication: Publication
+    ) -> None:
+        """Write the candidate's metadata: those of an older publication, anew."""
+        self.prepare(update_id)
+        self._write(update_id, closure.packages, publication, older.manifests)
+        argv = repository.rebuild(self._target, self.tools, update_id, live, older.directory)
+        self._run(argv, "running createrepo", self._target.timeout)
+
     # --- the parts they are made of -------------------------------------------------------
 
     @property
@@ -404,17 +469,29 @@ class Session:
         self, update_id: str, live: str, packages: list[Package], publication: Publication
     ) -> None:
         """Put what a candidate is made of into staging."""
-        staging = self._target.staging(update_id)
-        self._ssh.put(f"{staging}/packages.txt", "".join(p.line() + "\n" for p in packages))
-        written = asdict(publication) | {
-            "published_at": datetime.now(UTC).isoformat(timespec="seconds")
-        }
-        self._ssh.put(f"{staging}/publication.json", json.dumps(written, indent=2) + "\n")
-        self._ssh.put(f"{staging}/manifests.txt", publication.manifest + "\n")
+        self._write(update_id, packages, publication, (publication.manifest,))
         if groups := [spec.lstrip("@") for spec in publication.specs if spec.startswith("@")]:
             ours, *upstream = self._comps(live)
             documents = [b"<comps/>", *upstream, ours] if publication.exact else [ours, *upstream]
+            staging = self._target.staging(update_id)
             self._ssh.put(f"{staging}/comps.xml", comps.merge(documents, groups) or "<comps/>")
+
+    def _write(
+        self,
+        update_id: str,
+        packages: Iterable[Package],
+        publication: Publication,
+        manifests: Iterable[str],
+    ) -> None:
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        files = {
+            "packages.txt": "".join(package.line() + "\n" for package in packages),
+            "publication.json": json.dumps(asdict(publication) | {"published_at": now}, indent=2)
+            + "\n",
+            "manifests.txt": "".join(digest + "\n" for digest in manifests),
+        }
+        for name, text in files.items():
+            self._ssh.put(self._target.staging(update_id, name), text)
 
     def _comps(self, live: str) -> list[bytes]:
         """Read the groups files: the publication's own, then upstream's."""

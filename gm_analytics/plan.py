@@ -157,6 +157,15 @@ def compare(before: Iterable[Package], after: Iterable[_Versioned], *, exact: bo
     return Plan(tuple(sorted(changes, key=lambda change: change.nevra)))
 
 
+def size_text(size: float) -> str:
+    """Give bytes in the unit that is read most easily, to three digits."""
+    for unit in ("B", "kB", "MB"):
+        if size < 999.5:  # noqa: PLR2004  # SI; what follows would print as 1e+03
+            return f"{size:.3g} {unit}"
+        size /= 1000
+    return f"{size:.3g} GB"
+
+
 def _change(package: _Versioned, before: Package | None) -> Change:
     kind: ChangeKind = "added"
     if before is not None:
@@ -278,6 +287,8 @@ class Publication:
     """Of the newest merge that it contains."""
     groups: tuple[tuple[str, ...], ...] = ()
     """Specs that can be installed together: one group, or one a spec where they conflict."""
+    restores: int = 0
+    """The number of the publication that a `rollback` made live again."""
     published_at: str = ""
     """UTC, ISO 8601; known once it is written."""
 
@@ -293,8 +304,8 @@ class Publication:
 
     @property
     def exact(self) -> bool:
-        """Whether it holds its manifest's closure and nothing else."""
-        return self.kind in {"preview", "merge"}
+        """Whether nothing of what was live before stays."""
+        return self.kind in {"preview", "merge", "rollback"}
 
     @staticmethod
     def directory(number: int) -> str:

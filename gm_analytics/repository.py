@@ -197,6 +197,12 @@ def build(target: Target, tools: Tools, update_id: str, base: str, *, exact: boo
     return _build(target, update_id, base, "" if exact else base, argv)
 
 
+def rebuild(target: Target, tools: Tools, update_id: str, base: str, older: str) -> Argv:
+    """Write as a candidate the metadata of an older publication anew, with the groups it had."""
+    argv = (*_createrepo(tools), "--update", f"--update-md-path={target.root}")
+    return _build(target, update_id, base, older, argv)
+
+
 def build_preview(target: Target, tools: Tools, update_id: str) -> Argv:
     """Write a preview's metadata as a candidate: its packages are the pool's, two levels up."""
     argv = (*_createrepo(tools), "--update", f"--update-md-path={target.root}")
@@ -227,6 +233,7 @@ else
     fi
     rm -f "$staging/link"; ln -s "$next/repodata" "$staging/link"
     sync -f "$next/repodata/repomd.xml" 2>/dev/null || :
+    touch "$live"  # its time of being kept for clients that are reading it begins
     mv -T "$staging/link" repodata
 fi
 sha256sum < repodata/repomd.xml | cut -d ' ' -f 1

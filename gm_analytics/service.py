@@ -19,10 +19,10 @@ from gm_analytics.commands import Survey
 from gm_analytics.errors import DeliveryError, StoreUnavailable
 from gm_analytics.github import GitHub
 from gm_analytics.manifest import Manifest
-from gm_analytics.plan import Download, Plan, diff
+from gm_analytics.plan import Download, Plan, compare, diff
 from gm_analytics.records import Kind, Outcome, Update
 from gm_analytics.settings import Settings
-from gm_analytics.updates import perform
+from gm_analytics.updates import perform, rollback
 from gm_analytics.webhook import Delivery, Policy, PullRequest, verify
 
 STORE_DEADLINE = 8.0
@@ -172,6 +172,23 @@ class Service:
                 return diff(session.packages(live.live), solved.rows, exact=exact)
             finally:
                 session.sweep(name)
+
+    # --- the past of a mirror -------------------------------------------------------------
+
+    def reading(self, mirror_name: str) -> mirror.Session:
+        """Give a session that only reads, so that it takes no lock."""
+        return mirror.Session(self.settings.mirror(mirror_name), locked=False)
+
+    def compare(self, mirror_name: str, before: int, after: int) -> Plan:
+        """Say how two publications differ."""
+        with self.reading(mirror_name) as session:
+            known = [session.publication(number).directory for number in (before, after)]
+            return compare(*map(session.packages, known), exact=True)
+
+    def rollback(self, mirror_name: str, number: int | None, step: Any) -> Outcome:
+        """Make an older publication's set live again, by default the one before the live one."""
+        update = Update(f"rollback-{uuid.uuid4()}", mirror_name, kind="rollback")
+        return rollback(update, number, LocalParts(self, None), step)
 
 
 class LocalParts:

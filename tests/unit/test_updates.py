@@ -20,6 +20,7 @@ from gm_analytics.errors import (
     Overtaken,
     UnknownPackages,
 )
+from gm_analytics.history import Held
 from gm_analytics.manifest import Manifest
 from gm_analytics.plan import (
     Change,
@@ -469,3 +470,76 @@ def test_closing_takes_the_preview_away_and_reads_no_manifest() -> None:
     )
     assert world.steps == ["supersede", "survey", "drop preview"]
     assert world.calls["drop preview"] == [(7,)]
+
+
+# --- rollback -------------------------------------------------------------------------------
+
+OLDER = Held(
+    ".publications/000012",
+    12,
+    False,
+    1,
+    0,
+    0,
+    Publication(12, "u0", "a/b#3", "c" * 40, "d", ("tree", "nmap"), groups=(("tree",), ("nmap",))),
+    ("d", "e"),
+)
+
+
+@dataclass
+class Past(World):
+    """A mirror that keeps an older publication."""
+
+    older: Held = OLDER
+
+    def look_back(self, number: int | None) -> Held:
+        return self.older
+
+    def recall(self, older: Held) -> Closure:
+        return Closure.of_pool((package("tree"),))
+
+    def rebuild(self, *values: Any) -> None:
+        pass
+
+    def roll_back(self, number: int | None = None) -> Outcome:
+        update = Update("rollback-1", "m", kind="rollback")
+        return updates.rollback(update, number, self, self.step)  # type: ignore[arg-type]
+
+
+def test_a_rollback_publishes_what_an_older_publication_holds() -> None:
+    world = Past(surveys=[live(Publication(17, "u9", "a/b#4", "d" * 40, "", (), mark="later"))])
+    outcome = world.roll_back(12)
+    assert (outcome.state, outcome.publication) == ("published", ".publications/000018")
+    assert outcome.message == "m: publication 12 again: 1 added, 1 removed"
+    assert world.steps == [
+        "survey", "look back", "recall", "compare",
+        "createrepo", "prove", "switch", "see", "sweep",
+    ]  # fmt: skip
+    assert world.calls["look back"] == [(12,)]
+    _, base, older, packages, candidate = world.calls["createrepo"][0]
+    assert (base, older, packages) == (LIVE.live, OLDER, Closure.of_pool((package("tree"),)))
+    assert OLDER.publication is not None
+    assert candidate == replace(
+        OLDER.publication,
+        number=18,
+        update_id="rollback-1",
+        kind="rollback",
+        base=LIVE.live,
+        mark="later",
+        restores=12,
+    )
+    assert candidate.exact
+    assert world.calls["prove"] == [("rollback-1", (("tree",), ("nmap",)))]
+
+
+def test_a_rollback_to_a_repository_that_was_taken_over_proves_nothing() -> None:
+    world = Past(older=replace(OLDER, publication=None))
+    assert world.roll_back().state == "published"
+    assert world.calls["prove"] == [("rollback-1", ())]
+
+
+def test_a_rollback_that_is_overtaken_is_built_anew_on_what_is_live_now() -> None:
+    overtaken = Overtaken("m", LIVE.live, NEXT.live)
+    world = Past(surveys=[LIVE, NEXT], fail={"switch": [overtaken]})
+    assert world.roll_back().publication == ".publications/000019"
+    assert world.calls["createrepo"][1][4].base == NEXT.live

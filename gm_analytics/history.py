@@ -1,0 +1,151 @@
+"""What a mirror keeps of its past: listed, called back, and removed. Commands as data; no I/O."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from gm_analytics.commands import Argv, Target, script
+from gm_analytics.plan import Publication
+
+# A few processes however many publications there are; grep -H puts the path before each line.
+_HISTORY = """
+cd "$1"
+echo "now $(date +%s)"
+if [ -L repodata ]; then echo "live $(readlink repodata)"; fi
+for kind in publications previews; do
+    [ -d ".$kind" ] || continue
+    find ".$kind" -mindepth 1 -maxdepth 1 -type d -printf 'left %T@ %p\\n'
+    find ".$kind" -mindepth 2 -maxdepth 2 -name packages.txt -printf 'made %T@ %p\\n'
+    wc -l ".$kind"/*/packages.txt 2>/dev/null | sed 's/^ */count /'
+    grep -s -H '' ".$kind"/*/publication.json ".$kind"/*/manifests.txt || :
+done
+if [ -d previews ]; then find previews -maxdepth 1 -type l -printf 'served 0 %l\\n'; fi
+"""
+_HELD = r"(\.(?:publications|previews)/[^/\s]+)"
+_FACT = re.compile(rf"(made|left|count|served) ([\d.]+) (?:\.\./)?{_HELD}(?:/packages\.txt)?")
+_LINE = re.compile(rf"{_HELD}/(publication\.json|manifests\.txt):(.*)")
+_NUMBER = re.compile(r"\.publications/(\d{6,})|\.previews/(\d+)-.*")
+
+
+def history(target: Target) -> Argv:
+    """Print what `History.parse` reads: every publication and every preview that is there."""
+    return script(_HISTORY, "history", target.root)
+
+
+@dataclass(frozen=True)
+class Held:
+    """A publication or a preview that a mirror holds; times in seconds since the epoch."""
+
+    directory: str
+    """Relative to the mirror's root."""
+    number: int
+    """Its own, or the pull request's of a preview."""
+    served: bool
+    """Whether it is live or, of a preview, linked."""
+    packages: int
+    made_at: float
+    left_at: float
+    """When it ceased to be served; the switch and the drop of a preview touch the directory."""
+    publication: Publication | None = None
+    """None of a repository that was taken over."""
+    manifests: tuple[str, ...] = ()
+    """Digests of the manifests that it satisfies."""
+
+    @property
+    def when(self) -> str:
+        """UTC, ISO 8601."""
+        if self.publication and self.publication.published_at:
+            return self.publication.published_at
+        return datetime.fromtimestamp(self.made_at, UTC).isoformat(timespec="seconds")
+
+    @property
+    def what(self) -> str:
+        """Say what made it: a pull request and its update, a rollback, a person."""
+        made = self.publication
+        if made is None:
+            return "as it was found"
+        if made.kind == "rollback":
+            return f"rollback to {made.restores}"
+        return " ".join(filter(None, (made.repository, made.update_id)))
+
+
+@dataclass(frozen=True)
+class History:
+    """What a mirror holds, oldest first; `now` is the mirror's own clock."""
+
+    now: float
+    publications: tuple[Held, ...] = ()
+    """Up to the live one: a candidate that was never switched to is no publication."""
+    previews: tuple[Held, ...] = ()
+
+    @classmethod
+    def parse(cls, output: str) -> History:
+        """Read the output of `history`."""
+        facts: dict[str, dict[str, str]] = {}
+        now, live = "0", ""
+        for line in output.splitlines():
+            if match := _FACT.fullmatch(line):
+                key, value, path = match.groups()
+                facts.setdefault(path, {})[key] = value
+            elif match := _LINE.fullmatch(line):
+                path, file, text = match.groups()
+                known = facts.setdefault(path, {})
+                known[file] = known.get(file, "") + text + "\n"
+            elif line.startswith("now "):
+                now = line.removeprefix("now ")
+            elif line.startswith("live "):
+                live = line.removeprefix("live ").removesuffix("/repodata")
+        facts.setdefault(live, {})["served"] = "0"
+        held = [_held(path, known) for path, known in facts.items() if _NUMBER.fullmatch(path)]
+        held.sort(key=lambda one: (one.number, one.made_at))
+        newest = Publication.number_of(live) if live else 0
+        publications = [one for one in held if one.directory.startswith(".publications/")]
+        return cls(
+            float(now),
+            tuple(one for one in publications if one.number <= newest),
+            tuple(one for one in held if one not in publications),
+        )
+
+    @property
+    def live(self) -> Held | None:
+        """The live publication."""
+        return next((one for one in self.publications if one.served), None)
+
+    def before_live(self) -> Held | None:
+        """Give the newest publication that is kept of those before the live one."""
+        older = [one for one in self.publications if not one.served]
+        return older[-1] if older else None
+
+    def find(self, number: int) -> Held | None:
+        """Give a publication by its number."""
+        return next((one for one in self.publications if one.number == number), None)
+
+
+def _held(directory: str, facts: dict[str, str]) -> Held:
+    match = _NUMBER.fullmatch(directory)
+    assert match is not None  # noqa: S101  # as `History.parse` has filtered
+    return Held(
+        directory=directory,
+        number=int(match[1] or match[2]),
+        served="served" in facts,
+        packages=int(facts.get("count", 0)),
+        made_at=float(facts.get("made", 0)),
+        left_at=float(facts.get("left", 0)),
+        publication=Publication.parse(facts.get("publication.json", "")),
+        manifests=tuple(facts.get("manifests.txt", "").split()),
+    )
+
+
+_MISSING = """
+cd "$1"
+cut -f 1 "$2/packages.txt" | while read -r file; do
+    [ -e "./$file" ] || echo "$file"
+done
+"""
+
+
+def missing(target: Target, publication: str) -> Argv:
+    """Print the files of a publication's packages that the pool lacks."""
+    return script(_MISSING, "missing", target.root, publication)
