@@ -13,6 +13,8 @@ import click
 
 from gm_analytics.console import CONFIG, JSON, MIRROR, mirror_name, plan_text, progress
 from gm_analytics.history import Held
+from gm_analytics.plan import size_text
+from gm_analytics.retention import Collected
 from gm_analytics.service import DirectStep, Service
 
 NAME = click.argument("mirror", required=False)
@@ -63,7 +65,22 @@ def rollback(config: Path | None, mirror: str | None, number: int | None) -> Non
     click.echo(f"{outcome.state}: {outcome.message}")
 
 
-COMMANDS = (publications, diff, rollback)
+@click.command()
+@CONFIG
+@NAME
+@click.option("--dry-run", is_flag=True, help="Say what would go, and remove nothing.")
+@JSON
+def gc(config: Path | None, mirror: str | None, dry_run: bool, as_json: bool) -> None:
+    """Remove what retention does not keep on MIRROR, then RPMs that nothing kept names.
+
+    An update that publishes does the same at its end.
+    """
+    service = Service.from_file(config)
+    found = service.collect(mirror_name(service, mirror), dry_run=dry_run)
+    click.echo(json.dumps(asdict(found), indent=2) if as_json else _collected_text(found, dry_run))
+
+
+COMMANDS = (publications, diff, rollback, gc)
 
 
 # --- what is printed ----------------------------------------------------------------------
@@ -87,3 +104,16 @@ def _held_text(held: Held) -> str:
     count = f"{held.packages:,} packages"
     words = f"{live} {held.number:>4}  {held.when}  {count:>15}  {commit or '-':<12}  {held.what}"
     return words.rstrip()
+
+
+def _collected_text(found: Collected, dry_run: bool) -> str:
+    lines = [
+        *(f"publication {number}" for number in found.publications),
+        *(f"preview {directory}" for directory in found.previews),
+        *(f"preview of #{number}: no longer served" for number in found.dropped),
+        *(f"rpm {rpm.file}  {size_text(rpm.size)}" for rpm in found.rpms),
+    ]
+    verb = "would go" if dry_run else "went"
+    counts = f"{len(found.publications)} publications, {len(found.previews)} previews"
+    sizes = f"{found.before:,} bytes before, {found.after:,} after"
+    return "\n".join([*lines, f"{counts} and {len(found.rpms)} RPMs {verb}: {sizes}"])

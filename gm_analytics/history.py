@@ -1,4 +1,7 @@
-"""What a mirror keeps of its past: listed, called back, and removed. Commands as data; no I/O."""
+"""What a mirror keeps of its past: listed, called back, and removed. Commands as data; no I/O.
+
+`retention` decides what is removed.
+"""
 
 from __future__ import annotations
 
@@ -54,6 +57,11 @@ class Held:
     """Digests of the manifests that it satisfies."""
 
     @property
+    def is_preview(self) -> bool:
+        """Whether it is a preview's."""
+        return self.directory.startswith(".previews/")
+
+    @property
     def when(self) -> str:
         """UTC, ISO 8601."""
         if self.publication and self.publication.published_at:
@@ -101,11 +109,10 @@ class History:
         held = [_held(path, known) for path, known in facts.items() if _NUMBER.fullmatch(path)]
         held.sort(key=lambda one: (one.number, one.made_at))
         newest = Publication.number_of(live) if live else 0
-        publications = [one for one in held if one.directory.startswith(".publications/")]
         return cls(
             float(now),
-            tuple(one for one in publications if one.number <= newest),
-            tuple(one for one in held if one not in publications),
+            tuple(one for one in held if not one.is_preview and one.number <= newest),
+            tuple(one for one in held if one.is_preview),
         )
 
     @property
@@ -149,3 +156,90 @@ done
 def missing(target: Target, publication: str) -> Argv:
     """Print the files of a publication's packages that the pool lacks."""
     return script(_MISSING, "missing", target.root, publication)
+
+
+# --- removal -------------------------------------------------------------------------------
+
+KEPT, GONE, DROPPED, RPMS = "kept.txt", "gone.txt", "dropped.txt", "rpms.txt"
+"""Lists in staging, since a command has a largest size: directories, numbers, RPM files."""
+
+# Only what nothing names is printed, so that a pool of ten thousand files is compared where it
+# lies. The closures of unfinished updates count as named.
+_UNNAMED = """
+root=$1 staging=$2; cd "$root"
+[ -s "$staging/kept.txt" ]
+weight() { tr '\\n' '\\0' | du -scb --files0-from=- | tail -n 1 | cut -f 1; }
+while read -r directory; do cut -f 1 "$directory/packages.txt"; done \\
+    < "$staging/kept.txt" > "$staging/named"
+for file in .staging/*/facts .staging/*/packages.txt; do
+    if [ -f "$file" ]; then cut -f 1 "$file" >> "$staging/named"; fi
+done
+find . -maxdepth 1 -name '*.rpm' -type f -printf '%f\\t%s\\t%T@\\n' > "$staging/pool"
+awk -F '\\t' '
+    FILENAME == ARGV[1] { named[$1]; next }
+    { size += $2 }
+    !($1 in named) { print }
+    END { printf "size\\t%.0f\\n", size }' "$staging/named" "$staging/pool"
+printf 'before\\t%s\\n' "$(cat "$staging/kept.txt" "$staging/gone.txt" | weight)"
+printf 'after\\t%s\\n' "$(weight < "$staging/kept.txt")"
+"""
+
+
+def unnamed(target: Target, update_id: str) -> Argv:
+    """Print what `Pool.parse` reads: the RPMs that none of staging's `kept.txt` names."""
+    return script(_UNNAMED, "unnamed", target.root, target.staging(update_id))
+
+
+@dataclass(frozen=True)
+class Pooled:
+    """An RPM file of the pool."""
+
+    file: str
+    size: int
+    """Bytes."""
+    added_at: float
+    """Seconds since the epoch."""
+
+
+@dataclass(frozen=True)
+class Pool:
+    """What the pool holds that nothing kept names, and sizes in bytes."""
+
+    unnamed: tuple[Pooled, ...]
+    size: int
+    """Of all RPMs."""
+    metadata_before: int
+    metadata_after: int
+    """Without those that go."""
+
+    @classmethod
+    def parse(cls, output: str) -> Pool:
+        """Read the output of `unnamed`."""
+        rows = [line.split("\t") for line in output.splitlines()]
+        sizes = {row[0]: int(row[1]) for row in rows if len(row) == 2}  # noqa: PLR2004
+        rpms = [Pooled(row[0], int(row[1]), float(row[2])) for row in rows if len(row) != 2]  # noqa: PLR2004
+        rpms.sort(key=lambda rpm: rpm.file)
+        return cls(tuple(rpms), sizes["size"], sizes["before"], sizes["after"])
+
+
+# A directory leaves by one rename, so that none is ever half there.
+_COLLECT = """
+root=$1 staging=$2; cd "$root"
+live=$(readlink repodata)
+while read -r number; do
+    touch "previews/$(readlink "previews/$number")"
+    rm -f "previews/$number"
+done < "$staging/dropped.txt"
+while read -r directory; do
+    [ "$directory/repodata" != "$live" ]
+    rm -rf "$staging/gone"
+    mv -T "$directory" "$staging/gone"
+    rm -rf "$staging/gone"
+done < "$staging/gone.txt"
+while read -r file; do rm -f "./$file"; done < "$staging/rpms.txt"
+"""
+
+
+def collect(target: Target, update_id: str) -> Argv:
+    """Remove what staging lists: previews' links, then directories, then RPMs they named."""
+    return script(_COLLECT, "collect", target.root, target.staging(update_id))

@@ -17,7 +17,7 @@ from typing import Any, Self
 
 import requests
 
-from gm_analytics import commands, comps, history, repository, settings, ssh, yum
+from gm_analytics import commands, comps, history, repository, retention, settings, ssh, yum
 from gm_analytics.commands import Argv, Survey, Target, Tools
 from gm_analytics.errors import (
     BadPackages,
@@ -48,6 +48,7 @@ from gm_analytics.plan import (
     compare,
     merge,
 )
+from gm_analytics.retention import Collected, Rules
 from gm_analytics.yum import transaction, unknown_specs, words
 
 SHORT = 60
@@ -72,6 +73,11 @@ def target_of(mirror: settings.Mirror) -> Target:
         timeout=mirror.command_timeout,
         helper=mirror.helper,
     )
+
+
+def rules_of(mirror: settings.Mirror) -> Rules:
+    """Give a mirror's rules of retention."""
+    return Rules(**mirror.retention.model_dump(), grace_minutes=mirror.grace_minutes)
 
 
 class Session:
@@ -220,8 +226,7 @@ class Session:
             BytesDiffer: one came to be there with other bytes.
 
         """
-        names = "".join(f"{package.file}\n" for package in packages)
-        self._ssh.put(f"{self._target.staging(update_id)}/new.txt", names)
+        self._list(update_id, "new.txt", [package.file for package in packages])
         argv = repository.add(self._target, update_id)
         result = self._ssh.run(argv, "adding to the pool", SHORT)
         if result.exited == commands.BYTES_DIFFER:
@@ -367,6 +372,38 @@ class Session:
         argv = repository.rebuild(self._target, self.tools, update_id, live, older.directory)
         self._run(argv, "running createrepo", self._target.timeout)
 
+    def retain(self, update_id: str) -> Collected:
+        """Remove what retention does not keep; look at no RPM if no metadata goes."""
+        return self.collect(update_id, eager=False)
+
+    def collect(self, name: str, *, eager: bool = True, dry_run: bool = False) -> Collected:
+        """Remove what retention does not keep, then RPMs that nothing kept names.
+
+        With `eager` such RPMs are looked for though no publication and no preview goes.
+
+        Raises:
+            UnknownPublication: the mirror serves none.
+
+        """
+        past, rules = self.history(), rules_of(self._mirror)
+        if past.live is None:  # nothing is named, and nothing is ours to remove
+            raise UnknownPublication(self._name, "live", [])
+        decision = retention.decide(past, rules)
+        if decision.empty and not eager:
+            return Collected()
+        self.prepare(name)
+        self._list(name, history.KEPT, [held.directory for held in decision.kept])
+        self._list(name, history.GONE, [held.directory for held in decision.gone])
+        argv = history.unnamed(self._target, name)
+        pool = history.Pool.parse(self._run(argv, "looking through the pool"))
+        rpms = retention.unneeded(pool.unnamed, past.now, rules)
+        if not dry_run:
+            self._list(name, history.DROPPED, [str(held.number) for held in decision.dropped])
+            self._list(name, history.RPMS, [rpm.file for rpm in rpms])
+            argv = history.collect(self._target, name)
+            self._run(argv, "removing what is not kept", self._target.timeout)
+        return Collected.of(decision, pool, rpms)
+
     # --- the parts they are made of -------------------------------------------------------
 
     @property
@@ -492,6 +529,10 @@ class Session:
         }
         for name, text in files.items():
             self._ssh.put(self._target.staging(update_id, name), text)
+
+    def _list(self, update_id: str, name: str, lines: Iterable[str]) -> None:
+        text = "".join(line + "\n" for line in lines)
+        self._ssh.put(self._target.staging(update_id, name), text)
 
     def _comps(self, live: str) -> list[bytes]:
         """Read the groups files: the publication's own, then upstream's."""

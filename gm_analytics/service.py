@@ -21,6 +21,7 @@ from gm_analytics.github import GitHub
 from gm_analytics.manifest import Manifest
 from gm_analytics.plan import Download, Plan, compare, diff
 from gm_analytics.records import Kind, Outcome, Update
+from gm_analytics.retention import Collected
 from gm_analytics.settings import Settings
 from gm_analytics.updates import perform, rollback
 from gm_analytics.webhook import Delivery, Policy, PullRequest, verify
@@ -189,6 +190,15 @@ class Service:
         """Make an older publication's set live again, by default the one before the live one."""
         update = Update(f"rollback-{uuid.uuid4()}", mirror_name, kind="rollback")
         return rollback(update, number, LocalParts(self, None), step)
+
+    def collect(self, mirror_name: str, *, dry_run: bool) -> Collected:
+        """Remove what retention does not keep, or say what would be."""
+        name = f"gc-{uuid.uuid4()}"
+        with mirror.Session(self.settings.mirror(mirror_name)) as session:
+            try:
+                return session.collect(name, dry_run=dry_run)
+            finally:
+                session.sweep(name)
 
 
 class LocalParts:

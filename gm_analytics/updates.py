@@ -108,7 +108,11 @@ def rollback(update: Update, number: int | None, parts: Parts, step: Step) -> Ou
 
 def _carry_out(work: _Work, live: Survey) -> Outcome:
     try:
-        return work.perform(live)
+        outcome = work.perform(live)
+        if outcome.state in {"published", "previewed"}:
+            with suppress(GmError):  # what is left is removed after a later update
+                work.step("retain", work.mirror.retain, work.update.id)
+        return outcome
     finally:
         with suppress(GmError):  # what is left is swept by a later update
             work.step("sweep", work.mirror.sweep, work.update.id)

@@ -13,7 +13,7 @@ MODULES = {path.stem: ast.parse(path.read_text(encoding="utf-8")) for path in PA
 
 PURE = {
     "errors", "webhook", "manifest", "plan", "comps", "commands", "yum", "repository", "history",
-    "records",
+    "retention", "records",
 }  # fmt: skip
 """Bytes and values in, values out."""
 ROOMS: dict[str, set[str]] = {
@@ -28,6 +28,7 @@ ROOMS: dict[str, set[str]] = {
     "yum": {"commands", "plan"},
     "repository": {"commands"},
     "history": {"commands", "plan"},
+    "retention": {"history"},
     # Configuration is a value once it is read, so the adapters may be made of it.
     "settings": {"errors"},
     "github": {"errors", "manifest", "settings"},
@@ -40,6 +41,7 @@ ROOMS: dict[str, set[str]] = {
         "yum",
         "repository",
         "history",
+        "retention",
         "settings",
         "ssh",
     },

@@ -40,7 +40,7 @@ from gm_analytics.updates import MAX_REBUILDS, perform
 UPDATE = Update("u1", "m", "icesi/packages", 7, "a" * 40)
 LIVE = Survey("live", None, live=".publications/000017", repomd="old", free=10**9)
 NEXT = Survey("live", None, live=".publications/000018", repomd="theirs", free=10**9)
-PUBLISHED = ["add", "createrepo", "prove", "switch", "see", "sweep"]
+PUBLISHED = ["add", "createrepo", "prove", "switch", "see", "retain", "sweep"]
 PREVIEW = replace(UPDATE, kind="preview")
 MERGE = replace(UPDATE, kind="merge", merge_sha="b" * 40, merged_at="2026-11-24T10:00:00Z")
 CLOSE = replace(UPDATE, kind="close")
@@ -163,6 +163,9 @@ class World:
     def remember(self, live: str, digest: str) -> None:
         pass
 
+    def retain(self, update_id: str) -> None:
+        pass
+
     def sweep(self, update_id: str) -> None:
         pass
 
@@ -269,7 +272,7 @@ def test_a_candidate_that_is_overtaken_is_built_anew_on_what_is_live_now() -> No
     assert world.perform().publication == ".publications/000019"
     assert world.steps[6:] == [
         "add", "createrepo", "prove", "switch",
-        "survey", "createrepo", "prove", "switch", "see", "sweep",
+        "survey", "createrepo", "prove", "switch", "see", "retain", "sweep",
     ]  # fmt: skip
     assert [call[1] for call in world.calls["createrepo"]] == [LIVE.live, NEXT.live]
     assert [call[1] for call in world.calls["switch"]] == [LIVE.live, NEXT.live]
@@ -315,6 +318,12 @@ def test_a_failure_before_the_download_leaves_nothing_to_sweep(step: str) -> Non
         world.perform()
     assert world.steps[-1] == step
     assert not world.open
+
+
+def test_a_removal_that_fails_hides_no_publication() -> None:
+    world = World(fail={"retain": [MirrorUnreachable("m", "gone")]})
+    assert world.perform().state == "published"
+    assert world.steps[-2:] == ["retain", "sweep"]
 
 
 def test_a_sweep_that_fails_hides_neither_the_outcome_nor_the_error() -> None:
@@ -387,8 +396,8 @@ def test_a_merge_publishes_exactly_the_closure_of_the_merge_commit() -> None:
     assert publication.exact
     assert (publication.commit, publication.mark) == ("b" * 40, MERGE.mark)
     assert world.steps[3:] == [
-        "look at preview", "download", "inspect", "compare", *PUBLISHED[:-1], "drop preview",
-        "sweep",
+        "look at preview", "download", "inspect", "compare", *PUBLISHED[:-2], "drop preview",
+        "retain", "sweep",
     ]  # fmt: skip
     assert world.calls["drop preview"] == [(7,)]
 
@@ -405,8 +414,8 @@ def test_a_merge_takes_the_preview_that_was_reviewed_without_a_yum_run_but_the_p
     world.shown = preview_of(world)
     assert world.perform().state == "published"
     assert world.steps[3:] == [
-        "look at preview", "prepare", "take preview", "compare", *PUBLISHED[:-1], "drop preview",
-        "sweep",
+        "look at preview", "prepare", "take preview", "compare", *PUBLISHED[:-2], "drop preview",
+        "retain", "sweep",
     ]  # fmt: skip
     assert world.calls["prove"] == [("u1", (("tree",),))], "as the preview was solved"
 
@@ -513,7 +522,7 @@ def test_a_rollback_publishes_what_an_older_publication_holds() -> None:
     assert outcome.message == "m: publication 12 again: 1 added, 1 removed"
     assert world.steps == [
         "survey", "look back", "recall", "compare",
-        "createrepo", "prove", "switch", "see", "sweep",
+        "createrepo", "prove", "switch", "see", "retain", "sweep",
     ]  # fmt: skip
     assert world.calls["look back"] == [(12,)]
     _, base, older, packages, candidate = world.calls["createrepo"][0]
