@@ -21,6 +21,7 @@ import requests
 from gm_analytics import __version__, checks, cli_mirror
 from gm_analytics.console import CONFIG, FAILED, FILE, MIRROR, mirror_name, plan_text, progress
 from gm_analytics.errors import ConfigError, GmError, ManifestError
+from gm_analytics.lock import Lock
 from gm_analytics.manifest import Manifest
 from gm_analytics.records import Record, State
 from gm_analytics.service import DirectStep, Service
@@ -135,11 +136,13 @@ def plan(config: Path | None, mirror: str | None, file: Any, as_json: bool) -> N
 @CONFIG
 @MIRROR
 @FILE
-def apply(config: Path | None, mirror: str | None, file: Any) -> None:
+@click.option("--locked", type=click.File("rb"), help="Take exactly the RPMs of this lock file.")
+def apply(config: Path | None, mirror: str | None, file: Any, locked: Any) -> None:
     """Make the packages of FILE, a packages.json, installable from the mirror."""
     service = Service.from_file(config)
     manifest = Manifest.parse(file.read())
-    outcome = service.apply(manifest, mirror_name(service, mirror), DirectStep(progress))
+    lock = Lock.parse(locked.read()) if locked else None
+    outcome = service.apply(manifest, mirror_name(service, mirror), DirectStep(progress), lock)
     for nevra in outcome.added:
         click.echo(f"added {nevra}")
     for warning in outcome.warnings:

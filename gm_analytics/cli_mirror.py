@@ -67,6 +67,16 @@ def rollback(config: Path | None, mirror: str | None, number: int | None) -> Non
 
 @click.command()
 @CONFIG
+@MIRROR
+@click.option("--publication", "number", type=int, help="Its number; by default the live one's.")
+def lock(config: Path | None, mirror: str | None, number: int | None) -> None:
+    """Print the lock file of a publication, for `apply --locked`."""
+    service = Service.from_file(config)
+    click.echo(service.lock(mirror_name(service, mirror), number).text())
+
+
+@click.command()
+@CONFIG
 @NAME
 @click.option("--dry-run", is_flag=True, help="Say what would go, and remove nothing.")
 @JSON
@@ -80,7 +90,7 @@ def gc(config: Path | None, mirror: str | None, dry_run: bool, as_json: bool) ->
     click.echo(json.dumps(asdict(found), indent=2) if as_json else _collected_text(found, dry_run))
 
 
-COMMANDS = (publications, diff, rollback, gc)
+COMMANDS = (publications, diff, rollback, lock, gc)
 
 
 # --- what is printed ----------------------------------------------------------------------

@@ -381,6 +381,27 @@ class RollbackRefused(GmError):
 
 
 @dataclass(eq=False)
+class LockMismatch(GmError):
+    """A lock file that is none, or that was made for another manifest."""
+
+    problems: list[str]
+
+    def __str__(self) -> str:
+        return "lock file: " + "; ".join(self.problems)
+
+
+@dataclass(eq=False)
+class LockBroken(GmError):
+    """What a lock file names cannot be had bit for bit: every RPM, and what is wrong with it."""
+
+    mirror: str
+    problems: list[str]
+
+    def __str__(self) -> str:
+        return f"mirror {self.mirror}: following the lock file: " + "; ".join(self.problems)
+
+
+@dataclass(eq=False)
 class NotVisible(TransientError):
     """The web server does not (yet) serve what was published."""
 

@@ -9,8 +9,10 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from gm_analytics.commands import Argv, Target, script
+from gm_analytics.commands import Argv, Target, Tools, script
 from gm_analytics.plan import Publication
+from gm_analytics.repository import createrepo_of
+from gm_analytics.yum import repo_file
 
 # A few processes however many publications there are; grep -H puts the path before each line.
 _HISTORY = """
@@ -156,6 +158,39 @@ done
 def missing(target: Target, publication: str) -> Argv:
     """Print the files of a publication's packages that the pool lacks."""
     return script(_MISSING, "missing", target.root, publication)
+
+
+# --- a lock file's RPMs --------------------------------------------------------------------
+
+LOCKED = "locked.txt"
+"""List in staging of a lock file's RPM files."""
+
+_SUMS = """
+cd "$1"
+while read -r file; do
+    if [ -f "./$file" ]; then printf '%s\\0' "$file"; fi
+done < "$2/locked.txt" | xargs -0 -r sha256sum --
+"""
+
+
+def sums(target: Target, update_id: str) -> Argv:
+    """Print the SHA-256 and the name of each file of staging's `locked.txt` that the pool has."""
+    return script(_SUMS, "sums", target.root, target.staging(update_id))
+
+
+_OFFER = """
+root=$1 staging=$2 text=$3; shift 3; cd "$root"
+rm -rf "$staging/locked"; mkdir -p "$staging/locked"
+"$@" --pkglist="$staging/locked.txt" --outputdir="$staging/locked" .
+printf '%s' "$text" > "$staging/pool.d/gm-locked.repo"
+"""
+
+
+def offer(target: Target, tools: Tools, update_id: str) -> Argv:
+    """Offer the files of staging's `locked.txt` to yum: no publication may name them now."""
+    text = repo_file(f"file://{target.staging(update_id, 'locked')}/", "gm-locked")
+    createrepo = (*createrepo_of(tools, target.root), "--location-prefix=../../..")
+    return script(_OFFER, "offer", target.root, target.staging(update_id), text, *createrepo)
 
 
 # --- removal -------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from typing import Any, Self
 
 import requests
 
-from gm_analytics import commands, comps, history, repository, retention, settings, ssh, yum
+from gm_analytics import commands, comps, history, lock, repository, retention, settings, ssh, yum
 from gm_analytics.commands import Argv, Survey, Target, Tools
 from gm_analytics.errors import (
     BadPackages,
@@ -25,6 +25,7 @@ from gm_analytics.errors import (
     CommandFailed,
     DiskFull,
     GmError,
+    LockBroken,
     LockHeld,
     NotInstallable,
     NotVisible,
@@ -45,6 +46,7 @@ from gm_analytics.plan import (
     Preview,
     Publication,
     Row,
+    Whereabouts,
     compare,
     merge,
 )
@@ -372,6 +374,59 @@ class Session:
         argv = repository.rebuild(self._target, self.tools, update_id, live, older.directory)
         self._run(argv, "running createrepo", self._target.timeout)
 
+    def obtain(
+        self, update_id: str, live: str, packages: tuple[Package, ...], free: int
+    ) -> Closure:
+        """Find exactly these files: in the pool, whoever named them there, else upstream.
+
+        Raises:
+            LockBroken: some cannot be had with these bytes; each is named.
+            DiskFull, Unresolvable, BadPackages, UpstreamUnavailable: as `download`.
+
+        """
+        self.prepare(update_id)
+        self._list(update_id, history.LOCKED, [package.file for package in packages])
+        argv = history.sums(self._target, update_id)
+        printed = self._run(argv, "looking through the pool", self._target.timeout)
+        pool = {file: digest for digest, file in map(str.split, printed.splitlines())}
+        absent = {package.nevra: package for package in packages if package.file not in pool}
+        if (needed := sum(package.size for package in absent.values())) > free:
+            raise DiskFull(self._name, self._mirror.root, needed, free)
+        gone = self._fetch_locked(update_id, tuple(absent), list(pool))
+        argv = repository.inspect(self._target, update_id, live)
+        output = self._run(argv, "checking packages", self._target.timeout)
+        fetched = {got.nevra: got.sha256 for got in Closure.parse(output, ()).packages}
+        if broken := lock.broken(packages, pool, fetched, gone):
+            raise LockBroken(self._name, broken)
+        states: tuple[Whereabouts, ...] = tuple(
+            "new" if package.nevra in absent else "pool" for package in packages
+        )
+        return Closure(packages, states)
+
+    def _fetch_locked(
+        self, update_id: str, nevras: tuple[str, ...], pooled: list[str]
+    ) -> set[str]:
+        """Download packages by their NEVRAs; give those that upstream does not have."""
+        gone: set[str] = set()
+        if nevras and pooled:  # what they need may be in the pool, and in no live metadata
+            self._list(update_id, history.LOCKED, pooled)
+            argv = history.offer(self._target, self.tools, update_id)
+            self._run(argv, "running createrepo", self._target.timeout)
+        wanted = nevras
+        while wanted:
+            try:
+                self._solve(update_id, wanted, _download_of_now)
+            except UnknownPackages as error:
+                gone |= set(error.specs)
+                wanted = tuple(nevra for nevra in wanted if nevra not in gone)
+            except Unresolvable:
+                if not gone:
+                    raise
+                break  # for want of what is gone
+            else:
+                break
+        return gone
+
     def retain(self, update_id: str) -> Collected:
         """Remove what retention does not keep; look at no RPM if no metadata goes."""
         return self.collect(update_id, eager=False)
@@ -556,6 +611,11 @@ class Session:
     def _failure(self, result: Any, argv: Argv, doing: str) -> CommandFailed:
         output = words(result.stdout + result.stderr)
         return CommandFailed(self._name, doing, list(argv), result.exited, output)
+
+
+def _download_of_now(target: Target, tools: Tools, update_id: str, specs: tuple[str, ...]) -> Argv:
+    """Download what upstream has now, not what it had when its metadata were cached."""
+    return yum.download(replace(target, max_age=0), tools, update_id, specs)
 
 
 def wait_until_visible(mirror: settings.Mirror, repomd: str, below: str = "") -> None:

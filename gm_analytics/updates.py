@@ -15,6 +15,7 @@ from typing import ParamSpec, Protocol, TypeVar
 from gm_analytics.commands import Survey
 from gm_analytics.errors import GmError, Overtaken
 from gm_analytics.history import Held
+from gm_analytics.lock import Lock
 from gm_analytics.manifest import Manifest
 from gm_analytics.mirror import Session
 from gm_analytics.plan import Closure, Download, Plan, Preview, Publication
@@ -89,6 +90,21 @@ def perform(update: Update, parts: Parts, step: Step) -> Outcome:
         if (known := work.recognise(live)) is not None:
             return known
         return _carry_out(work, live)
+
+
+def perform_locked(update: Update, lock: Lock, parts: Parts, step: Step) -> Outcome:
+    """Do as `perform`, with exactly the RPMs of a lock file in place of what yum would choose.
+
+    Raises:
+        GmError: why it could not; what clients see is then as it was.
+
+    """
+    manifest = step("fetch manifest", parts.manifest, update)
+    lock.check(manifest)
+    with parts.session(update) as mirror:
+        live = step("survey", mirror.survey)
+        kind = _LockedMerge if update.kind == "merge" else _LockedAddition
+        return _carry_out(kind(update, manifest, mirror, parts, step, lock), live)
 
 
 def rollback(update: Update, number: int | None, parts: Parts, step: Step) -> Outcome:
@@ -305,6 +321,32 @@ class _Merge(_Work):
         if self.update.number:
             self.step("drop preview", self.mirror.drop_preview, self.update.number)
         return outcome
+
+
+@dataclass(frozen=True)
+class _Locked(_Work):
+    """Takes its closure from a lock file."""
+
+    lock: Lock
+
+    def recognise(self, live: Survey) -> Outcome | None:  # noqa: ARG002
+        """Recognise nothing: a manifest that is served may mean other bytes."""
+        return None
+
+    def fetch(self, live: Survey) -> tuple[Download, Closure]:
+        """Find the lock file's RPMs in the pool or upstream, bit for bit."""
+        packages = tuple(locked.package for locked in self.lock.packages)
+        obtain, update = self.mirror.obtain, self.update
+        closure = self.step("obtain", obtain, update.id, live.live, packages, live.free)
+        return Download(self.lock.groups, ()), closure
+
+
+class _LockedAddition(_Locked, _Addition):
+    """Adds a lock file's RPMs to what is live."""
+
+
+class _LockedMerge(_Locked, _Merge):
+    """Makes the live set exactly a lock file's RPMs."""
 
 
 @dataclass(frozen=True)

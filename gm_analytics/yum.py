@@ -29,10 +29,10 @@ printf '%s' "$3" > "$staging/candidate.d/gm-pool.repo"
 """
 
 
-def repo_file(base_url: str) -> str:
+def repo_file(base_url: str, name: str = POOL_ID) -> str:
     """Give a yum repository file that offers a directory as the pool."""
     return (
-        f"[{POOL_ID}]\nname=packages of this mirror\nbaseurl={base_url}\n"
+        f"[{name}]\nname=packages of this mirror\nbaseurl={base_url}\n"
         "enabled=1\ngpgcheck=0\ncost=1\nmetadata_expire=1\n"
     )
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
+import subprocess
 import time
 from collections.abc import Iterator
 
@@ -284,3 +286,106 @@ def test_a_mirror_that_serves_nothing_loses_nothing(site: Site) -> None:
     ):
         session.collect("gc-1")
     assert rpm.exists()
+
+
+# --- lock files -----------------------------------------------------------------------------
+
+
+def locked(site: Site, cli: Cli, text: str, *names: str) -> subprocess.CompletedProcess[str]:
+    """Apply a manifest as a lock file has it."""
+    path = site.directory / "packages.lock.json"
+    path.write_text(text)
+    return cli("apply", "--locked", str(path), "-", stdin=manifest(*names))
+
+
+def digests(site: Site) -> dict[str, str]:
+    """Give the SHA-256 of every RPM of the live set."""
+    with mirror_of(site).reading(site.mirror.name) as session:
+        held = session.publication()
+        found = {package.file: package.sha256 for package in session.packages(held.directory)}
+    for file, digest in found.items():
+        assert hashlib.sha256((site.mirror.host.root / file).read_bytes()).hexdigest() == digest
+    return found
+
+
+def test_a_lock_gives_the_same_bytes_after_upstream_changed(site: Site, cli: Cli) -> None:
+    """From the pool, whatever upstream has now: exactly the older set with `on_merge`."""
+    fresh = site.mirror.settings(upstream={"max_age": 0})
+    site.config(publish="on_merge", mirrors=[fresh])
+    old, new = Package("engine", "1.0", requires=("gear",)), Package("engine", "2.0")
+    site.upstream.add(old, Package("gear"))
+    apply(site, "engine")
+    text, before = cli("lock").stdout, digests(site)
+    assert [one["wanted_by"] for one in json.loads(text)["packages"] if "engine" in one["nevra"]]
+    site.upstream.add(new)
+    site.upstream.remove(old)
+    apply(site, "engine", "leaf08")
+    assert new.filename in digests(site)
+
+    done = locked(site, cli, text, "engine")
+    assert done.returncode == 0, done.stderr
+    assert digests(site) == before
+    client = site.client()
+    client.install("engine")
+    assert old.nevra in client.installed()
+
+
+def test_what_the_pool_lacks_is_fetched_by_its_name_beside_what_it_has(
+    site: Site, cli: Cli
+) -> None:
+    """Upstream has a newer one and lost what it needs, which only the pool has."""
+    site.config(publish="on_merge")
+    old, need = Package("motor", "1.0", requires=("spark = 1.0",)), Package("spark", "1.0")
+    site.upstream.add(old, need)
+    apply(site, "motor")
+    text, before = cli("lock").stdout, digests(site)
+    apply(site, "leaf09")
+    site.upstream.add(Package("motor", "2.0"), Package("spark", "2.0"))
+    site.upstream.remove(need)
+    (site.mirror.host.root / old.filename).unlink()
+    done = locked(site, cli, text, "motor")
+    assert done.returncode == 0, done.stderr
+    assert digests(site) == before
+
+
+def test_a_lock_that_cannot_be_followed_names_every_rpm_and_changes_nothing(
+    site: Site, cli: Cli
+) -> None:
+    site.config(publish="on_merge")
+    rebuilt, removed, poisoned = Package("rebuilt"), Package("removed"), Package("poisoned")
+    site.upstream.add(rebuilt, removed, poisoned)
+    names = ("rebuilt", "removed", "poisoned")
+    apply(site, *names)
+    text = cli("lock").stdout
+    now = apply(site, "leaf10")
+    site.upstream.add(rebuilt.rebuilt())
+    site.upstream.remove(removed)
+    for package in (rebuilt, removed):
+        (site.mirror.host.root / package.filename).unlink()
+    (site.mirror.host.root / poisoned.filename).write_bytes(b"other")
+
+    refused = locked(site, cli, text, *names)
+    assert refused.returncode == 1
+    assert f"{rebuilt.nevra}: upstream has other bytes" in refused.stderr
+    assert f"{removed.nevra}: upstream no longer has it" in refused.stderr
+    assert f"{poisoned.nevra}: the pool has other bytes" in refused.stderr
+    assert live(site) == now
+    assert not (site.mirror.host.root / rebuilt.filename).exists()
+
+
+def test_a_lock_of_another_manifest_is_refused_with_the_difference(site: Site, cli: Cli) -> None:
+    apply(site, "leaf11")
+    text = cli("lock").stdout
+    refused = locked(site, cli, text, "leaf12")
+    assert refused.returncode == 1
+    assert "leaf12 is in the manifest alone; leaf11 is in the lock file alone" in refused.stderr
+    assert cli("lock", "--publication", "4711").returncode == 1
+
+
+def test_with_on_pull_request_the_locked_rpms_are_added(site: Site, cli: Cli) -> None:
+    apply(site, "leaf13")
+    text = cli("lock").stdout
+    apply(site, "leaf14")
+    done = locked(site, cli, text, "leaf13")
+    assert done.stdout.startswith("unchanged: "), done.stderr
+    assert {"leaf13", "leaf14"} <= {nevra.split("-")[0] for nevra in site.client().available()}

@@ -13,7 +13,7 @@ MODULES = {path.stem: ast.parse(path.read_text(encoding="utf-8")) for path in PA
 
 PURE = {
     "errors", "webhook", "manifest", "plan", "comps", "commands", "yum", "repository", "history",
-    "retention", "records",
+    "retention", "lock", "records",
 }  # fmt: skip
 """Bytes and values in, values out."""
 ROOMS: dict[str, set[str]] = {
@@ -27,8 +27,9 @@ ROOMS: dict[str, set[str]] = {
     "commands": {"errors"},
     "yum": {"commands", "plan"},
     "repository": {"commands"},
-    "history": {"commands", "plan"},
+    "history": {"commands", "plan", "repository", "yum"},
     "retention": {"history"},
+    "lock": {"errors", "history", "manifest", "plan"},
     # Configuration is a value once it is read, so the adapters may be made of it.
     "settings": {"errors"},
     "github": {"errors", "manifest", "settings"},
@@ -42,11 +43,12 @@ ROOMS: dict[str, set[str]] = {
         "repository",
         "history",
         "retention",
+        "lock",
         "settings",
         "ssh",
     },
     # The story knows its parts' values, and no GitHub and no store; `Session` is a type to it.
-    "updates": {"errors", "manifest", "plan", "commands", "history", "records", "mirror"},
+    "updates": {"errors", "manifest", "plan", "commands", "history", "lock", "records", "mirror"},
     # The store keeps the story's values.
     "store": {"errors", "records", "updates"},
     "pages": {"records"},
