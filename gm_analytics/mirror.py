@@ -17,7 +17,7 @@ from typing import Any, Self
 
 import requests
 
-from gm_analytics import commands, comps, repository, settings, ssh, yum
+from gm_analytics import commands, comps, repository, settings, ssh, wanted, yum
 from gm_analytics.commands import Argv, Survey, Target, Tools
 from gm_analytics.errors import (
     BadPackages,
@@ -188,8 +188,8 @@ class Session:
             self._refuse_what_does_not_fit(self.resolve(update_id, specs).rows, free)
         return self._solve(update_id, specs, yum.download)
 
-    def inspect(self, update_id: str, live: str, rows: tuple[Row, ...]) -> Closure:
-        """Check the downloaded files and compare them with the pool and the live set.
+    def inspect(self, update_id: str, live: str, download: Download) -> Closure:
+        """Check the downloaded files, compare them with what is there, say who wanted them.
 
         Raises:
             BadPackages: a file is damaged.
@@ -201,12 +201,13 @@ class Session:
             output = self._run(argv, "checking packages", self._target.timeout)
         except CommandFailed as error:
             raise BadPackages(self._name, words(error.output)) from error
-        closure = Closure.parse(output, rows)
-        if absent := sorted({row.nevra for row in rows} - {p.nevra for p in closure.packages}):
+        closure = Closure.parse(output, download.rows)
+        there = {package.nevra for package in closure.packages}
+        if absent := sorted({row.nevra for row in download.rows} - there):
             raise BadPackages(self._name, f"solved, but not downloaded: {', '.join(absent)}")
         if differing := closure.where("differs"):
             raise BytesDiffer(self._name, [package.file for package in differing])
-        return closure
+        return self._explain(update_id, live, closure, download)
 
     def add(self, update_id: str, packages: tuple[Package, ...]) -> None:
         """Rename downloaded files into the pool.
@@ -399,6 +400,21 @@ class Session:
         needed = sum(row.size for row in rows if row.repository != yum.POOL_ID)
         if needed > free:
             raise DiskFull(self._name, self._mirror.root, needed, free)
+
+    def _explain(self, update_id: str, live: str, closure: Closure, download: Download) -> Closure:
+        """Say which specs wanted the packages of a closure, and what to warn of."""
+        paths = [spec for spec in download.specs if spec.startswith("/")]
+        argv = repository.relations(self._target, update_id, paths)
+        printed = self._run(argv, "reading what packages need", self._target.timeout)
+        relations, weak = wanted.parse(printed), self._target.weak_dependencies
+        groups = [spec for spec in download.specs if spec.startswith("@")]
+        documents = self._comps(live) if groups else []
+        names = {package.name for package in closure.packages}
+        members = {spec: comps.members(documents, spec[1:], names) for spec in groups}
+        packages = wanted.attribute(
+            closure.packages, relations, download.specs, members, weak=weak
+        )
+        return replace(closure, packages=packages)
 
     def _describe(
         self, update_id: str, live: str, packages: list[Package], publication: Publication

@@ -324,6 +324,11 @@ class Download:
     """Specs that were solved together: one group, or one a spec where they conflict."""
     rows: tuple[Row, ...]
 
+    @property
+    def specs(self) -> tuple[str, ...]:
+        """All specs."""
+        return tuple(spec for group in self.groups for spec in group)
+
 
 Whereabouts = Literal["new", "pool", "live", "differs"]
 

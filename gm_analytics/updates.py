@@ -140,7 +140,7 @@ class _Work:
         """Download and check the closure, and add it to the pool."""
         update, mirror, step = self.update, self.mirror, self.step
         download = step("download", mirror.download, update.id, self.manifest.specs, live.free)
-        closure = step("inspect", mirror.inspect, update.id, live.live, download.rows)
+        closure = step("inspect", mirror.inspect, update.id, live.live, download)
         return download, closure
 
     def publication(self, live: Survey, number: int, download: Download) -> Publication:

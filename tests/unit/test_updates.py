@@ -121,7 +121,7 @@ class World:
     def download(self, update_id: str, specs: tuple[str, ...], free: int) -> Download:
         return Download(self.groups, (Row("tree", "noarch", "1-1", "upstream", 10),))
 
-    def inspect(self, update_id: str, live: str, rows: tuple[Row, ...]) -> Closure:
+    def inspect(self, update_id: str, live: str, download: Download) -> Closure:
         return self.closure
 
     def compare(self, live: str, closure: Closure, exact: bool) -> Plan:
