@@ -414,7 +414,8 @@ class Session:
         packages = wanted.attribute(
             closure.packages, relations, download.specs, members, weak=weak
         )
-        return replace(closure, packages=packages)
+        told = wanted.warnings(relations, weak=weak)
+        return replace(closure, packages=packages, warnings=told)
 
     def _describe(
         self, update_id: str, live: str, packages: list[Package], publication: Publication

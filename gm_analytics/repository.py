@@ -141,8 +141,12 @@ cd "$1/rpms"; form=$2 weak=$3; shift 3
 printf '%s\n' "$@" > ../paths
 set -- *.rpm
 [ -e "$1" ] || exit 0
-# A tag that rpm does not know is an error; weak dependencies came with 4.12.
-if rpm --querytags | grep -qx RECOMMENDNAME; then form=$form$weak; fi
+# A tag that rpm does not know is an error: weak dependencies came with 4.12, OPENPGP with 6.0.
+rpm --querytags > ../tags
+if grep -qx RECOMMENDNAME ../tags; then form=$form$weak; fi
+for tag in DSAHEADER RSAHEADER SIGGPG SIGPGP OPENPGP; do
+    if grep -qx "$tag" ../tags; then form="$form%|$tag?{signed\n}|"; fi
+done
 rpm -qp --nosignature --qf "$form" "$@" > ../relations
 awk -F '\t' '
     pass == 0 { asked[$1]; next }
@@ -157,7 +161,7 @@ awk -F '\t' '
 
 
 def relations(target: Target, update_id: str, paths: Iterable[str]) -> Argv:
-    """Print what each file of the closure requires, recommends and provides.
+    """Print what each file of the closure requires, recommends and provides; if it is signed.
 
     Of the files that a package has, only those that another requires, and `paths`.
     """

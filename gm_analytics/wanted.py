@@ -7,11 +7,14 @@ in it provides that, from the packages that a spec names. What nothing reaches s
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from gm_analytics.plan import Package, compare_evr, evr_key
+
+MAX_NAMED = 10
+"""How many names a warning lists."""
 
 
 class Capability(NamedTuple):
@@ -40,6 +43,7 @@ class Capability(NamedTuple):
 class Relations:
     """What one RPM says of itself and others."""
 
+    is_signed: bool = False
     requires: list[Capability] = field(default_factory=list)
     recommends: list[Capability] = field(default_factory=list)
     provides: list[Capability] = field(default_factory=list)
@@ -55,6 +59,8 @@ def parse(output: str) -> dict[str, Relations]:
         kind, *fields = line.split("\t")
         if kind == "package":
             one = found.setdefault(fields[0], Relations())
+        elif kind == "signed":
+            one.is_signed = True
         elif kind == "file":
             one.files.append(fields[0])
         else:
@@ -106,6 +112,44 @@ def attribute(
         replace(package, wanted=named[bits])
         for package, bits in zip(packages, wanted, strict=True)
     )
+
+
+def left_out(relations: Iterable[Relations]) -> tuple[str, ...]:
+    """Name what packages recommend and none of them provides, without rich dependencies."""
+    known = list(relations)
+    offered = {name for one in known for name in (*_names(one.provides), *one.files)}
+    recommended = {name for one in known for name in _names(one.recommends) if name[0] != "("}
+    return tuple(sorted(recommended - offered))
+
+
+def unsigned(relations: Mapping[str, Relations]) -> tuple[str, ...]:
+    """Give the files that carry no signature."""
+    return tuple(sorted(file for file, one in relations.items() if not one.is_signed))
+
+
+def warnings(relations: Mapping[str, Relations], *, weak: bool) -> tuple[str, ...]:
+    """Say what a reviewer should know of a closure."""
+    said = []
+    if not weak and (names := left_out(relations.values())):
+        said.append(f"{_count(names, 'recommended package')} left out: {_listed(names)}")
+    if files := unsigned(relations):
+        verb = "is" if len(files) == 1 else "are"
+        names = tuple(file.removesuffix(".rpm") for file in files)
+        said.append(f"{_count(names, 'package')} {verb} not signed: {_listed(names)}")
+    return tuple(said)
+
+
+def _count(names: Sequence[str], noun: str) -> str:
+    return f"{len(names)} {noun}{'' if len(names) == 1 else 's'}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = len(names) - MAX_NAMED
+    return ", ".join(names[:MAX_NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+def _names(capabilities: Iterable[Capability]) -> Iterator[str]:
+    return (capability.name for capability in capabilities)
 
 
 def _chosen(specs: Sequence[str], bits: int) -> Iterator[str]:

@@ -12,6 +12,7 @@ from gm_analytics.records import Outcome
 from gm_analytics.service import Service
 from lab.packages import Package
 from lab.site import Mirror, Site
+from lab.upstream import SigningKey
 
 from .conftest import at_once, manifest
 
@@ -75,3 +76,16 @@ def test_two_versions_that_conflict_were_wanted_by_their_own_specs(
         for name in ("nmap", "nmap-ncat")
         for version in ("7.92", "7.94")
     }
+
+
+def test_what_was_left_out_and_what_is_unsigned_is_told(site: Site, inside: Service) -> None:
+    signed = Package("told-signed", recommends=("told-spell", "told-lib"))
+    plain = Package("told-plain", requires=("told-lib",))
+    site.upstream.add(signed, plain, Package("told-lib"), Package("told-spell"))
+    with SigningKey.make() as key:
+        key.sign([site.upstream.path(signed)])
+    site.upstream.refresh()
+    assert apply(inside, site.mirror, "told-signed", "told-plain").warnings == (
+        "1 recommended package left out: told-spell",
+        f"2 packages are not signed: {Package('told-lib').nvra}, {plain.nvra}",
+    )

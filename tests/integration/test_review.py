@@ -49,6 +49,9 @@ def test_a_pull_request_is_previewed_then_merged_then_reverted(
     merged = service.perform(site.merge(pull))
     assert merged["state"] == "published", merged["message"]
     assert "download" not in [step["name"] for step in merged["steps"]], "the preview is taken"
+    assert "2 packages are not signed" in opened["outcome"]["warnings"][0]
+    for told in ("warnings", "changes"):
+        assert merged["outcome"][told] == opened["outcome"][told]
     assert names(site.client().available()) == {"app-one", "lib-one"}
     assert site.client().install("app-one").returncode == 0
     assert preview(site, 11).makecache(check=False).returncode != 0

@@ -410,6 +410,16 @@ def test_a_merge_takes_the_preview_that_was_reviewed_without_a_yum_run_but_the_p
     assert world.calls["prove"] == [("u1", (("tree",),))], "as the preview was solved"
 
 
+def test_a_merge_that_takes_the_preview_warns_of_what_it_warned_of() -> None:
+    told = replace(closure(tree="new"), warnings=("1 package is not signed: tree-1-1.noarch",))
+    world = World(MERGE, text='["tree", "nmap"]', groups=(("tree",), ("nmap",)), closure=told)
+    world.shown = preview_of(world)
+    assert world.perform().warnings == (
+        "the packages conflict with each other, so each was solved alone",
+        "1 package is not signed: tree-1-1.noarch",
+    )
+
+
 @pytest.mark.parametrize("what", ["base", "manifest", "policy"])
 def test_a_merge_is_planned_again_if_the_preview_no_longer_shows_it(what: str) -> None:
     """Something was published since, other commits were merged too, or upstream is another."""

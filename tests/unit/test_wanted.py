@@ -8,7 +8,7 @@ import re
 import pytest
 
 from gm_analytics.plan import Package
-from gm_analytics.wanted import Capability, Relations, attribute, parse
+from gm_analytics.wanted import Capability, Relations, attribute, parse, warnings
 
 CLOSURE = """
 app-1:2.0-1.x86_64: requires lib.so()(64bit) | /usr/bin/perl | rpmlib(X) <= 4; recommends spell
@@ -147,6 +147,49 @@ def test_it_is_reachability(seed: int) -> None:
     for spec in specs:
         wanted = {package.name for package in found if spec in package.wanted}
         assert wanted == by_force(needs, spec)
+
+
+# --- what to warn of ------------------------------------------------------------------------
+
+RECOMMENDING = """
+app-1-1.noarch: recommends spell | lib-b | liba.so()(64bit) | (x if y) | lib-a | /usr/bin/z
+lib-1-1.noarch: provides liba.so()(64bit); recommends spell; files /usr/bin/z
+"""
+
+
+def warned(text: str, *signed: str, weak: bool = False) -> tuple[str, ...]:
+    """Give the warnings of a closure of which these packages are signed."""
+    _, relations = closure(text)
+    for file, one in relations.items():
+        one.is_signed = file.partition("-")[0] in signed
+    return warnings(relations, weak=weak)
+
+
+def test_what_is_recommended_and_not_there_is_named_once() -> None:
+    left_out = "3 recommended packages left out: lib-a, lib-b, spell"
+    assert warned(RECOMMENDING, "app", "lib") == (left_out,)
+
+
+def test_nothing_is_left_out_where_what_is_recommended_is_wanted() -> None:
+    assert warned(RECOMMENDING, "app", "lib", weak=True) == ()
+
+
+def test_packages_without_a_signature_are_named() -> None:
+    assert warned(RECOMMENDING, "lib", weak=True) == ("1 package is not signed: app-1-1.noarch",)
+    assert warned("a-1-1.noarch:\nb-2-1.noarch:") == (
+        "2 packages are not signed: a-1-1.noarch, b-2-1.noarch",
+    )
+
+
+def test_a_warning_is_bounded() -> None:
+    (said,) = warned("\n".join(f"p{n:03}-1-1.noarch:" for n in range(500)))
+    assert said.startswith("500 packages are not signed: p000-1-1.noarch, p001")
+    assert said.endswith("p009-1-1.noarch and 490 more")
+
+
+def test_a_signature_is_a_line_of_its_package() -> None:
+    found = parse("package\ta.rpm\nsigned\nsigned\npackage\tb.rpm\nprovide\tb\t=\t1-1")
+    assert [one.is_signed for one in found.values()] == [True, False]
 
 
 # --- versions -------------------------------------------------------------------------------
