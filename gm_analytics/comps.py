@@ -47,3 +47,12 @@ def members(documents: Iterable[bytes], group: str, present: Collection[str]) ->
         if request.get("type", "mandatory") in {"mandatory", "default"}
         or (request.get("type") == "conditional" and request.get("requires") in present)
     )
+
+
+def ids(documents: Iterable[bytes]) -> frozenset[str]:
+    """Name the groups of all documents."""
+    return frozenset(
+        group.findtext("id", "")
+        for document in documents
+        for group in ET.fromstring(document).iter("group")  # noqa: S314  # the mirror's own files
+    )

@@ -9,6 +9,7 @@ import base64
 import json
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -17,7 +18,7 @@ from typing import Any, Self
 
 import requests
 
-from gm_analytics import commands, comps, repository, settings, ssh, wanted, yum
+from gm_analytics import commands, comps, near, repository, settings, ssh, wanted, yum
 from gm_analytics.commands import Argv, Survey, Target, Tools
 from gm_analytics.errors import (
     BadPackages,
@@ -357,7 +358,37 @@ class Session:
             return self._solve_once(update_id, specs, command, self._target)
         except UnknownPackages:
             # Upstream may have got them since its metadata was cached.
-            return self._solve_once(update_id, specs, command, replace(self._target, max_age=0))
+            fresh = replace(self._target, max_age=0)
+        try:
+            return self._solve_once(update_id, specs, command, fresh)
+        except UnknownPackages as error:
+            error.specs += self._unknown_besides(error.specs, update_id, specs)
+            error.near = self._near(update_id, error.specs)
+            raise
+
+    def _unknown_besides(
+        self, groups: list[str], update_id: str, specs: tuple[str, ...]
+    ) -> list[str]:
+        """Give what else is unknown: dnf 4 tells of unknown groups and looks no further."""
+        rest = tuple(spec for spec in specs if spec not in groups)
+        if rest and all(spec.startswith("@") for spec in groups):
+            try:
+                self._solve_once(update_id, rest, yum.resolve, self._target)
+            except UnknownPackages as error:
+                return error.specs
+            except GmError:  # it would be told once the groups are known
+                pass
+        return []
+
+    def _near(self, update_id: str, specs: list[str]) -> dict[str, list[str]]:
+        """Look for what may have been meant by specs that upstream has nothing for."""
+        with suppress(Exception):  # whatever goes wrong here must not hide what went wrong before
+            argv = yum.names(self._target, self.tools, update_id)
+            listed = self._yum(update_id, argv, "listing what upstream has").stdout
+            groups = any(spec.startswith("@") for spec in specs)
+            ids = comps.ids(self._comps("")) if groups else ()
+            return near.suggest(specs, yum.listing(listed), ids)
+        return {}
 
     def _solve_once(
         self, update_id: str, specs: tuple[str, ...], command: _YumCommand, target: Target

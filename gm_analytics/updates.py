@@ -7,13 +7,13 @@ such call through `step`, which a durable engine records and a person's terminal
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import ParamSpec, Protocol, TypeVar
 
 from gm_analytics.commands import Survey
-from gm_analytics.errors import GmError, Overtaken
+from gm_analytics.errors import GmError, Overtaken, UnknownPackages, Unresolvable
 from gm_analytics.manifest import Manifest
 from gm_analytics.mirror import Session
 from gm_analytics.plan import Closure, Download, Plan, Preview, Publication
@@ -139,7 +139,8 @@ class _Work:
     def fetch(self, live: Survey) -> tuple[Download, Closure]:
         """Download and check the closure, and add it to the pool."""
         update, mirror, step = self.update, self.mirror, self.step
-        download = step("download", mirror.download, update.id, self.manifest.specs, live.free)
+        with placed(self.manifest):
+            download = step("download", mirror.download, update.id, self.manifest.specs, live.free)
         closure = step("inspect", mirror.inspect, update.id, live.live, download)
         return download, replace(closure, warnings=(*_warnings(download), *closure.warnings))
 
@@ -284,6 +285,16 @@ class _Merge(_Work):
 
 
 _WORK: dict[str, type[_Work]] = {"add": _Addition, "preview": _Preview, "merge": _Merge}
+
+
+@contextmanager
+def placed(manifest: Manifest) -> Iterator[None]:
+    """Have an error say where in the manifest the specs are that it names."""
+    try:
+        yield
+    except (UnknownPackages, Unresolvable) as error:
+        error.places = manifest.places(error.specs)
+        raise
 
 
 def _still_true(preview: Preview | None, live: Survey, digest: str) -> bool:

@@ -12,8 +12,8 @@ PACKAGE = Path(__file__).parents[2] / "gm_analytics"
 MODULES = {path.stem: ast.parse(path.read_text(encoding="utf-8")) for path in PACKAGE.glob("*.py")}
 
 PURE = {
-    "errors", "webhook", "manifest", "plan", "wanted", "comps", "commands", "yum", "repository",
-    "records",
+    "errors", "webhook", "manifest", "plan", "wanted", "near", "comps", "commands", "yum",
+    "repository", "records",
 }  # fmt: skip
 """Bytes and values in, values out."""
 ROOMS: dict[str, set[str]] = {
@@ -21,6 +21,7 @@ ROOMS: dict[str, set[str]] = {
     "errors": set(),
     "plan": {"errors"},
     "wanted": {"plan"},
+    "near": {"plan"},
     "records": {"errors", "plan"},
     "webhook": {"errors", "records"},
     "manifest": {"errors"},
@@ -32,8 +33,7 @@ ROOMS: dict[str, set[str]] = {
     "settings": {"errors"},
     "github": {"errors", "manifest", "settings"},
     "ssh": {"errors", "commands", "settings"},
-    "mirror": {"plan", "wanted", "comps", "commands", "yum", "repository", "settings", "ssh"}
-    | {"errors"},
+    "mirror": PURE - {"webhook", "manifest", "records"} | {"settings", "ssh"},
     # The story knows its parts' values, and no GitHub and no store; `Session` is a type to it.
     "updates": {"errors", "manifest", "plan", "commands", "records", "mirror"},
     # The store keeps the story's values.

@@ -19,6 +19,7 @@ from gm_analytics.errors import (
     NotVisible,
     Overtaken,
     UnknownPackages,
+    Unresolvable,
 )
 from gm_analytics.manifest import Manifest
 from gm_analytics.plan import (
@@ -305,6 +306,15 @@ def test_a_failure_ends_the_update_there_and_staging_is_swept(step: str, error: 
     assert caught.value is error
     assert world.steps[-2:] == [step, "sweep"]
     assert not world.open
+
+
+@pytest.mark.parametrize(
+    "error", [UnknownPackages("m", ["nmap"]), Unresolvable("m", ["nmap"], "nothing provides x")]
+)
+def test_an_error_names_the_places_of_its_packages_in_the_manifest(error: GmError) -> None:
+    world = World(text='["tree", "nmap"]', fail={"download": [error]})
+    with pytest.raises(type(error), match="nmap at /1"):
+        world.perform()
 
 
 @pytest.mark.parametrize("step", ["supersede", "fetch manifest", "survey"])

@@ -81,6 +81,10 @@ def test_a_group_installs_no_optional_package_and_a_conditional_one_with_its_con
     assert comps.members(documents, "absent", {"a"}) == frozenset()
 
 
+def test_the_ids_of_all_groups_are_known() -> None:
+    assert comps.ids([document(a="x", b="y"), document(b="z")]) == {"a", "b"}
+
+
 # --- store ----------------------------------------------------------------------------------
 
 
