@@ -23,8 +23,8 @@ from gm_analytics import __version__, checks
 from gm_analytics.errors import ConfigError, GmError, ManifestError
 from gm_analytics.manifest import Manifest
 from gm_analytics.plan import Plan
+from gm_analytics.records import Record
 from gm_analytics.service import DirectStep, Service
-from gm_analytics.store import Record
 from gm_analytics.webhook import sign
 
 FAILED, WRONG_USE, INTERRUPTED = 1, 2, 130

@@ -20,8 +20,9 @@ from gm_analytics.errors import DeliveryError, StoreUnavailable
 from gm_analytics.github import GitHub
 from gm_analytics.manifest import Manifest
 from gm_analytics.plan import Download, Plan, diff
+from gm_analytics.records import Outcome, Update
 from gm_analytics.settings import Settings
-from gm_analytics.updates import Outcome, Update, perform
+from gm_analytics.updates import perform
 from gm_analytics.webhook import Delivery, Policy, verify
 
 STORE_DEADLINE = 8.0

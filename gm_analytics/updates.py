@@ -10,51 +10,20 @@ import hashlib
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
-from typing import Literal, ParamSpec, Protocol, TypeVar
+from typing import ParamSpec, Protocol, TypeVar
 
 from gm_analytics.commands import Survey
 from gm_analytics.errors import GmError, Overtaken
 from gm_analytics.manifest import Manifest
 from gm_analytics.mirror import Session
 from gm_analytics.plan import Closure, Download, Publication
+from gm_analytics.records import Outcome, Update
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 MAX_REBUILDS = 3
 """How often a candidate is built anew because another writer published meanwhile."""
-
-
-@dataclass(frozen=True)
-class Update:
-    """The durable work that an accepted delivery causes on one mirror."""
-
-    id: str
-    mirror: str
-    repository: str = ""
-    number: int = 0
-    head_sha: str = ""
-    requested_at: float = 0.0
-    """Seconds since the epoch."""
-
-    @property
-    def pull_request(self) -> str:
-        """`owner/name#number`, empty for an update that a person applied."""
-        return f"{self.repository}#{self.number}" if self.repository else ""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How an update ended, unless it failed with an error."""
-
-    state: Literal["published", "unchanged", "superseded"]
-    message: str
-    publication: str = ""
-    added: tuple[str, ...] = ()
-    """NEVRAs that clients see now and did not before."""
-    size: int = 0
-    """Bytes of the packages that were added."""
-    warnings: tuple[str, ...] = ()
 
 
 class Step(Protocol):

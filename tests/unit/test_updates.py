@@ -21,7 +21,8 @@ from gm_analytics.errors import (
 )
 from gm_analytics.manifest import Manifest
 from gm_analytics.plan import Closure, Download, Package, Publication, Row, State
-from gm_analytics.updates import MAX_REBUILDS, Outcome, Update, perform
+from gm_analytics.records import Outcome, Update
+from gm_analytics.updates import MAX_REBUILDS, perform
 
 UPDATE = Update("u1", "m", "icesi/packages", 7, "a" * 40)
 LIVE = Survey("live", None, live=".publications/000017", repomd="old", free=10**9)

@@ -1,0 +1,69 @@
+"""An update and how it went, as values. No I/O."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from gm_analytics.errors import GmError
+
+State = Literal[
+    "waiting", "running", "published", "unchanged", "superseded", "failed", "cancelled"
+]
+
+
+@dataclass(frozen=True)
+class Update:
+    """The durable work that an accepted delivery causes on one mirror."""
+
+    id: str
+    mirror: str
+    repository: str = ""
+    number: int = 0
+    head_sha: str = ""
+    requested_at: float = 0.0
+    """Seconds since the epoch."""
+
+    @property
+    def pull_request(self) -> str:
+        """`owner/name#number`, empty for an update that a person applied."""
+        return f"{self.repository}#{self.number}" if self.repository else ""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How an update ended, unless it failed with an error."""
+
+    state: Literal["published", "unchanged", "superseded"]
+    message: str
+    publication: str = ""
+    added: tuple[str, ...] = ()
+    """NEVRAs that clients see now and did not before."""
+    size: int = 0
+    """Bytes of the packages that were added."""
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class StepRecord:
+    """One finished step; times in seconds since the epoch."""
+
+    name: str
+    started_at: float
+    completed_at: float
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class Record:
+    """An update as the store knows it; times in seconds since the epoch."""
+
+    update: Update
+    state: State
+    message: str
+    accepted_at: float
+    started_at: float | None
+    completed_at: float | None
+    outcome: Outcome | None = None
+    error: GmError | None = None
+    steps: tuple[StepRecord, ...] = ()
