@@ -112,6 +112,8 @@ def _yum(target: Target, tools: Tools, update_id: str, reposdir: str) -> Argv:
         *elevated,
         tools.manager_path,
         *(("--no-plugins", "--use-host-config") if tools.manager == "dnf5" else ("--noplugins",)),
+        # Metadata of this very second are not older than an age of 0.
+        *(("--refresh",) if target.max_age == 0 and tools.manager != "yum3" else ()),
         f"--installroot={target.staging(update_id, 'root')}",
         f"--releasever={target.releasever}",
         *((f"--forcearch={target.arch}",) if target.arch and tools.manager != "yum3" else ()),
