@@ -60,7 +60,7 @@ class Row:
         return f"{self.name}-{self.evr.removeprefix('0:')}.{self.arch}"
 
 
-Kind = Literal["added", "upgraded", "downgraded"]
+Kind = Literal["added", "upgraded", "downgraded", "removed"]
 
 
 @dataclass(frozen=True)
@@ -73,6 +73,8 @@ class Change:
     source: str
     before: str | None = None
     """The newest version of the same name and architecture that is live already."""
+    wanted: tuple[str, ...] = ()
+    """The package specs that pulled it in."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,15 @@ def diff(live: Iterable[Package], wanted: Iterable[Row]) -> Plan:
             newest[key] = (evr, package.nevra)
     changes = [_change(row, newest.get((row.name, row.arch))) for row in wanted]
     return Plan(tuple(sorted((c for c in changes if c.nevra not in have), key=lambda c: c.nevra)))
+
+
+def size_text(size: float) -> str:
+    """Give bytes in the unit that is read most easily, to three digits."""
+    for unit in ("B", "kB", "MB"):
+        if size < 999.5:  # noqa: PLR2004  # SI; what follows would print as 1e+03
+            return f"{size:.3g} {unit}"
+        size /= 1000
+    return f"{size:.3g} GB"
 
 
 def _change(row: Row, before: tuple[str, str] | None) -> Change:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from gm_analytics.errors import GmError
+from gm_analytics.plan import Change
 
 State = Literal[
     "waiting", "running", "published", "unchanged", "superseded", "failed", "cancelled"
@@ -23,6 +24,14 @@ class Update:
     head_sha: str = ""
     requested_at: float = 0.0
     """Seconds since the epoch."""
+    kind: Literal["add", "preview", "merge", "close"] = "add"
+    """`add` adds to what is live; the others are a pull request's life under `on_merge`."""
+    merge_sha: str = ""
+
+    @property
+    def sha(self) -> str:
+        """The commit whose manifest counts."""
+        return self.merge_sha if self.kind == "merge" else self.head_sha
 
     @property
     def pull_request(self) -> str:
@@ -42,6 +51,9 @@ class Outcome:
     size: int = 0
     """Bytes of the packages that were added."""
     warnings: tuple[str, ...] = ()
+    changes: tuple[Change, ...] = ()
+    preview: str = ""
+    """Where clients can try it."""
 
 
 @dataclass(frozen=True)

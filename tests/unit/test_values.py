@@ -123,7 +123,7 @@ def test_what_is_not_json_cannot_be_stored() -> None:
 def test_pauses_double_and_are_no_shorter_than_github_asks(
     error: Any, attempt: int, pause: float
 ) -> None:
-    assert DurableStep("u", Retry(6, 2.0))._pause(error, attempt) == pause
+    assert DurableStep("update u", Retry(6, 2.0))._pause(error, attempt) == pause
 
 
 # --- command line ---------------------------------------------------------------------------
