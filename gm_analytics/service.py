@@ -239,7 +239,7 @@ class Reporter:
         self._github = GitHub(service.settings.github)
 
     def __call__(self, update: Update, ended: bool, step: Step) -> None:
-        """Set the status, and once the update has ended write the comment.
+        """Set the status; once the update has `ended`, which is then near, write the comment.
 
         Either is tried if the other is refused, since their rights are given separately.
 
@@ -247,6 +247,8 @@ class Reporter:
             GmError: why GitHub was not told, the last reason if there are two.
 
         """
+        if ended:
+            step("await end", self._service.store.await_end, update.id)
         refused = None
         for name, say in [("status", self.set_status), ("comment", self.put_comment)][: 1 + ended]:
             try:

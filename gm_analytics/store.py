@@ -63,6 +63,12 @@ Report = Callable[[Update, bool, "DurableStep"], None]
 """Says on a pull request how an update fares; the flag is whether it has ended."""
 
 
+_ENDED_WITHOUT_RESULT = (
+    error.DBOSAwaitedWorkflowCancelledError,
+    error.DBOSAwaitedWorkflowMaxRecoveryAttemptsExceeded,
+)
+
+
 class JsonSerializer(Serializer):
     """Everything that is stored is JSON, errors of ours included; DBOS's default pickles."""
 
@@ -201,6 +207,14 @@ class Store:
             found = self._client.list_workflows(name=WORKFLOW, limit=limit, sort_desc=True)
             return [_record(status, ()) for status in found]
 
+    def await_end(self, update_id: str) -> None:
+        """Wait until an update has ended, however it did."""
+        with (
+            _guarded(f"waiting for the end of update {update_id}"),
+            suppress(GmError, *_ENDED_WITHOUT_RESULT),
+        ):
+            self._client.retrieve_workflow(update_id).get_result(polling_interval_sec=POLL)
+
     def of_pull_request(self, pull_request: str) -> list[Record]:
         """Give a pull request's updates, the newest first, without their steps."""
         with _guarded(f"looking for updates of {pull_request}"):
@@ -304,10 +318,6 @@ def worker(
         @DBOS.workflow(name=FEEDBACK)
         def feedback(values: dict[str, Any], ended: bool) -> None:
             work = Update(**values)
-            if ended:
-                # It is stored by the update's own last act, so the end is near.
-                with suppress(GmError, error.DBOSException):
-                    DBOS.retrieve_workflow(work.id).get_result(polling_interval_sec=POLL)
             subject = f"feedback on update {work.id}"
             report(work, ended, DurableStep(subject, retry, MAX_FEEDBACK_WAIT))
 
