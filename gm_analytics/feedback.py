@@ -8,10 +8,9 @@ Source: https://github.github.com/gfm/
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
 from gm_analytics.errors import (
     BadPackages,
@@ -23,7 +22,7 @@ from gm_analytics.errors import (
     Unresolvable,
 )
 from gm_analytics.manifest import SPEC
-from gm_analytics.plan import Change, Kind, size_text
+from gm_analytics.plan import Change, Plan, size_text
 from gm_analytics.records import Outcome, Record, Update
 
 MARKER = "<!-- gm-analytics: one comment, edited in place -->"
@@ -40,6 +39,8 @@ SPAN = 240
 """Characters of others' words in one line."""
 FAULTS = (BadPackages, BytesDiffer, ManifestError, NotInstallable, UnknownPackages, Unresolvable)
 """What the pull request or its packages are to blame for; the rest is ours, or the network's."""
+
+SUCCESSES = frozenset({"published", "previewed", "closed", "unchanged"})
 
 State = Literal["pending", "success", "failure", "error"]
 _PLAIN = re.compile(r"[A-Za-z0-9 ,.;:()'%+-]+")
@@ -78,7 +79,7 @@ def status(record: Record) -> Status:
     """Word an update as a commit status."""
     if record.state in {"waiting", "running"}:
         return Status("pending", f"{record.state}: {_purpose(record.update)}")
-    state: State = "success" if record.state in {"published", "unchanged"} else "error"
+    state: State = "success" if record.state in SUCCESSES else "error"
     if isinstance(record.error, FAULTS):
         state = "failure"
     return Status(state, shorten(record.message))
@@ -132,22 +133,23 @@ def _section(record: Record, page: Callable[[str], str], room: Room) -> Iterator
     if record.error:
         yield from _failure(record.error, room)
     if outcome:
-        yield f"{_words(outcome.message[:1].upper() + outcome.message[1:])}."
+        if not outcome.changes and outcome.state != "closed":
+            yield f"{_words(outcome.message[:1].upper() + outcome.message[1:])}."
         yield from _changes(outcome, room, future=update.kind == "preview")
         yield from (f"**Warning:** {_words(warning)}." for warning in outcome.warnings)
         if outcome.preview:
             yield from _trial(update, outcome, room)
     address = page(update.id)
     link = f" · [status and steps]({address})" if address else ""
-    yield f"<sub>update {_code(update.id)} at {_words(update.sha)}{link}</sub>"
+    yield f"<sub>update {_code(update.id)} at {_words(update.commit)}{link}</sub>"
 
 
 def _headline(record: Record) -> str:
-    if record.state == "published":
-        return {"preview": "a preview is ready", "close": "the preview is gone"}.get(
-            record.update.kind, "published"
-        )
-    return "nothing to change" if record.state == "unchanged" else record.state
+    return {
+        "previewed": "a preview is ready",
+        "closed": "the preview is gone",
+        "unchanged": "nothing to change",
+    }.get(record.state, record.state)
 
 
 # --- what changes ---------------------------------------------------------------------------
@@ -157,9 +159,8 @@ def _changes(outcome: Outcome, room: Room, *, future: bool) -> Iterator[str]:
     changes = outcome.changes
     if not changes:
         return
-    kinds = Counter(change.kind for change in changes)
-    counts = [f"{kinds[kind]:,} {kind}" for kind in get_args(Kind) if kinds[kind]]
-    yield f"{'If merged: ' * future}{', '.join(counts)}; {_total(changes)} in all."
+    summary = f"{Plan(changes).summary}; {_total(changes)} in all"
+    yield f"If merged: {summary}." if future else f"{summary}."
     head = ["| | package | size | from |", "| --- | --- | ---: | --- |"]
     rows = [
         f"| {change.kind} | {_cell(change.nevra)}{_before(change)} | {size_text(change.size)} "
@@ -192,7 +193,7 @@ def _entry(spec: str, changes: Iterable[Change]) -> str:
 
 
 def _total(changes: Iterable[Change]) -> str:
-    return size_text(sum(change.size for change in changes if change.kind != "removed"))
+    return size_text(Plan(tuple(changes)).size)
 
 
 def _trial(update: Update, outcome: Outcome, room: Room) -> Iterator[str]:

@@ -38,8 +38,12 @@ from gm_analytics.plan import (
     Closure,
     Download,
     Package,
+    Plan,
+    Preview,
     Publication,
     Row,
+    compare,
+    merge,
 )
 from gm_analytics.yum import transaction, unknown_specs, words
 
@@ -115,7 +119,7 @@ class Session:
 
         """
         name = "check"
-        self._run(yum.prepare(self._target, name), "preparing the staging directory")
+        self.prepare(name)
         try:
             argv = yum.makecache(self._target, self.tools, name)
             result = self._yum(name, argv, "reading upstream's metadata")
@@ -153,6 +157,10 @@ class Session:
         """Give the packages of a publication."""
         listed = self._run(repository.packages(self._target, live), "listing packages")
         return tuple(map(Package.from_line, listed.splitlines()))
+
+    def prepare(self, update_id: str) -> None:
+        """Make the update's staging directory; one that is there already is kept."""
+        self._run(yum.prepare(self._target, update_id), "preparing the staging directory")
 
     def resolve(self, update_id: str, specs: tuple[str, ...]) -> Download:
         """Solve the specs against an empty system without downloading anything.
@@ -215,18 +223,25 @@ class Session:
             raise BytesDiffer(self._name, result.stdout.split())
         self._check(result, argv, "adding to the pool")
 
+    def compare(self, live: str, closure: Closure, exact: bool) -> Plan:
+        """Say what would change if the closure followed a publication, in its place if `exact`."""
+        return compare(self.packages(live), closure.packages, exact=exact)
+
     def build(self, update_id: str, live: str, closure: Closure, publication: Publication) -> None:
-        """Write the candidate's metadata: the set `live` and the closure."""
-        staging = self._target.staging(update_id)
-        self._ssh.put(f"{staging}/closure.txt", "".join(p.line() + "\n" for p in closure.packages))
-        written = asdict(publication) | {
-            "published_at": datetime.now(UTC).isoformat(timespec="seconds")
-        }
-        self._ssh.put(f"{staging}/publication.json", json.dumps(written, indent=2) + "\n")
-        self._ssh.put(f"{staging}/manifests.txt", publication.manifest + "\n")
-        if groups := [spec.lstrip("@") for spec in publication.specs if spec.startswith("@")]:
-            self._ssh.put(f"{staging}/comps.xml", self._comps(live, groups))
-        argv = repository.build(self._target, self.tools, update_id, live)
+        """Write the candidate's metadata: the closure, and `live` too unless it is exact."""
+        exact = publication.exact
+        packages = merge(self.packages(live), closure.packages, exact=exact)
+        self._describe(update_id, live, packages, publication)
+        argv = repository.build(self._target, self.tools, update_id, live, exact=exact)
+        self._run(argv, "running createrepo", self._target.timeout)
+
+    def build_preview(
+        self, update_id: str, live: str, closure: Closure, publication: Publication
+    ) -> None:
+        """Write the metadata of a preview: the closure alone, its packages in the pool."""
+        packages = merge(self.packages(live), closure.packages, exact=True)
+        self._describe(update_id, live, packages, publication)
+        argv = repository.build_preview(self._target, self.tools, update_id)
         self._run(argv, "running createrepo", self._target.timeout)
 
     def prove(self, update_id: str, groups: tuple[tuple[str, ...], ...]) -> None:
@@ -257,6 +272,28 @@ class Session:
             raise Overtaken(self._name, live, result.stdout.strip())
         return self._check(result, argv, "switching to the candidate").strip()
 
+    def switch_preview(self, update_id: str, publication: Publication) -> str:
+        """Make the candidate the preview of its pull request; give its repomd.xml's SHA-256."""
+        argv = repository.switch_preview(self._target, update_id, publication.number)
+        return self._run(argv, "switching to the preview").strip()
+
+    def preview(self, number: int) -> Preview | None:
+        """Look at a pull request's preview."""
+        printed = self._run(repository.preview(self._target, number), "looking at the preview")
+        repomd, _, text = printed.partition("\n")
+        found = Publication.parse(text)
+        return Preview(found, repomd) if found else None
+
+    def previewed(self, number: int) -> Closure:
+        """Give the packages of a pull request's preview, all of them in the pool."""
+        listed = self._run(repository.preview_packages(self._target, number), "listing packages")
+        packages = tuple(map(Package.from_line, listed.splitlines()))
+        return Closure.of_pool(packages)
+
+    def drop_preview(self, number: int) -> None:
+        """Stop serving a pull request's preview, if there is one."""
+        self._run(repository.drop_preview(self._target, number), "removing the preview")
+
     def remember(self, live: str, digest: str) -> None:
         """Note that the live publication satisfies a manifest."""
         self._run(repository.remember(self._target, live, digest), "noting the manifest")
@@ -286,7 +323,9 @@ class Session:
         return found
 
     def _solve(self, update_id: str, specs: tuple[str, ...], command: _YumCommand) -> Download:
-        self._run(yum.prepare(self._target, update_id), "preparing the staging directory")
+        self.prepare(update_id)
+        if not specs:
+            return Download((), ())
         try:
             return Download((specs,), self._solve_group(update_id, specs, command))
         except Unresolvable:
@@ -361,11 +400,27 @@ class Session:
         if needed > free:
             raise DiskFull(self._name, self._mirror.root, needed, free)
 
-    def _comps(self, live: str, groups: list[str]) -> str:
+    def _describe(
+        self, update_id: str, live: str, packages: list[Package], publication: Publication
+    ) -> None:
+        """Put what a candidate is made of into staging."""
+        staging = self._target.staging(update_id)
+        self._ssh.put(f"{staging}/packages.txt", "".join(p.line() + "\n" for p in packages))
+        written = asdict(publication) | {
+            "published_at": datetime.now(UTC).isoformat(timespec="seconds")
+        }
+        self._ssh.put(f"{staging}/publication.json", json.dumps(written, indent=2) + "\n")
+        self._ssh.put(f"{staging}/manifests.txt", publication.manifest + "\n")
+        if groups := [spec.lstrip("@") for spec in publication.specs if spec.startswith("@")]:
+            ours, *upstream = self._comps(live)
+            documents = [b"<comps/>", *upstream, ours] if publication.exact else [ours, *upstream]
+            self._ssh.put(f"{staging}/comps.xml", comps.merge(documents, groups) or "<comps/>")
+
+    def _comps(self, live: str) -> list[bytes]:
+        """Read the groups files: the publication's own, then upstream's."""
         argv = yum.comps(self._target, self.tools, live)
         printed = self._run(argv, "reading the groups of upstream")
-        documents = [base64.b64decode(line) for line in printed.splitlines()]
-        return comps.merge(documents, groups) or "<comps/>"
+        return [base64.b64decode(line) for line in printed.splitlines()]
 
     def _yum(self, update_id: str, argv: Argv, doing: str) -> Any:
         if self.tools.elevation != "helper":  # the helper empties the root itself: it is root's
@@ -385,14 +440,16 @@ class Session:
         return CommandFailed(self._name, doing, list(argv), result.exited, output)
 
 
-def wait_until_visible(mirror: settings.Mirror, repomd: str) -> None:
+def wait_until_visible(mirror: settings.Mirror, repomd: str, below: str = "") -> None:
     """Read repomd.xml as a client does until its SHA-256 is `repomd`.
+
+    `below` is where it lies below the mirror's address, such as `previews/42/`.
 
     Raises:
         NotVisible: the web server goes on serving something else, or does not answer.
 
     """
-    url = f"{mirror.base_url}repodata/repomd.xml"
+    url = f"{mirror.base_url}{below}repodata/repomd.xml"
     said = ""
     for attempt in range(VISIBLE_ATTEMPTS):
         time.sleep(VISIBLE_PAUSE * attempt)

@@ -8,8 +8,20 @@ from typing import Literal
 from gm_analytics.errors import GmError
 from gm_analytics.plan import Change
 
+Kind = Literal["add", "preview", "merge", "close"]
+"""What an update does: `add` the closure to what is live (`publish: on_pull_request`), or, with
+`on_merge`, make a `preview`, make exactly the closure live (`merge`), or remove the preview."""
+Ended = Literal["published", "previewed", "closed", "unchanged", "superseded"]
 State = Literal[
-    "waiting", "running", "published", "unchanged", "superseded", "failed", "cancelled"
+    "waiting",
+    "running",
+    "published",
+    "previewed",
+    "closed",
+    "unchanged",
+    "superseded",
+    "failed",
+    "cancelled",
 ]
 
 
@@ -24,26 +36,33 @@ class Update:
     head_sha: str = ""
     requested_at: float = 0.0
     """Seconds since the epoch."""
-    kind: Literal["add", "preview", "merge", "close"] = "add"
-    """`add` adds to what is live; the others are a pull request's life under `on_merge`."""
+    kind: Kind = "add"
     merge_sha: str = ""
-
-    @property
-    def sha(self) -> str:
-        """The commit whose manifest counts."""
-        return self.merge_sha if self.kind == "merge" else self.head_sha
+    """The merge commit, of a `merge`."""
+    merged_at: str = ""
+    """When GitHub merged, ISO 8601 in UTC."""
 
     @property
     def pull_request(self) -> str:
         """`owner/name#number`, empty for an update that a person applied."""
         return f"{self.repository}#{self.number}" if self.repository else ""
 
+    @property
+    def commit(self) -> str:
+        """The commit whose manifest counts, and which gets the status."""
+        return self.merge_sha or self.head_sha
+
+    @property
+    def mark(self) -> str:
+        """Orders merges as text, whatever order their deliveries are performed in."""
+        return f"{self.merged_at} {self.requested_at:.6f}" if self.merged_at else ""
+
 
 @dataclass(frozen=True)
 class Outcome:
     """How an update ended, unless it failed with an error."""
 
-    state: Literal["published", "unchanged", "superseded"]
+    state: Ended
     message: str
     publication: str = ""
     added: tuple[str, ...] = ()
@@ -52,8 +71,9 @@ class Outcome:
     """Bytes of the packages that were added."""
     warnings: tuple[str, ...] = ()
     changes: tuple[Change, ...] = ()
+    """What differs from what was live: what clients see now or, of a preview, would see."""
     preview: str = ""
-    """Where clients can try it."""
+    """The preview's address."""
 
 
 @dataclass(frozen=True)

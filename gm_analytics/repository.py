@@ -33,7 +33,7 @@ facts_of() {
     stat -c %s -- "$@" > "$scratch/sizes"
     if [ "$(wc -l < "$scratch/facts")" -eq $# ]; then
         paste "$scratch/names" "$scratch/facts" "$scratch/sizes" "$scratch/sums" |
-        sed "s/\$/$(printf '\t')/"
+        sed "s/\$/$(printf '\t\t')/"
         rm -r "$scratch"
     else
         rm -r "$scratch"; return 1
@@ -152,26 +152,31 @@ def add(target: Target, update_id: str) -> Argv:
 
 # The metadata of sets that were live within the grace period stays beside the new one's: a
 # client that holds an old repomd.xml still finds what it names.
+PREVIEW_PREFIX = "../.."
+"""From a preview's address to the pool's."""
+
 _BUILD = """
-root=$1 staging=$2 base=$3 grace=$4 lost=$5; shift 5
+root=$1 staging=$2 base=$3 grace=$4 lost=$5 groups=$6; shift 6
 cd "$root"
-[ -f "$staging/closure.txt" ] || exit "$lost"
+[ -f "$staging/packages.txt" ] || exit "$lost"
 rm -rf "$staging/candidate"; mkdir -p "$staging/candidate"
-tab=$(printf '\\t')
-# Of a package that is live already its old line stays, which says where it came from.
-LC_ALL=C sort -s -u -t "$tab" -k 1,1 "$base/packages.txt" "$staging/closure.txt" \
-    > "$staging/candidate/packages.txt"
-cut -f 1 "$staging/candidate/packages.txt" > "$staging/pkglist"
-cp "$staging/publication.json" "$staging/manifests.txt" "$staging/candidate/"
-for groups in "$staging/comps.xml" "$base/comps.xml"; do
-    [ -f "$groups" ] || continue
-    cp "$groups" "$staging/candidate/comps.xml"
+cut -f 1 "$staging/packages.txt" > "$staging/pkglist"
+cp "$staging/packages.txt" "$staging/publication.json" "$staging/manifests.txt" \\
+    "$staging/candidate/"
+for file in "$staging/comps.xml" ${groups:+"$groups/comps.xml"}; do
+    [ -f "$file" ] || continue
+    cp "$file" "$staging/candidate/comps.xml"
     set -- "$@" --groupfile="$staging/candidate/comps.xml"
     break
 done
-"$@" --pkglist="$staging/pkglist" --outputdir="$staging/candidate" .
+if [ -s "$staging/pkglist" ]; then
+    "$@" --pkglist="$staging/pkglist" --outputdir="$staging/candidate" .
+else
+    # Without packages: the Python createrepo takes an empty --pkglist for none.
+    "$@" --outputdir="$staging/candidate" "$staging/candidate"
+fi
 kept=$base
-while [ -f "$kept/repodata/repomd.xml" ]; do
+while [ -n "$kept" ] && [ -f "$kept/repodata/repomd.xml" ]; do
     grep -o 'href="repodata/[^"]*"' "$kept/repodata/repomd.xml" | cut -d '"' -f 2 |
     while read -r file; do
         [ -e "$staging/candidate/$file" ] || ln "$kept/$file" "$staging/candidate/$file"
@@ -183,11 +188,24 @@ done
 """
 
 
-def build(target: Target, tools: Tools, update_id: str, base: str) -> Argv:
-    """Write the metadata of `base` with the closure added, as a candidate in staging."""
+def build(target: Target, tools: Tools, update_id: str, base: str, *, exact: bool) -> Argv:
+    """Write the metadata of the packages in staging's `packages.txt`, as a candidate there.
+
+    `base` is the publication that it follows; its groups stay, unless `exact`.
+    """
     argv = (*_createrepo(tools), "--update", f"--update-md-path={target.root}")
-    staging, grace = target.staging(update_id), str(target.grace_minutes)
-    return script(_BUILD, "build", target.root, staging, base, grace, str(STAGING_LOST), *argv)
+    return _build(target, update_id, base, "" if exact else base, argv)
+
+
+def build_preview(target: Target, tools: Tools, update_id: str) -> Argv:
+    """Write a preview's metadata as a candidate: its packages are the pool's, two levels up."""
+    argv = (*_createrepo(tools), "--update", f"--update-md-path={target.root}")
+    return _build(target, update_id, "", "", (*argv, f"--location-prefix={PREVIEW_PREFIX}"))
+
+
+def _build(target: Target, update_id: str, base: str, groups: str, argv: Argv) -> Argv:
+    staging, grace, lost = target.staging(update_id), str(target.grace_minutes), str(STAGING_LOST)
+    return script(_BUILD, "build", target.root, staging, base, grace, lost, groups, *argv)
 
 
 def _createrepo(tools: Tools) -> Argv:
@@ -219,6 +237,58 @@ def switch(target: Target, update_id: str, base: str, following: str) -> Argv:
     """Make the candidate live by one rename(2), if `base` still is; print repomd.xml's SHA-256."""
     staging = target.staging(update_id)
     return script(_SWITCH, "switch", target.root, staging, base, following, str(OVERTAKEN))
+
+
+_SWITCH_PREVIEW = """
+root=$1 staging=$2 number=$3 next=$4; cd "$root"
+mkdir -p previews .previews
+old=$(readlink "previews/$number" || :)
+if [ -d "$staging/candidate" ]; then
+    rm -rf ".previews/$next"; mv -T "$staging/candidate" ".previews/$next"
+fi
+rm -f "$staging/link"; ln -s "../.previews/$next" "$staging/link"
+sync -f ".previews/$next/repodata/repomd.xml" 2>/dev/null || :
+mv -T "$staging/link" "previews/$number"
+# What was there is swept when no client can be reading it any more; its time starts now.
+if [ -n "$old" ] && [ "$old" != "../.previews/$next" ]; then touch "previews/$old"; fi
+sha256sum < "previews/$number/repodata/repomd.xml" | cut -d ' ' -f 1
+"""
+
+
+def switch_preview(target: Target, update_id: str, number: int) -> Argv:
+    """Make the candidate a pull request's preview by one rename(2); print its SHA-256."""
+    staging, following = target.staging(update_id), f"{number}-{update_id}"
+    return script(_SWITCH_PREVIEW, "switch-preview", target.root, staging, str(number), following)
+
+
+_PREVIEW = """
+cd "$1/previews/$2" 2>/dev/null || exit 0
+sha256sum < repodata/repomd.xml | cut -d ' ' -f 1
+cat publication.json
+"""
+
+
+def preview(target: Target, number: int) -> Argv:
+    """Print the SHA-256 of a preview's repomd.xml and its publication.json, if there is one."""
+    return script(_PREVIEW, "preview", target.root, str(number))
+
+
+_DROP_PREVIEW = """
+cd "$1"
+old=$(readlink "previews/$2") || exit 0
+if [ -d "previews/$old" ]; then touch "previews/$old"; fi
+rm -f "previews/$2"
+"""
+
+
+def drop_preview(target: Target, number: int) -> Argv:
+    """Stop serving a preview; its directory stays for clients that are reading it."""
+    return script(_DROP_PREVIEW, "drop-preview", target.root, str(number))
+
+
+def preview_packages(target: Target, number: int) -> Argv:
+    """Print the packages of a preview."""
+    return ("cat", f"{target.root}/previews/{number}/packages.txt")
 
 
 _REMEMBER = """

@@ -227,9 +227,10 @@ class Store:
         """Tell whether a newer update of the same pull request is there for this mirror.
 
         One that has ended well counts too: within a second SQLite keeps no order, so the newer
-        one may have been performed first, and an older head must not be applied after it.
+        one may have been performed first, and an older head must not be applied after it. A merge
+        looks at what is live instead: another pull request's may be the newer one.
         """
-        if not update.pull_request:
+        if not update.pull_request or update.kind == "merge":
             return False
         with _guarded(f"looking for updates of {update.pull_request}"):
             found = self._client.list_workflows(

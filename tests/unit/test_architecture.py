@@ -19,14 +19,14 @@ PURE = {
 ROOMS: dict[str, set[str]] = {
     # The core: nothing but the errors.
     "errors": set(),
-    "webhook": {"errors"},
-    "manifest": {"errors"},
     "plan": {"errors"},
+    "records": {"errors", "plan"},
+    "webhook": {"errors", "records"},
+    "manifest": {"errors"},
     "comps": {"errors"},
     "commands": {"errors"},
     "yum": {"commands", "plan"},
     "repository": {"commands"},
-    "records": {"errors", "plan"},
     "feedback": {"errors", "manifest", "plan", "records"},
     # Configuration is a value once it is read, so the adapters may be made of it.
     "settings": {"errors"},

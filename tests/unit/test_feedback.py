@@ -73,14 +73,17 @@ CASES: dict[str, list[Record]] = {
     "published": [ended(changes=(LIBC, NMAP, TREE), warnings=(CONFLICT,))],
     "preview": [
         ended(
-            message="a preview of 3 packages",
+            "previewed",
+            message="preview of team/packages#42",
             update=replace(UPDATE, kind="preview"),
             changes=(LIBC, NMAP, GONE, TREE),
             preview=PREVIEW,
         )
     ],
     "merged": [ended(update=replace(UPDATE, kind="merge", merge_sha="b" * 40), changes=(TREE,))],
-    "closed": [ended(message="the preview was removed", update=replace(UPDATE, kind="close"))],
+    "closed": [
+        ended("closed", "team/packages#42 was closed", update=replace(UPDATE, kind="close"))
+    ],
     "unchanged": [ended("unchanged", "the mirror already serves this manifest")],
     "unknown": [failed(UnknownPackages("m", ["tre", "nope"], {"tre": ["tree", "tracer"]}))],
     "manifest": [
@@ -164,6 +167,7 @@ def hostile_records(text: str) -> list[Record]:
             preview="http://m/",
         ),
         ended("published", text, changes=(change,) * 20, warnings=(text,)),
+        ended("unchanged", text, warnings=(text,)),
         failed(ManifestError([Problem(text, text, text)] * 2)),
         failed(ManifestError([Problem(text, text, text)] * 20)),
         failed(UnknownPackages(text, [text], {text: [text, text]})),
@@ -206,7 +210,7 @@ def test_long_lists_are_shortened_to_what_github_takes(count: int) -> None:
     assert MAX_COMMENT / 4 < len(text) <= MAX_COMMENT
     shown = len(re.findall(r"^\| added ", text, re.MULTILINE))
     assert f"… and {count - shown:,} more" in text
-    assert f"{count:,} added" in text
+    assert f"{count} added" in text
     assert text.count("<details>") == text.count("</details>")
 
 
@@ -236,6 +240,8 @@ def test_hundreds_of_mirrors_are_shortened_to_as_many_as_there_is_room_for() -> 
         (Record(UPDATE, "running", "running", 1.0, 2.0, None), "pending"),
         (ended(), "success"),
         (ended("unchanged"), "success"),
+        (ended("previewed"), "success"),
+        (ended("closed"), "success"),
         (ended("superseded"), "error"),
         (Record(UPDATE, "cancelled", "cancelled", 1.0, 2.0, 3.0), "error"),
         *(

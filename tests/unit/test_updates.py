@@ -20,7 +20,17 @@ from gm_analytics.errors import (
     UnknownPackages,
 )
 from gm_analytics.manifest import Manifest
-from gm_analytics.plan import Closure, Download, Package, Publication, Row, State
+from gm_analytics.plan import (
+    Change,
+    Closure,
+    Download,
+    Package,
+    Plan,
+    Publication,
+    Row,
+    Whereabouts,
+    compare,
+)
 from gm_analytics.records import Outcome, Update
 from gm_analytics.updates import MAX_REBUILDS, perform
 
@@ -34,7 +44,7 @@ def package(name: str, size: int = 10) -> Package:
     return Package(f"{name}-1-1.noarch.rpm", name, 0, "1", "1", "noarch", size, "ff")
 
 
-def closure(**states: State) -> Closure:
+def closure(**states: Whereabouts) -> Closure:
     return Closure(tuple(package(name) for name in states), tuple(states.values()))
 
 
@@ -47,6 +57,7 @@ class World:
     surveys: list[Survey] = field(default_factory=lambda: [LIVE])
     closure: Closure = field(default_factory=lambda: closure(tree="new"))
     groups: tuple[tuple[str, ...], ...] = (("tree",),)
+    live_packages: tuple[Package, ...] = (package("zlib"),)
     policy_text: str = "EL 9"
     fail: dict[str, list[GmError]] = field(default_factory=dict)
     """Errors that a step raises, one a time it is run."""
@@ -99,6 +110,9 @@ class World:
     def inspect(self, update_id: str, live: str, rows: tuple[Row, ...]) -> Closure:
         return self.closure
 
+    def compare(self, live: str, closure: Closure, exact: bool) -> Plan:
+        return compare(self.live_packages, closure.packages, exact=exact)
+
     def add(self, update_id: str, packages: tuple[Package, ...]) -> None:
         pass
 
@@ -130,11 +144,15 @@ def test_new_packages_are_published_in_this_order() -> None:
         "published",
         "2 packages added to m",
         ".publications/000018",
-        ("tree-1-1.noarch", "nmap-1-1.noarch"),
+        ("nmap-1-1.noarch", "tree-1-1.noarch"),
         20,
+        changes=(
+            Change("added", "nmap-1-1.noarch", 10, ""),
+            Change("added", "tree-1-1.noarch", 10, ""),
+        ),
     )
     assert world.steps == [
-        "supersede", "fetch manifest", "survey", "download", "inspect", *PUBLISHED,
+        "supersede", "fetch manifest", "survey", "download", "inspect", "compare", *PUBLISHED,
     ]  # fmt: skip
     assert not world.open
 
@@ -195,25 +213,26 @@ def test_another_upstream_policy_is_not_what_the_mirror_remembers() -> None:
 
 
 def test_a_closure_that_is_live_is_remembered_and_nothing_built() -> None:
-    world = World(closure=closure(tree="live"))
+    world = World(closure=closure(tree="live"), live_packages=(package("tree"),))
     assert world.perform() == Outcome(
         "unchanged", "the mirror already serves the whole closure", LIVE.live
     )
-    assert world.steps[3:] == ["download", "inspect", "remember", "see", "sweep"]
+    assert world.steps[3:] == ["download", "inspect", "compare", "remember", "see", "sweep"]
     assert world.calls["remember"] == [(LIVE.live, digest(World()))]
 
 
 def test_a_group_is_published_though_all_its_packages_are_live() -> None:
     """Its name may be missing in the metadata, and then no client could install it."""
-    world = World(text='["@tools"]', closure=closure(tree="live"))
-    assert (world.perform().state, world.steps[5:]) == ("published", PUBLISHED)
+    live = (package("tree"),)
+    world = World(text='["@tools"]', closure=closure(tree="live"), live_packages=live)
+    assert (world.perform().state, world.steps[6:]) == ("published", PUBLISHED)
 
 
 def test_a_candidate_that_is_overtaken_is_built_anew_on_what_is_live_now() -> None:
     overtaken = Overtaken("m", LIVE.live, NEXT.live)
     world = World(surveys=[LIVE, NEXT], fail={"switch": [overtaken]})
     assert world.perform().publication == ".publications/000019"
-    assert world.steps[5:] == [
+    assert world.steps[6:] == [
         "add", "createrepo", "prove", "switch",
         "survey", "createrepo", "prove", "switch", "see", "sweep",
     ]  # fmt: skip

@@ -259,7 +259,7 @@ def test_other_actions_cause_none(action: str) -> None:
 
 
 def test_a_merge_is_read_as_such_and_causes_none() -> None:
-    data = payload(merged=True, merge_commit_sha=SHA[::-1])
+    data = payload(merged=True, merge_commit_sha=SHA[::-1], merged_at="2026-11-24T10:00:00Z")
     data["action"] = "closed"
     pull = parse(data).pull_request
     assert pull is not None
