@@ -198,13 +198,15 @@ def _total(changes: Iterable[Change]) -> str:
 
 def _trial(update: Update, outcome: Outcome, room: Room) -> Iterator[str]:
     """Give the line that installs from the preview alone."""
-    wanted = dict.fromkeys(spec for change in outcome.changes for spec in change.wanted)
+    brought = Plan(outcome.changes).added
+    wanted = dict.fromkeys(spec for change in outcome.changes for spec in change.wanted) or brought
     # It will be pasted into a shell, so only what the manifest's grammar lets through.
     specs = [spec for spec in wanted if SPEC.fullmatch(spec)][:FOLD] or ["PACKAGE"]
     name = f"pr-{update.number}"
-    line = f"sudo dnf --repofrompath={name},{outcome.preview} --repo={name} --nogpgcheck install"
+    # `--refresh`: dnf would believe for two days what it read of the last push's preview.
+    options = f"--repofrompath={name},{outcome.preview} --repo={name} --nogpgcheck --refresh"
     yield "Try it before it is merged:"
-    yield _block(f"{line} {' '.join(specs)}", room, "sh")
+    yield _block(f"sudo dnf {options} install {' '.join(specs)}", room, "sh")
 
 
 # --- what went wrong ------------------------------------------------------------------------

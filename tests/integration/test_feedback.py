@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import threading
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,9 @@ from gm_analytics.errors import StoreUnavailable, UnknownUpdate
 from gm_analytics.feedback import MARKER
 from gm_analytics.service import Service as Inside
 from gm_analytics.store import FEEDBACK, Store
+from lab.client import Client
 from lab.deliveries import PullRequest, signature
+from lab.packages import Package
 from lab.processes import LabError, wait_for
 from lab.site import Service, Site
 
@@ -101,7 +105,8 @@ def test_a_commit_is_pending_at_once_then_a_success_and_the_comment_is_there(
     assert not comments(site, number), "a mail about what is not known yet helps nobody"
     release.set()
     body = await_comment(site, number, update_id)
-    assert body.startswith(f"{MARKER}\n\n### {site.mirror.name}: published")
+    assert body.startswith(f"{MARKER}\n\n### {site.mirror.name}: published\n\n")
+    assert re.search(r"^\| added \| `tree-1[^`]*` \| \S+ k?B \| `\w+` \|$", body, re.MULTILINE)
     newest = site.github.statuses[pull.head_sha][0]
     assert newest["state"] == "success"
     assert newest["context"] == f"gm-analytics/{site.mirror.name}"
@@ -302,6 +307,56 @@ def test_without_a_token_nothing_is_asked_and_nothing_stored(site: Site, number:
     store = Store(database)
     assert store._client.list_workflows(name=FEEDBACK) == []
     store.close()
+
+
+@pytest.fixture
+def reviewed(site: Site) -> Iterator[Service]:
+    """The service with `publish: on_merge`."""
+    database = f"sqlite:///{site.directory}/review.sqlite"
+    config = site.config(**with_token(site, publish="on_merge", database_url=database))
+    with Service.running(site, config) as running:
+        yield running
+
+
+def test_the_line_in_a_previews_comment_installs_from_it_also_after_the_next_push(
+    site: Site, reviewed: Service, number: int
+) -> None:
+    """On a client whose configuration asks for signatures, as EL's does."""
+    one = Package("tried-one", requires=("tried-lib",))
+    site.upstream.add(one, Package("tried-lib"), Package("tried-two"))
+    pull = site.push(manifest("tried-one"), branch="tried", number=number)
+    body = await_comment(site, number, deliver(reviewed, pull))
+    assert f"### {site.mirror.name}: a preview is ready\n\nIf merged: 2 added" in body
+    assert f"| added | `{one.nevra}` | " in body
+    client = Client(site.directory / "tried", site.mirror.web.url, options={"gpgcheck": "1"})
+    client.dnf(*line_to_try(body))
+    assert client.names() == {"tried-lib", "tried-one"}
+
+    again = site.push(manifest("tried-one", "tried-two"), branch="tried", number=number)
+    client.dnf(*line_to_try(await_comment(site, number, deliver(reviewed, again))))
+    assert "tried-two" in client.names()
+
+    merged = site.merge(again)
+    body = await_comment(site, number, deliver(reviewed, merged))
+    assert f"### {site.mirror.name}: published" in body
+    assert "sudo" not in body
+    assert states(site, merged.merge_commit_sha or "")[-1] == "success"
+    assert len(comments(site, number)) == 1
+
+
+def line_to_try(body: str) -> list[str]:
+    """Give the arguments that follow `sudo dnf`."""
+    return body.partition("```sh\nsudo dnf ")[2].partition("\n")[0].split()
+
+
+def test_a_pull_request_that_is_closed_is_told_that_its_preview_is_gone(
+    site: Site, reviewed: Service, number: int
+) -> None:
+    pull = site.push(manifest("leaf16"), branch="shut", number=number)
+    await_comment(site, number, deliver(reviewed, pull))
+    body = await_comment(site, number, deliver(reviewed, replace(pull, action="closed")))
+    assert f"### {site.mirror.name}: the preview is gone" in body
+    assert states(site, pull.head_sha)[-1] == "success"
 
 
 class Full:

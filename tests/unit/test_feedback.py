@@ -198,7 +198,7 @@ def test_only_package_specs_reach_the_line_that_is_pasted_into_a_shell() -> None
     update = replace(UPDATE, kind="preview")
     text = comment([ended(update=update, changes=changes, preview=PREVIEW)], page)
     line = next(line for line in text.splitlines() if line.startswith("sudo"))
-    assert line.endswith(f"pr-42,{PREVIEW} --repo=pr-42 --nogpgcheck install tree @development")
+    assert line.endswith("--nogpgcheck --refresh install tree @development")
 
 
 # --- limits -------------------------------------------------------------------------------
