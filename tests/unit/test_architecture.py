@@ -13,7 +13,7 @@ MODULES = {path.stem: ast.parse(path.read_text(encoding="utf-8")) for path in PA
 
 PURE = {
     "errors", "webhook", "manifest", "plan", "wanted", "near", "comps", "commands", "yum",
-    "repository", "records",
+    "repository", "records", "feedback",
 }  # fmt: skip
 """Bytes and values in, values out."""
 ROOMS: dict[str, set[str]] = {
@@ -29,11 +29,12 @@ ROOMS: dict[str, set[str]] = {
     "commands": {"errors"},
     "yum": {"commands", "plan"},
     "repository": {"commands"},
+    "feedback": {"errors", "manifest", "plan", "records"},
     # Configuration is a value once it is read, so the adapters may be made of it.
     "settings": {"errors"},
     "github": {"errors", "manifest", "settings"},
     "ssh": {"errors", "commands", "settings"},
-    "mirror": PURE - {"webhook", "manifest", "records"} | {"settings", "ssh"},
+    "mirror": PURE - {"webhook", "manifest", "records", "feedback"} | {"settings", "ssh"},
     # The story knows its parts' values, and no GitHub and no store; `Session` is a type to it.
     "updates": {"errors", "manifest", "plan", "commands", "records", "mirror"},
     # The store keeps the story's values.
