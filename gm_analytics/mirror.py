@@ -159,9 +159,13 @@ class Session:
         listed = self._run(repository.packages(self._target, live), "listing packages")
         return tuple(map(Package.from_line, listed.splitlines()))
 
-    def prepare(self, update_id: str) -> None:
-        """Make the update's staging directory; one that is there already is kept."""
-        self._run(yum.prepare(self._target, update_id), "preparing the staging directory")
+    def prepare(self, update_id: str, number: int = 0) -> None:
+        """Make the update's staging directory; one that is there already is kept.
+
+        What the preview of the pull request `number` has is not downloaded again.
+        """
+        argv = yum.prepare(self._target, update_id, number)
+        self._run(argv, "preparing the staging directory")
 
     def resolve(self, update_id: str, specs: tuple[str, ...]) -> Download:
         """Solve the specs against an empty system without downloading anything.
@@ -170,12 +174,14 @@ class Session:
             UnknownPackages, Unresolvable, UpstreamUnavailable: as `download`.
 
         """
+        self.prepare(update_id)
         return self._solve(update_id, specs, yum.resolve)
 
-    def download(self, update_id: str, specs: tuple[str, ...], free: int) -> Download:
+    def download(self, update_id: str, specs: tuple[str, ...], free: int, number: int) -> Download:
         """Solve the specs against an empty system and download what the pool lacks.
 
-        All at once; if they conflict, each alone. `free` is the disk's free space in bytes.
+        All at once; if they conflict, each alone. `free` is the disk's free space in bytes,
+        `number` the pull request's.
 
         Raises:
             UnknownPackages: upstream has no such packages.
@@ -185,11 +191,12 @@ class Session:
             UpstreamUnavailable: an upstream repository could not be read.
 
         """
+        self.prepare(update_id, number)
         if free < self._mirror.disk_reserve:
-            self._refuse_what_does_not_fit(self.resolve(update_id, specs).rows, free)
+            self._refuse_what_does_not_fit(self._solve(update_id, specs, yum.resolve).rows, free)
         return self._solve(update_id, specs, yum.download)
 
-    def inspect(self, update_id: str, live: str, download: Download) -> Closure:
+    def inspect(self, update_id: str, live: str, download: Download, number: int) -> Closure:
         """Check the downloaded files, compare them with what is there, say who wanted them.
 
         Raises:
@@ -208,7 +215,10 @@ class Session:
             raise BadPackages(self._name, f"solved, but not downloaded: {', '.join(absent)}")
         if differing := closure.where("differs"):
             raise BytesDiffer(self._name, [package.file for package in differing])
-        return self._explain(update_id, live, closure, download)
+        closure = self._explain(update_id, live, closure, download)
+        if any(package.source == yum.PREVIEW_ID for package in closure.packages):
+            closure = closure.sourced(self.previewed(number).packages)
+        return closure
 
     def add(self, update_id: str, packages: tuple[Package, ...]) -> None:
         """Rename downloaded files into the pool.
@@ -325,7 +335,6 @@ class Session:
         return found
 
     def _solve(self, update_id: str, specs: tuple[str, ...], command: _YumCommand) -> Download:
-        self.prepare(update_id)
         if not specs:
             return Download((), ())
         try:
@@ -408,7 +417,7 @@ class Session:
         """Say what a failed yum run means."""
         output = result.stdout + result.stderr
         doing = f"resolving {', '.join(specs)}"
-        needed = sum(row.size for row in rows if row.repository != yum.POOL_ID)
+        needed = sum(row.size for row in rows if not yum.is_here(row))
         kind = yum.failure(result.exited, output, specs)
         if kind in {"signature", "network", "unsolvable", "other"} and rows:
             # dnf says in many ways that a disk is full, and in some not at all.
@@ -428,7 +437,7 @@ class Session:
         return self.look().free
 
     def _refuse_what_does_not_fit(self, rows: tuple[Row, ...], free: int) -> None:
-        needed = sum(row.size for row in rows if row.repository != yum.POOL_ID)
+        needed = sum(row.size for row in rows if not yum.is_here(row))
         if needed > free:
             raise DiskFull(self._name, self._mirror.root, needed, free)
 

@@ -376,6 +376,12 @@ class Closure:
         states: tuple[Whereabouts, ...] = tuple("pool" for _ in known)
         return cls(known, states)
 
+    def sourced(self, known: Iterable[Package]) -> Closure:
+        """Give the closure with the sources that are known of some of its files."""
+        sources = {package.file: package.source for package in known}
+        packages = (replace(p, source=sources.get(p.file, p.source)) for p in self.packages)
+        return replace(self, packages=tuple(packages))
+
     def where(self, *states: Whereabouts) -> tuple[Package, ...]:
         """Give the packages in one of these states."""
         return tuple(p for p, s in zip(self.packages, self.states, strict=True) if s in states)

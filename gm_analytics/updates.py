@@ -139,9 +139,10 @@ class _Work:
     def fetch(self, live: Survey) -> tuple[Download, Closure]:
         """Download and check the closure, and add it to the pool."""
         update, mirror, step = self.update, self.mirror, self.step
+        asked = (update.id, self.manifest.specs, live.free, update.number)
         with placed(self.manifest):
-            download = step("download", mirror.download, update.id, self.manifest.specs, live.free)
-        closure = step("inspect", mirror.inspect, update.id, live.live, download)
+            download = step("download", mirror.download, *asked)
+        closure = step("inspect", mirror.inspect, update.id, live.live, download, update.number)
         return download, replace(closure, warnings=(*_warnings(download), *closure.warnings))
 
     def publication(

@@ -14,7 +14,9 @@ from gm_analytics.commands import Argv, Target, Tools, script
 from gm_analytics.plan import Row
 
 POOL_ID = "gm-pool"
-"""Id of the pool where yum is offered it as a repository."""
+"""Id of what is live where yum is offered it as a repository."""
+PREVIEW_ID = "gm-pool-preview"
+"""Id of the pull request's own preview: its last push fetched most of what this one needs."""
 
 HELPER_CACHE = "/var/cache/gm-mirror"
 """Where cookbooks/mirror_server/files/gm-mirror-helper keeps root's yum cache, for all to read."""
@@ -26,22 +28,36 @@ staging=$1
 mkdir -p "$staging/rpms" "$staging/pool.d" "$staging/candidate.d" "$staging/log"
 printf '%s' "$2" > "$staging/pool.d/gm-pool.repo"
 printf '%s' "$3" > "$staging/candidate.d/gm-pool.repo"
+if [ -e "$4/repodata/repomd.xml" ]; then
+    printf '%s' "$5" > "$staging/pool.d/gm-pool-preview.repo"
+fi
 """
 
 
-def repo_file(base_url: str) -> str:
+def repo_file(base_url: str, name: str = POOL_ID) -> str:
     """Give a yum repository file that offers a directory as the pool."""
     return (
-        f"[{POOL_ID}]\nname=packages of this mirror\nbaseurl={base_url}\n"
+        f"[{name}]\nname=packages of this mirror\nbaseurl={base_url}\n"
         "enabled=1\ngpgcheck=0\ncost=1\nmetadata_expire=1\n"
     )
 
 
-def prepare(target: Target, update_id: str) -> Argv:
-    """Make an update's staging directory; one that is there already is kept."""
+def is_here(row: Row) -> bool:
+    """Tell whether a package comes from the mirror's own pool."""
+    return row.repository in {POOL_ID, PREVIEW_ID}
+
+
+def prepare(target: Target, update_id: str, number: int) -> Argv:
+    """Make an update's staging directory; one that is there already is kept.
+
+    The preview of the pull request `number` is offered too, if there is one.
+    """
+    preview = f"{target.root}/previews/{number}"
     pool = repo_file(f"file://{target.root}/")
     candidate = repo_file(f"file://{target.staging(update_id, 'candidate')}/")
-    return script(_PREPARE, "prepare", target.staging(update_id), pool, candidate)
+    again = repo_file(f"file://{preview}/", PREVIEW_ID)
+    staging = target.staging(update_id)
+    return script(_PREPARE, "prepare", staging, pool, candidate, preview, again)
 
 
 def download(target: Target, tools: Tools, update_id: str, specs: Iterable[str]) -> Argv:

@@ -119,10 +119,10 @@ class World:
     def survey(self) -> Survey:
         return self.surveys.pop(0)
 
-    def download(self, update_id: str, specs: tuple[str, ...], free: int) -> Download:
+    def download(self, update_id: str, specs: tuple[str, ...], free: int, number: int) -> Download:
         return Download(self.groups, (Row("tree", "noarch", "1-1", "upstream", 10),))
 
-    def inspect(self, update_id: str, live: str, download: Download) -> Closure:
+    def inspect(self, update_id: str, live: str, download: Download, number: int) -> Closure:
         return self.closure
 
     def compare(self, live: str, closure: Closure, exact: bool) -> Plan:
@@ -195,7 +195,7 @@ def test_new_packages_are_published_in_this_order() -> None:
 def test_each_step_gets_what_the_one_before_found() -> None:
     world = World(closure=closure(tree="new", nmap="pool", zlib="live"))
     world.perform()
-    assert world.calls["download"] == [("u1", ("tree",), 10**9)]
+    assert world.calls["download"] == [("u1", ("tree",), 10**9, 7)]
     assert world.calls["inspect"][0][:2] == ("u1", LIVE.live)
     assert world.calls["add"] == [("u1", (package("tree"),))]
     _, live, built, publication = world.calls["createrepo"][0]
