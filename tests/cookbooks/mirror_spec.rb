@@ -222,10 +222,13 @@ RSpec.describe 'mirror_server::default' do
     end
   end
 
-  it 'hides dot names and lets only what never changes be kept' do
+  it "hides, follows and lets be kept what the lab's own nginx.conf does" do
     conf = rendered(run('EL 9'), '/etc/nginx/nginx.conf')
-    expect(conf).to match(%r{location ~ /\\\. \{\n\s+return 404;})
-    expect(conf).to match(%r{repomd\\\.xml.*\n\s+alias /var/repo/\$repomd;\n\s+add_header Cache-Control "no-cache";})
-    expect(conf).to match(%r{location /repo/ \{\n\s+alias /var/repo/;\n\s+autoindex on;})
+    own = File.read("#{CHECKOUT}/lab/data/mirror.nginx.conf").gsub('@prefix@', '/repo/').gsub('@root@', '/var/repo')
+    ['map $uri', 'location ~ /\\.', 'location /repo/'].each do |head|
+      one, other = [conf, own].map { |text| text[/^ *#{Regexp.escape(head)}.*?^ *\}$/m].to_s.squeeze(' ').gsub(/^ /, '') }
+      expect(one).to start_with(head)
+      expect(one).to eq(other)
+    end
   end
 end
