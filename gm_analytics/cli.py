@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 import requests
@@ -23,12 +23,12 @@ from gm_analytics import __version__, checks
 from gm_analytics.errors import ConfigError, GmError, ManifestError
 from gm_analytics.manifest import Manifest
 from gm_analytics.plan import Plan
+from gm_analytics.records import Record, State
 from gm_analytics.service import DirectStep, Service
-from gm_analytics.store import Record
 from gm_analytics.webhook import sign
 
 FAILED, WRONG_USE, INTERRUPTED = 1, 2, 130
-ENDED = frozenset({"published", "unchanged", "superseded", "failed", "cancelled"})
+ENDED = frozenset(get_args(State)) - {"waiting", "running"}
 FOLLOW_PAUSE = 0.2
 
 CONFIG = click.option(

@@ -24,8 +24,8 @@ from gm_analytics.errors import (
     UnknownPackages,
 )
 from gm_analytics.plan import Change, Plan
-from gm_analytics.store import DurableStep, JsonSerializer, Record, Retry, StepRecord
-from gm_analytics.updates import Outcome, Update
+from gm_analytics.records import Outcome, Record, StepRecord, Update
+from gm_analytics.store import DurableStep, JsonSerializer, Retry
 
 
 def document(**groups: str) -> bytes:
