@@ -131,18 +131,20 @@ def check_keys(site: Site) -> str:
     expect(set(places.split()) == known, f"ci_server: the secret lies in {places.split()}")
     shared = ci.do("sh", "-c", "cat /etc/gm_keys/*").text
     expect("PRIVATE" not in shared, "a private key lies in the shared directory")
-    command = ["ssh", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=accept-new"]
-    key = site["ci_server"].merged / "etc/gm_analytics/id_ed25519"
+    target = f"mirror@{STATIC['mirror_server']}"
+    key = "/etc/gm_analytics/id_ed25519"
+    options = ("-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=accept-new")
+    command = ("ssh", *options, "-o", "UserKnownHostsFile=/dev/null", "-i")
     with network.inside(network.namespace("mirror_client")):
-        argv = (*command, "-o", "UserKnownHostsFile=/dev/null", "-i", str(key))
-        target = f"mirror@{STATIC['mirror_server']}"
-        login = run(*argv, target, "true", check=False).text
+        login = run(*command, f"{ci.merged}{key}", target, "true", check=False).text
     expect("Permission denied" in login, f"the key was taken from another address: {login}")
+    forward = ci.do(*command, key, "-W", "127.0.0.1:80", target, check=False).text
+    expect("administratively prohibited" in forward, f"the key is not restricted: {forward}")
     with_address = f"user=mirror,host=ci-server,addr={RESERVED['ci_server']}"
     rules = site["mirror_server"].do("/usr/sbin/sshd", "-T", "-C", with_address).text.splitlines()
     missing = {"passwordauthentication no", "authenticationmethods publickey"} - set(rules)
     expect(not missing, f"mirror_server: sshd does not say {missing}")
-    return "0600, private half on ci_server alone; no password, no other address for the key"
+    return "0600, private half on ci_server alone; restricted, no password, no other address"
 
 
 def deliver(site: Site, report: Report, number: int, *names: str) -> None:
@@ -150,6 +152,7 @@ def deliver(site: Site, report: Report, number: int, *names: str) -> None:
     manifest = json.dumps([{"package_name": n, "installation_commands": n} for n in names])
     wanted = ", ".join(names)
     with report.step(f"pull request {number} ({wanted}): delivery") as seen:
+        wait_for(site.healthy, "GET /healthz", 30)
         pull = site.push(manifest, f"change-{number}", number)
         reply = site.deliver(pull)
         expect(reply.status_code == requests.codes.accepted, f"{reply.status_code} {reply.text}")
@@ -207,14 +210,14 @@ def check_mirror(site: Site, report: Report) -> None:
         seen("repomd.xml, live and of a preview, no-cache; dot names 404; listing 200")
 
 
-def recreate_mirror(site: Site, report: Report) -> None:
-    """Destroy the mirror host alone; provisioning again must make it work with no other hand."""
-    with report.step("mirror_server: destroyed") as seen:
-        site["mirror_server"].destroy()
-        expect(site["mirror_server"].leader() is None, "mirror_server still runs")
-        seen("disk, host key and packages are gone")
-    boot(site, report, "mirror_server")
-    converge_twice(site, report, "mirror_server")
+def recreate(site: Site, report: Report, name: str) -> None:
+    """Destroy one host alone; provisioning again must make it work with no other hand."""
+    with report.step(f"{name}: destroyed") as seen:
+        site[name].destroy()
+        expect(site[name].leader() is None, f"{name} still runs")
+        seen("its disk is gone, and its keys with it")
+    boot(site, report, name)
+    converge_twice(site, report, name)
 
 
 def change_to_kea(site: Site, report: Report) -> None:
@@ -295,10 +298,12 @@ def tell(site: Site, report: Report) -> None:
     check_hosts(site, report)
     deliver(site, report, 1, "tree")
     check_mirror(site, report)
-    recreate_mirror(site, report)
+    recreate(site, report, "mirror_server")
     deliver(site, report, 2, "tree", "nmap")
+    recreate(site, report, "ci_server")
+    deliver(site, report, 3, "make")
     change_to_kea(site, report)
-    deliver(site, report, 3, "autoconf")
+    deliver(site, report, 4, "autoconf")
     wrong_attributes(site, report)
     turn_options(site, report)
     with report.step("failed units on all hosts, at the end") as seen:
