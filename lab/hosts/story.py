@@ -139,7 +139,9 @@ def check_keys(site: Site) -> str:
         login = run(*command, f"{ci.merged}{key}", target, "true", check=False).text
     expect("Permission denied" in login, f"the key was taken from another address: {login}")
     forward = ci.do(*command, key, "-W", "127.0.0.1:80", target, check=False).text
-    expect("administratively prohibited" in forward, f"the key is not restricted: {forward}")
+    expect("administratively prohibited" in forward, f"the key forwards: {forward}")
+    line = site["mirror_server"].do("/usr/libexec/gm-mirror-authorized-keys").text
+    expect(line.startswith(f'restrict,from="{RESERVED["ci_server"]}" ssh-ed25519 '), line)
     with_address = f"user=mirror,host=ci-server,addr={RESERVED['ci_server']}"
     rules = site["mirror_server"].do("/usr/sbin/sshd", "-T", "-C", with_address).text.splitlines()
     missing = {"passwordauthentication no", "authenticationmethods publickey"} - set(rules)
