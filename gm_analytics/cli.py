@@ -249,13 +249,13 @@ def _progress(name: str) -> Iterator[None]:
 
 def _plan_text(found: Plan) -> str:
     if not found.changes:
-        return "nothing would change: the mirror has it all"
+        return "nothing would change"
     lines = [
         f"{change.kind:<10} {change.nevra}  {size_text(change.size)}  from {change.source}"
         + (f"  (now {change.before})" if change.before else "")
         for change in found.changes
     ]
-    return "\n".join([*lines, f"{len(lines)} packages, {size_text(found.size)}"])
+    return "\n".join([*lines, f"{found.summary}; {size_text(found.size)} new"])
 
 
 def _record_json(record: Record) -> dict[str, Any]:

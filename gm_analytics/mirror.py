@@ -9,6 +9,7 @@ import base64
 import json
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -17,7 +18,7 @@ from typing import Any, Self
 
 import requests
 
-from gm_analytics import commands, comps, repository, settings, ssh, yum
+from gm_analytics import commands, comps, near, repository, settings, ssh, wanted, yum
 from gm_analytics.commands import Argv, Survey, Target, Tools
 from gm_analytics.errors import (
     BadPackages,
@@ -188,8 +189,8 @@ class Session:
             self._refuse_what_does_not_fit(self.resolve(update_id, specs).rows, free)
         return self._solve(update_id, specs, yum.download)
 
-    def inspect(self, update_id: str, live: str, rows: tuple[Row, ...]) -> Closure:
-        """Check the downloaded files and compare them with the pool and the live set.
+    def inspect(self, update_id: str, live: str, download: Download) -> Closure:
+        """Check the downloaded files, compare them with what is there, say who wanted them.
 
         Raises:
             BadPackages: a file is damaged.
@@ -201,12 +202,13 @@ class Session:
             output = self._run(argv, "checking packages", self._target.timeout)
         except CommandFailed as error:
             raise BadPackages(self._name, words(error.output)) from error
-        closure = Closure.parse(output, rows)
-        if absent := sorted({row.nevra for row in rows} - {p.nevra for p in closure.packages}):
+        closure = Closure.parse(output, download.rows)
+        there = {package.nevra for package in closure.packages}
+        if absent := sorted({row.nevra for row in download.rows} - there):
             raise BadPackages(self._name, f"solved, but not downloaded: {', '.join(absent)}")
         if differing := closure.where("differs"):
             raise BytesDiffer(self._name, [package.file for package in differing])
-        return closure
+        return self._explain(update_id, live, closure, download)
 
     def add(self, update_id: str, packages: tuple[Package, ...]) -> None:
         """Rename downloaded files into the pool.
@@ -356,7 +358,37 @@ class Session:
             return self._solve_once(update_id, specs, command, self._target)
         except UnknownPackages:
             # Upstream may have got them since its metadata was cached.
-            return self._solve_once(update_id, specs, command, replace(self._target, max_age=0))
+            fresh = replace(self._target, max_age=0)
+        try:
+            return self._solve_once(update_id, specs, command, fresh)
+        except UnknownPackages as error:
+            error.specs += self._unknown_besides(error.specs, update_id, specs)
+            error.near = self._near(update_id, error.specs)
+            raise
+
+    def _unknown_besides(
+        self, groups: list[str], update_id: str, specs: tuple[str, ...]
+    ) -> list[str]:
+        """Give what else is unknown: dnf 4 tells of unknown groups and looks no further."""
+        rest = tuple(spec for spec in specs if spec not in groups)
+        if rest and all(spec.startswith("@") for spec in groups):
+            try:
+                self._solve_once(update_id, rest, yum.resolve, self._target)
+            except UnknownPackages as error:
+                return error.specs
+            except GmError:  # it would be told once the groups are known
+                pass
+        return []
+
+    def _near(self, update_id: str, specs: list[str]) -> dict[str, list[str]]:
+        """Look for what may have been meant by specs that upstream has nothing for."""
+        with suppress(Exception):  # whatever goes wrong here must not hide what went wrong before
+            argv = yum.names(self._target, self.tools, update_id)
+            listed = self._yum(update_id, argv, "listing what upstream has").stdout
+            groups = any(spec.startswith("@") for spec in specs)
+            ids = comps.ids(self._comps("")) if groups else ()
+            return near.suggest(specs, yum.listing(listed), ids)
+        return {}
 
     def _solve_once(
         self, update_id: str, specs: tuple[str, ...], command: _YumCommand, target: Target
@@ -399,6 +431,22 @@ class Session:
         needed = sum(row.size for row in rows if row.repository != yum.POOL_ID)
         if needed > free:
             raise DiskFull(self._name, self._mirror.root, needed, free)
+
+    def _explain(self, update_id: str, live: str, closure: Closure, download: Download) -> Closure:
+        """Say which specs wanted the packages of a closure, and what to warn of."""
+        paths = [spec for spec in download.specs if spec.startswith("/")]
+        argv = repository.relations(self._target, update_id, paths)
+        printed = self._run(argv, "reading what packages need", self._target.timeout)
+        relations, weak = wanted.parse(printed), self._target.weak_dependencies
+        groups = [spec for spec in download.specs if spec.startswith("@")]
+        documents = self._comps(live) if groups else []
+        names = {package.name for package in closure.packages}
+        members = {spec: comps.members(documents, spec[1:], names) for spec in groups}
+        packages = wanted.attribute(
+            closure.packages, relations, download.specs, members, weak=weak
+        )
+        told = wanted.warnings(relations, weak=weak)
+        return replace(closure, packages=packages, warnings=told)
 
     def _describe(
         self, update_id: str, live: str, packages: list[Package], publication: Publication

@@ -75,6 +75,17 @@ def makecache(target: Target, tools: Tools, update_id: str) -> Argv:
     return (*_yum(target, tools, update_id, target.reposdir), "makecache")
 
 
+def names(target: Target, tools: Tools, update_id: str) -> Argv:
+    """Print all that upstream has, by the metadata that were read last."""
+    if tools.elevation == "helper":
+        return (*_helper(target), "names", update_id)
+    base = _yum(target, tools, update_id, target.reposdir)
+    if tools.manager == "yum3":
+        return (*base, "-C", "--showduplicates", "list", "available")
+    # dnf 5 ends no line by itself.
+    return (*base, "-C", "repoquery", r"--queryformat=%{name}.%{arch} %{evr} %{repoid}\n")
+
+
 def prove(target: Target, tools: Tools, update_id: str, specs: Iterable[str]) -> Argv:
     """Solve the specs for an empty system from the candidate repository alone."""
     if tools.elevation == "helper":
@@ -162,7 +173,7 @@ def comps(target: Target, tools: Tools, live: str) -> Argv:
 
 _UNITS = {"B": 1, "K": 1024, "KIB": 1024, "M": 1024**2, "MIB": 1024**2, "G": 1024**3}
 _UNITS["GIB"] = _UNITS["G"]
-ROW_WORDS = 6
+ROW_WORDS, LISTED_WORDS = 6, 3
 _SIZE = re.compile(r"([0-9.]+) ?([kKMGB]i?B?)?")
 _REPLACING = re.compile(r" {3,}replacing ")
 _ARCH = re.compile(r"noarch|x86_64(_v[234])?|i[3-6]86|aarch64|ppc64(le)?|s390x|armv7hl|riscv64")
@@ -197,6 +208,20 @@ def _row(words: list[str]) -> Row | None:
         return None
     unit = _UNITS[(size[2] or "B").upper()]
     return Row(words[0], words[1], words[2], words[3], int(float(size[1]) * unit))
+
+
+def listing(output: str) -> tuple[Row, ...]:
+    """Read what `names` prints; sizes are not told. yum 3 wraps long names."""
+    rows: list[Row] = []
+    pending: list[str] = []
+    for line in output.splitlines():
+        pending = [*(pending if line.startswith(" ") else ()), *line.split()]
+        if len(pending) != LISTED_WORDS:
+            continue
+        name, _, arch = pending[0].rpartition(".")
+        if name and _ARCH.fullmatch(arch):
+            rows.append(Row(name, arch, pending[1], pending[2], 0))
+    return tuple(rows)
 
 
 _UNKNOWN = (

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self
 
 import pytest
@@ -18,6 +19,7 @@ from gm_analytics.errors import (
     NotVisible,
     Overtaken,
     UnknownPackages,
+    Unresolvable,
 )
 from gm_analytics.manifest import Manifest
 from gm_analytics.plan import (
@@ -26,6 +28,7 @@ from gm_analytics.plan import (
     Download,
     Package,
     Plan,
+    Preview,
     Publication,
     Row,
     Whereabouts,
@@ -38,6 +41,9 @@ UPDATE = Update("u1", "m", "icesi/packages", 7, "a" * 40)
 LIVE = Survey("live", None, live=".publications/000017", repomd="old", free=10**9)
 NEXT = Survey("live", None, live=".publications/000018", repomd="theirs", free=10**9)
 PUBLISHED = ["add", "createrepo", "prove", "switch", "see", "sweep"]
+PREVIEW = replace(UPDATE, kind="preview")
+MERGE = replace(UPDATE, kind="merge", merge_sha="b" * 40, merged_at="2026-11-24T10:00:00Z")
+CLOSE = replace(UPDATE, kind="close")
 
 
 def package(name: str, size: int = 10) -> Package:
@@ -52,6 +58,7 @@ def closure(**states: Whereabouts) -> Closure:
 class World:
     """Parts, mirror and steps in one; every step is written to `steps`, every call to `calls`."""
 
+    update: Update = UPDATE
     text: str = '["tree"]'
     newer: bool = False
     surveys: list[Survey] = field(default_factory=lambda: [LIVE])
@@ -64,9 +71,11 @@ class World:
     steps: list[str] = field(default_factory=list)
     calls: dict[str, list[tuple[Any, ...]]] = field(default_factory=dict)
     open: bool = False
+    shown: Preview | None = None
+    """The pull request's preview."""
 
     def perform(self) -> Outcome:
-        return perform(UPDATE, self, self.step)  # type: ignore[arg-type]  # a fake of `Session`
+        return perform(self.update, self, self.step)  # type: ignore[arg-type]  # a fake of `Session`
 
     def step(self, name: str, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         self.steps.append(name)
@@ -89,7 +98,13 @@ class World:
     def session(self, update: Update) -> Self:
         return self
 
+    def preview_url(self, update: Update) -> str:
+        return f"http://m/repo/previews/{update.number}/"
+
     def wait_until_visible(self, update: Update, repomd: str) -> None:
+        pass
+
+    def wait_until_previewed(self, update: Update, repomd: str) -> None:
         pass
 
     # What it needs of a mirror.
@@ -107,7 +122,7 @@ class World:
     def download(self, update_id: str, specs: tuple[str, ...], free: int) -> Download:
         return Download(self.groups, (Row("tree", "noarch", "1-1", "upstream", 10),))
 
-    def inspect(self, update_id: str, live: str, rows: tuple[Row, ...]) -> Closure:
+    def inspect(self, update_id: str, live: str, download: Download) -> Closure:
         return self.closure
 
     def compare(self, live: str, closure: Closure, exact: bool) -> Plan:
@@ -117,6 +132,26 @@ class World:
         pass
 
     def build(self, update_id: str, live: str, closure: Closure, publication: Publication) -> None:
+        pass
+
+    def prepare(self, update_id: str) -> None:
+        pass
+
+    def preview(self, number: int) -> Preview | None:
+        return self.shown
+
+    def previewed(self, number: int) -> Closure:
+        return Closure.of_pool(self.closure.packages)
+
+    def build_preview(
+        self, update_id: str, live: str, closure: Closure, publication: Publication
+    ) -> None:
+        pass
+
+    def switch_preview(self, update_id: str, publication: Publication) -> str:
+        return f"repomd of preview {publication.number}"
+
+    def drop_preview(self, number: int) -> None:
         pass
 
     def prove(self, update_id: str, groups: tuple[tuple[str, ...], ...]) -> None:
@@ -273,6 +308,15 @@ def test_a_failure_ends_the_update_there_and_staging_is_swept(step: str, error: 
     assert not world.open
 
 
+@pytest.mark.parametrize(
+    "error", [UnknownPackages("m", ["nmap"]), Unresolvable("m", ["nmap"], "nothing provides x")]
+)
+def test_an_error_names_the_places_of_its_packages_in_the_manifest(error: GmError) -> None:
+    world = World(text='["tree", "nmap"]', fail={"download": [error]})
+    with pytest.raises(type(error), match="nmap at /1"):
+        world.perform()
+
+
 @pytest.mark.parametrize("step", ["supersede", "fetch manifest", "survey"])
 def test_a_failure_before_the_download_leaves_nothing_to_sweep(step: str) -> None:
     world = World(fail={step: [LockHeld("m", "/x")]})
@@ -301,3 +345,147 @@ def test_every_step_has_a_name_of_its_own() -> None:
     world.perform()
     assert len(world.steps) == len(set(world.steps))
     assert updates.MAX_REBUILDS > 1
+
+
+# --- publish: on_merge ----------------------------------------------------------------------
+
+
+def live(publication: Publication, *, manifests: tuple[str, ...] = ()) -> Survey:
+    text = json.dumps(asdict(publication))
+    return replace(LIVE, publication=text, manifests=manifests)
+
+
+def made(world: World) -> Publication:
+    """Give what the world's candidate was built as."""
+    publication: Publication = world.calls["createrepo"][-1][3]
+    return publication
+
+
+def test_a_preview_is_made_beside_what_is_live() -> None:
+    world = World(PREVIEW, closure=closure(tree="new", nmap="live"))
+    outcome = world.perform()
+    assert outcome == Outcome(
+        "previewed",
+        "preview of icesi/packages#7 on m: 2 added, 1 removed",
+        "",
+        ("nmap-1-1.noarch", "tree-1-1.noarch"),
+        20,
+        changes=(
+            Change("added", "nmap-1-1.noarch", 10, ""),
+            Change("added", "tree-1-1.noarch", 10, ""),
+            Change("removed", "zlib-1-1.noarch", 10, ""),
+        ),
+        preview="http://m/repo/previews/7/",
+    )
+    assert world.steps[3:] == ["download", "inspect", "compare", *PUBLISHED]
+    assert (made(world).number, made(world).base, made(world).commit) == (7, LIVE.live, "a" * 40)
+    assert world.calls["see"] == [(PREVIEW, "repomd of preview 7")]
+
+
+def test_an_empty_manifest_is_previewed_as_what_it_is() -> None:
+    world = World(PREVIEW, text="[]", closure=closure(), groups=())
+    assert [change.kind for change in world.perform().changes] == ["removed"]
+
+
+def test_a_merge_publishes_exactly_the_closure_of_the_merge_commit() -> None:
+    world = World(MERGE)
+    outcome = world.perform()
+    assert (outcome.state, outcome.message) == ("published", "m: 1 added, 1 removed")
+    assert outcome.publication == ".publications/000018"
+    publication = made(world)
+    assert publication.exact
+    assert (publication.commit, publication.mark) == ("b" * 40, MERGE.mark)
+    assert world.steps[3:] == [
+        "look at preview", "download", "inspect", "compare", *PUBLISHED[:-1], "drop preview",
+        "sweep",
+    ]  # fmt: skip
+    assert world.calls["drop preview"] == [(7,)]
+
+
+def preview_of(world: World, base: str = LIVE.live) -> Preview:
+    """Give the preview of a world's manifest, as it was made on `base`."""
+    other = replace(world, update=PREVIEW, surveys=[LIVE], steps=[], calls={})
+    other.perform()
+    return Preview(replace(made(other), base=base), "repomd of preview 7")
+
+
+def test_a_merge_takes_the_preview_that_was_reviewed_without_a_yum_run_but_the_proof() -> None:
+    world = World(MERGE)
+    world.shown = preview_of(world)
+    assert world.perform().state == "published"
+    assert world.steps[3:] == [
+        "look at preview", "prepare", "take preview", "compare", *PUBLISHED[:-1], "drop preview",
+        "sweep",
+    ]  # fmt: skip
+    assert world.calls["prove"] == [("u1", (("tree",),))], "as the preview was solved"
+
+
+def test_a_merge_that_takes_the_preview_warns_of_what_it_warned_of() -> None:
+    told = replace(closure(tree="new"), warnings=("1 package is not signed: tree-1-1.noarch",))
+    world = World(MERGE, text='["tree", "nmap"]', groups=(("tree",), ("nmap",)), closure=told)
+    world.shown = preview_of(world)
+    assert world.perform().warnings == (
+        "the packages conflict with each other, so each was solved alone",
+        "1 package is not signed: tree-1-1.noarch",
+    )
+
+
+@pytest.mark.parametrize("what", ["base", "manifest", "policy"])
+def test_a_merge_is_planned_again_if_the_preview_no_longer_shows_it(what: str) -> None:
+    """Something was published since, other commits were merged too, or upstream is another."""
+    world = World(MERGE)
+    world.shown = preview_of(world, NEXT.live if what == "base" else LIVE.live)
+    world.text = '["tree", "nmap"]' if what == "manifest" else world.text
+    world.policy_text = "EL 10" if what == "policy" else world.policy_text
+    world.perform()
+    assert "download" in world.steps
+    assert "take preview" not in world.steps
+
+
+def test_what_is_exact_is_not_what_contains_it() -> None:
+    """A mirror that was filled by additions may serve the manifest and more."""
+    world = World(MERGE, surveys=[replace(LIVE, manifests=(digest(World()),))])
+    assert world.perform().state == "published"
+
+
+def test_a_merged_manifest_that_is_live_needs_no_yum_run() -> None:
+    first = World(MERGE)
+    first.perform()
+    world = World(MERGE, surveys=[live(made(first), manifests=(made(first).manifest,))])
+    assert world.perform() == Outcome(
+        "unchanged", "the mirror already serves exactly this manifest", LIVE.live
+    )
+    assert world.steps[3:] == ["see", "drop preview"]
+
+
+def test_a_merge_whose_closure_is_live_is_remembered() -> None:
+    world = World(MERGE, closure=closure(zlib="live"))
+    assert world.perform().state == "unchanged"
+    assert world.steps[-5:] == ["compare", "remember", "see", "drop preview", "sweep"]
+
+
+@pytest.mark.parametrize(("later", "state"), [(True, "superseded"), (False, "published")])
+def test_an_older_merge_does_not_follow_a_newer_one(later: bool, state: str) -> None:
+    other = replace(MERGE, merged_at="2026-11-24T10:00:01Z" if later else "2026-11-24T09:59:59Z")
+    first = World(other)
+    first.perform()
+    world = World(MERGE, surveys=[live(made(first))])
+    assert world.perform().state == state
+
+
+def test_what_a_person_applies_keeps_the_mark_of_the_newest_merge() -> None:
+    first = World(MERGE)
+    first.perform()
+    world = World(Update("apply-1", "m", kind="merge"), surveys=[live(made(first))])
+    assert world.perform().state == "published"
+    assert made(world).mark == MERGE.mark
+    assert "drop preview" not in world.steps, "there is no pull request"
+
+
+def test_closing_takes_the_preview_away_and_reads_no_manifest() -> None:
+    world = World(CLOSE)
+    assert world.perform() == Outcome(
+        "closed", "icesi/packages#7 was closed; its preview is removed"
+    )
+    assert world.steps == ["supersede", "survey", "drop preview"]
+    assert world.calls["drop preview"] == [(7,)]
