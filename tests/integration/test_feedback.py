@@ -174,6 +174,23 @@ def test_what_github_asks_to_wait_is_waited_and_holds_up_no_update(
     assert len(comments(site, number)) == 1
 
 
+@pytest.mark.parametrize("number_of", [signal.SIGTERM, signal.SIGINT])
+def test_a_service_that_waits_for_github_still_ends_when_asked_to(
+    site: Site, number: int, number_of: signal.Signals
+) -> None:
+    """The pause is on disk; nobody need sit it out."""
+    limit, hour = {"message": "API rate limit exceeded"}, {"Retry-After": "3600"}
+    site.github.answer_next("/statuses/", status=403, body=limit, headers=hour)
+    database = f"sqlite:///{site.directory}/hour-{number}.sqlite"
+    with Service.running(site, site.config(**with_token(site, database_url=database))) as service:
+        deliver(service, site.push("[]", number=number))
+        await_log(service, "trying again in 3600 s")
+        (daemon,) = service.daemons
+        os.kill(daemon.pid, number_of)
+        wait_for(lambda: not daemon.running, "the service to end")
+        assert "Traceback" not in service.log
+
+
 @pytest.mark.parametrize(
     ("right", "words"),
     [
