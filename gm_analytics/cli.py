@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import signal
 import sys
 import threading
 import time
 import uuid
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -74,7 +76,7 @@ for command in cli_mirror.COMMANDS:
 def serve(config: Path | None, host: str, port: int) -> None:
     """Take deliveries and perform updates, in one process."""
     service = _start(config)
-    with service.worker():
+    with _working(service):
         _web(service, host, port)
 
 
@@ -91,8 +93,27 @@ def web(config: Path | None, host: str, port: int) -> None:
 @CONFIG
 def worker(config: Path | None) -> None:
     """Perform updates that were taken by `web`, or by `connexion run`."""
-    with _start(config).worker(), suppress(KeyboardInterrupt):
+    with _working(_start(config)), suppress(KeyboardInterrupt):
         threading.Event().wait()
+
+
+@contextmanager
+def _working(service: Service) -> Iterator[None]:
+    """Perform updates until the block ends, and then end the process at once.
+
+    Python would wait for the worker's threads, and one may be pausing for the hour that GitHub
+    asked for. Whatever they are at, the next worker goes on with it, as after a SIGKILL.
+    """
+    code: Any = 0
+    try:
+        with service.worker():
+            yield
+    except SystemExit as end:
+        code = end.code
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    logging.shutdown()
+    os._exit(code or 0)
 
 
 def _start(config: Path | None) -> Service:

@@ -333,6 +333,25 @@ def test_the_mirrors_web_server_follows_repodata_and_hides_dot_names(site: Site)
     assert requests.get(f"http://127.0.0.1:{mirror.web.port}/", timeout=10).status_code == 404
 
 
+def test_a_preview_is_served_through_its_link_and_its_repomd_never_kept(site: Site) -> None:
+    mirror = site.add_mirror("previews.example.org")
+    root = str(mirror.host.root)
+    made = f"{root}/.previews/7-1/repodata"
+    mirror.host.ssh("mkdir", "-p", made, f"{root}/previews")
+    mirror.host.ssh("touch", f"{made}/repomd.xml", f"{made}/abc-primary.xml.gz")
+    mirror.host.ssh("ln", "-s", "../.previews/7-1", f"{root}/previews/7")
+
+    def kept(path: str) -> tuple[int, str]:
+        reply = requests.get(mirror.web.url + path, timeout=10)
+        return reply.status_code, reply.headers.get("Cache-Control", "")
+
+    for_long = "public, max-age=604800, immutable"
+    assert kept("previews/7/repodata/repomd.xml") == (200, "no-cache")
+    assert kept("previews/7/repodata/abc-primary.xml.gz") == (200, for_long)
+    assert kept("previews/") == (200, "no-cache")
+    assert kept(".previews/7-1/repodata/repomd.xml") == (404, "")
+
+
 def test_a_web_server_stops_and_starts_on_its_port(tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
     with WebServer.serving(tmp_path / "web", tmp_path, "/x/") as web:
@@ -390,7 +409,7 @@ def test_a_private_repository_and_a_token_are_guarded_as_githubs(github: GitHub)
     wrong = {"Authorization": "Bearer other"}
     assert requests.get(contents, headers=wrong, timeout=10).json()["message"] == "Bad credentials"
     assert requests.post(statuses, json={"state": "success"}, timeout=10).status_code == 401
-    github.rights = False
+    github.rights.remove("statuses")
     assert as_bot("POST", statuses, json={"state": "success"}).status_code == 403
     github.repository.private = True
     try:
@@ -450,6 +469,32 @@ def test_comments_are_written_paged_changed_and_deleted(github: GitHub) -> None:
         assert as_bot("POST", comments, json={"body": body}).status_code == 422
     github.missing_issues.add(4)
     assert as_bot("POST", api(github, "issues/4/comments"), json={"body": "x"}).status_code == 404
+
+
+def test_comments_need_a_right_and_a_conversation_that_is_not_locked(github: GitHub) -> None:
+    comments = api(github, "issues/3/comments")
+    github.locked.add(3)
+    refused = as_bot("POST", comments, json={"body": "x"})
+    assert (refused.status_code, "is locked" in refused.json()["message"]) == (403, True)
+    github.locked.clear()
+    github.rights.remove("issues")
+    refused = as_bot("POST", comments, json={"body": "x"})
+    assert refused.headers["X-Accepted-GitHub-Permissions"] == "issues=write"
+    assert as_bot("GET", comments).json() == []
+
+
+def test_a_conversation_shows_the_newest_statuses_and_who_said_what(github: GitHub) -> None:
+    sha = github.repository.commit({"packages.json": "[]"})
+    for state, url in (("pending", None), ("success", "https://ci/1")):
+        given = {"state": state, "context": "m", "description": "words", "target_url": url}
+        as_bot("POST", api(github, f"statuses/{sha}"), json=given)
+    github.say(3, "Please review")
+    as_bot("POST", api(github, "issues/3/comments"), json={"body": "Done"})
+    assert as_bot("GET", f"{github.api_url}/user").json()["login"] == "lab-bot"
+    assert github.conversation(3, sha) == (
+        "success: m — words (https://ci/1)\n\n"
+        "octo-author said:\nPlease review\n\nlab-bot said:\nDone"
+    )
 
 
 def test_answers_can_be_canned_in_order_and_connections_cut(github: GitHub) -> None:

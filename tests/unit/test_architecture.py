@@ -12,14 +12,16 @@ PACKAGE = Path(__file__).parents[2] / "gm_analytics"
 MODULES = {path.stem: ast.parse(path.read_text(encoding="utf-8")) for path in PACKAGE.glob("*.py")}
 
 PURE = {
-    "errors", "webhook", "manifest", "plan", "comps", "commands", "yum", "repository", "history",
-    "retention", "lock", "records",
+    "errors", "webhook", "manifest", "plan", "wanted", "near", "comps", "commands", "yum",
+    "repository", "history", "retention", "lock", "records", "feedback",
 }  # fmt: skip
 """Bytes and values in, values out."""
 ROOMS: dict[str, set[str]] = {
     # The core: nothing but the errors.
     "errors": set(),
     "plan": {"errors"},
+    "wanted": {"plan"},
+    "near": {"plan"},
     "records": {"errors", "plan"},
     "webhook": {"errors", "records"},
     "manifest": {"errors"},
@@ -30,23 +32,12 @@ ROOMS: dict[str, set[str]] = {
     "history": {"commands", "plan", "repository", "yum"},
     "retention": {"history"},
     "lock": {"errors", "history", "manifest", "plan"},
+    "feedback": {"errors", "manifest", "plan", "records"},
     # Configuration is a value once it is read, so the adapters may be made of it.
     "settings": {"errors"},
     "github": {"errors", "manifest", "settings"},
     "ssh": {"errors", "commands", "settings"},
-    "mirror": {
-        "errors",
-        "plan",
-        "comps",
-        "commands",
-        "yum",
-        "repository",
-        "history",
-        "retention",
-        "lock",
-        "settings",
-        "ssh",
-    },
+    "mirror": PURE - {"webhook", "manifest", "records", "feedback"} | {"settings", "ssh"},
     # The story knows its parts' values, and no GitHub and no store; `Session` is a type to it.
     "updates": {"errors", "manifest", "plan", "commands", "history", "lock", "records", "mirror"},
     # The store keeps the story's values.
