@@ -197,10 +197,11 @@ def _entry(spec: str, changes: Iterable[Change]) -> str:
 
 def _trial(update: Update, outcome: Outcome, room: Room) -> Iterator[str]:
     """Give the line that installs from the preview alone."""
-    brought = Plan(outcome.changes).added
-    wanted = dict.fromkeys(spec for change in outcome.changes for spec in change.wanted) or brought
+    brought = [change for change in outcome.changes if change.kind != "removed"]
+    wanted = dict.fromkeys(spec for change in brought for spec in change.wanted)
+    names = wanted or [change.nevra for change in brought]
     # It will be pasted into a shell, so only what the manifest's grammar lets through.
-    specs = [spec for spec in wanted if SPEC.fullmatch(spec)][:FOLD] or ["PACKAGE"]
+    specs = [spec for spec in names if SPEC.fullmatch(spec)][:FOLD] or ["PACKAGE"]
     name = f"pr-{update.number}"
     # `--refresh`: dnf would believe for two days what it read of the last push's preview.
     options = f"--repofrompath={name},{outcome.preview} --repo={name} --nogpgcheck --refresh"
