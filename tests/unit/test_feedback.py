@@ -197,8 +197,11 @@ def test_others_words_are_code_to_github(text: str) -> None:
             assert html.count("<sub>") == len(records), "what follows is read as it is meant"
 
 
-def test_only_package_specs_reach_the_line_that_is_pasted_into_a_shell() -> None:
-    changes = (replace(TREE, wanted=("tree", "$(reboot)", "-y", "a;b", "@development")),)
+def test_only_specs_that_the_preview_has_reach_the_line_that_is_pasted_into_a_shell() -> None:
+    changes = (
+        replace(TREE, wanted=("tree", "$(reboot)", "-y", "a;b", "@development")),
+        replace(GONE, wanted=("oldlib",)),
+    )
     update = replace(UPDATE, kind="preview")
     text = comment([ended(update=update, changes=changes, preview=PREVIEW)], page)
     line = next(line for line in text.splitlines() if line.startswith("sudo"))
