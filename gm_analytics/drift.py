@@ -10,6 +10,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from http import HTTPStatus
 from typing import Literal
 from urllib.parse import quote
 
@@ -49,50 +50,67 @@ class Finding:
 def run(service: Service, names: Iterable[str], *, checksums: bool) -> Iterator[Finding]:
     """Compare each mirror, going on after what differs."""
     for name in names:
-        yield from _mirror(service, service.settings.mirror(name), checksums=checksums)
+        try:
+            yield from _mirror(service, service.settings.mirror(name), checksums=checksums)
+        except GmError as error:
+            yield Finding(f"mirror {name}", "unknown", str(error))
 
 
-def _mirror(service: Service, mirror: settings.Mirror, *, checksums: bool) -> Iterator[Finding]:
-    subject = f"mirror {mirror.name}"
-    try:
+def _mirror(service: Service, mirror: settings.Mirror, *, checksums: bool) -> list[Finding]:
+    """Compare one; again if something was published in the middle of it."""
+    while True:
         with service.reading(mirror.name) as session:
-            repomd = session.look().repomd
+            look = session.look()
             past = session.history()
             packages = session.packages(past.live.directory) if past.live else ()
-    except GmError as error:
-        yield Finding(subject, "unknown", str(error))
-        return
-    if past.live is None:
-        yield Finding(subject, "differs", "nothing is published")
-        return
-    live = past.live
-    yield Finding(subject, "same", f"publication {live.number}, {live.what}, is live")
-    for repository in service.settings.webhook.repositories:
-        if mirror in service.settings.mirrors_of(repository):
-            yield _manifest(service, mirror, repository, past)
-    yield from _web(mirror, repomd, packages, checksums=checksums)
+        if past.live is None:
+            return [Finding(f"mirror {mirror.name}", "differs", "nothing is published")]
+        said = f"publication {past.live.number}, {past.live.what}, is live"
+        found = [
+            Finding(f"mirror {mirror.name}", "same", said),
+            *_manifests(service, mirror, past),
+            *_web(mirror, look.repomd, packages, checksums=checksums),
+        ]
+        if all(finding.verdict != "differs" for finding in found):
+            return found
+        with service.reading(mirror.name) as session:
+            if session.look().live == look.live:
+                return found
 
 
 # --- manifest -------------------------------------------------------------------------------
 
 
-def _manifest(
-    service: Service, mirror: settings.Mirror, repository: str, past: History
-) -> Finding:
-    """Compare the manifest of the followed branch with what the live set is known to satisfy."""
+def _manifests(service: Service, mirror: settings.Mirror, past: History) -> Iterator[Finding]:
+    """Compare the followed branches' manifests with what the live set is known to satisfy."""
     branch = service.settings.webhook.branch
-    subject = f"manifest {repository} at {branch or 'its default branch'}"
-    try:
-        text = GitHub(service.settings.github).manifest(repository, branch or "HEAD")
-        digest = service.digest(Manifest.parse(text), mirror.name)
-    except (GitHubError, ManifestError) as error:
-        return Finding(subject, "differs", str(error))
-    except GmError as error:
-        return Finding(subject, "unknown", str(error))
+    for repository in service.settings.webhook.repositories:
+        if mirror in service.settings.mirrors_of(repository):
+            subject = f"manifest {repository} at {branch or 'its default branch'}"
+            try:
+                text = GitHub(service.settings.github).manifest(repository, branch or "HEAD")
+                verdict, said = _manifest(service, mirror, Manifest.parse(text), past)
+            except GmError as error:
+                verdict, said = "differs" if _is_its_own(error) else "unknown", str(error)
+            yield Finding(subject, verdict, said)
+
+
+def _manifest(
+    service: Service, mirror: settings.Mirror, manifest: Manifest, past: History
+) -> tuple[Verdict, str]:
+    if not manifest.specs and not service.settings.publishes_on_merge:
+        return "same", "it names no packages"
+    digest = service.digest(manifest, mirror.name)
     found = next((held for held in satisfied_by(past) if digest in held.manifests), None)
     if found is None:
-        return Finding(subject, "differs", "no publication that is live was made from it")
-    return Finding(subject, "same", f"live since publication {found.number}")
+        return "differs", "no publication that is live was made from it"
+    return "same", f"live since publication {found.number}"
+
+
+def _is_its_own(error: GmError) -> bool:
+    """Tell a manifest that is missing or wrong from one that could not be read."""
+    missing = isinstance(error, GitHubError) and error.status == HTTPStatus.NOT_FOUND
+    return missing or isinstance(error, ManifestError)
 
 
 def satisfied_by(past: History) -> list[Held]:

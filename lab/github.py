@@ -97,7 +97,8 @@ class Repository:
             return self.head()
 
     def read(self, ref: str, path: str) -> bytes | None:
-        """Give a file at a commit, None if there is none."""
+        """Give a file at a commit or a branch, None if there is none; HEAD is `main` here."""
+        ref = "main" if ref == "HEAD" else ref  # whatever is checked out at the moment
         command = [find_program("git"), "-C", str(self.path), "cat-file", "blob", f"{ref}:{path}"]
         done = subprocess.run(command, capture_output=True, check=False, env=_git_environment())
         return done.stdout if done.returncode == 0 else None

@@ -425,8 +425,11 @@ def test_with_on_pull_request_an_older_publication_still_satisfies(site: Site, c
     site.repository.commit({"packages.json": manifest("leaf16")})
     number = apply(site, "leaf16")
     apply(site, "leaf17")
+    site.push(manifest("nosuch"), branch="not-the-followed-one")
     assert differing(site, cli) == []
     assert f"live since publication {number}" in cli("status").stdout
+    site.repository.commit({"packages.json": "[]"})
+    assert "it names no packages" in cli("status").stdout
 
 
 def test_a_manifest_that_is_not_live_differs(site: Site, cli: Cli) -> None:
@@ -438,6 +441,8 @@ def test_a_manifest_that_is_not_live_differs(site: Site, cli: Cli) -> None:
     assert re.search(r"^DIFF manifest team/packages at its default branch", *differing(site, cli))
     site.repository.commit({"packages.json": "no JSON"})
     assert "no JSON" in differing(site, cli)[0]
+    site.repository.commit({"packages.json": None})
+    assert "404" in differing(site, cli)[0]
     site.repository.commit({"packages.json": manifest("leaf18")})
     roll_back(site)
     assert "no publication that is live was made from it" in differing(site, cli)[0]
