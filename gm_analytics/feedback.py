@@ -202,9 +202,9 @@ def _entry(spec: str, changes: Iterable[Change]) -> str:
 def _trial(update: Update, outcome: Outcome, room: Room) -> Iterator[str]:
     """Give the line that installs from the preview alone."""
     brought = [change for change in outcome.changes if change.kind != "removed"]
-    wanted = _entries(brought) or [change.nevra for change in brought]
+    names = _entries(brought) or [change.nevra for change in brought]
     # It will be pasted into a shell, so only what the manifest's grammar lets through.
-    specs = [spec for spec in wanted if SPEC.fullmatch(spec)][:FOLD] or ["PACKAGE"]
+    specs = [spec for spec in names if SPEC.fullmatch(spec)][:FOLD] or ["PACKAGE"]
     name = f"pr-{update.number}"
     # `--refresh`: dnf would believe for two days what it read of the last push's preview.
     options = f"--repofrompath={name},{outcome.preview} --repo={name} --nogpgcheck --refresh"

@@ -39,7 +39,7 @@ NMAP = Change(
     before="nmap-3:7.91-1.el9.x86_64", wanted=("nmap",),
 )  # fmt: skip
 LIBC = Change("added", "glibc-2.34-60.el9.x86_64", 2_000_000, "baseos", wanted=("tree", "nmap"))
-GONE = Change("removed", "oldlib-1-1.el9.noarch", 10_000, "")
+GONE = Change("removed", "oldlib-1-1.el9.noarch", 10_000, "", None, ("oldapp",))
 CONFLICT = "the packages conflict with each other, so each was solved alone"
 PREVIEW = "http://mirror.icesi.edu.co/repo/previews/42/"
 
