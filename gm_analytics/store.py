@@ -324,7 +324,13 @@ def worker(
         def feedback(values: dict[str, Any], ended: bool) -> None:
             work = Update(**values)
             subject = f"feedback on update {work.id}"
-            report(work, ended, DurableStep(subject, retry, MAX_FEEDBACK_WAIT))
+            try:
+                report(work, ended, DurableStep(subject, retry, MAX_FEEDBACK_WAIT))
+            except GmError:
+                raise  # it was logged where it was met
+            except Exception:
+                log.exception("%s: failed", subject)  # a defect, and DBOS's trace is dropped
+                raise
 
         with _locked(url, "migration", block=True):
             DBOS.launch()
