@@ -24,7 +24,7 @@ from gm_analytics.plan import Download, Plan, compare, diff
 from gm_analytics.records import Kind, Outcome, Update
 from gm_analytics.retention import Collected
 from gm_analytics.settings import Settings
-from gm_analytics.updates import Step, perform, perform_locked, placed, rollback
+from gm_analytics.updates import Step, digest, perform, perform_locked, placed, rollback
 from gm_analytics.webhook import Delivery, Policy, PullRequest, verify
 
 STORE_DEADLINE = 8.0
@@ -217,6 +217,11 @@ class Service:
     def reading(self, mirror_name: str) -> mirror.Session:
         """Give a session that only reads, so that it takes no lock."""
         return mirror.Session(self.settings.mirror(mirror_name), locked=False)
+
+    def digest(self, manifest: Manifest, mirror_name: str) -> str:
+        """Give what a publication keeps that satisfies a manifest as a mirror is configured."""
+        policy = LocalParts(self, None).policy(Update("", mirror_name))
+        return digest(manifest, policy, exact=self.settings.publishes_on_merge)
 
     def compare(self, mirror_name: str, before: int, after: int) -> Plan:
         """Say how two publications differ."""

@@ -102,6 +102,11 @@ def perform(update: Update, parts: Parts, step: Step) -> Outcome:
         return _carry_out(work, live)
 
 
+def digest(manifest: Manifest, policy: str, *, exact: bool) -> str:
+    """Give what a publication keeps of each manifest that it satisfies, in manifests.txt."""
+    return hashlib.sha256(f"{manifest.digest}\n{policy}\n{exact}".encode()).hexdigest()
+
+
 def perform_locked(update: Update, lock: Lock, parts: Parts, step: Step) -> Outcome:
     """Do as `perform`, with exactly the RPMs of a lock file in place of what yum would choose.
 
@@ -180,8 +185,7 @@ class _Work:
     @property
     def digest(self) -> str:
         """Tell manifests and policies apart that lead to different publications."""
-        text = f"{self.manifest.digest}\n{self.parts.policy(self.update)}\n{self.exact}"
-        return hashlib.sha256(text.encode()).hexdigest()
+        return digest(self.manifest, self.parts.policy(self.update), exact=self.exact)
 
     @property
     def names_groups(self) -> bool:
