@@ -64,6 +64,7 @@ def target_of(mirror: settings.Mirror) -> Target:
         arch=upstream.arch,
         module_platform_id=upstream.module_platform_id,
         weak_dependencies=upstream.weak_dependencies,
+        signatures=upstream.signatures,
         max_age=upstream.max_age,
         grace_minutes=mirror.grace_minutes,
         timeout=mirror.command_timeout,

@@ -116,6 +116,7 @@ class Upstream(Section):
     arch: Word | None = None
     module_platform_id: Word | None = None
     weak_dependencies: bool = False
+    signatures: Literal["upstream", "required", "off"] = "upstream"
     max_age: Annotated[int, Field(ge=0)] = 600
 
 

@@ -112,7 +112,8 @@ module GmAnalytics
         'root' => mirror['root'], 'url' => "http://#{mirror['name']}/repo/",
         'upstream' => {
           'reposdir' => mirror['reposdir'], 'releasever' => mirror['releasever'],
-          'arch' => mirror['arch'], 'module_platform_id' => mirror['module_platform_id']
+          'arch' => mirror['arch'], 'module_platform_id' => mirror['module_platform_id'],
+          'signatures' => mirror['signatures']
         }.compact,
         'helper' => mirror['helper']
       }.compact
