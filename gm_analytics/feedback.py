@@ -222,13 +222,20 @@ def _failure(error: GmError, room: Room) -> Iterator[str]:
         ]
     elif isinstance(error, UnknownPackages):
         yield "Upstream has no package of these names:"
-        lines = [f"- {_code(spec)}{_near(error.near.get(spec))}" for spec in error.specs]
+        lines = [
+            f"- {_code(spec)}{_at(error.places.get(spec))}{_near(error.near.get(spec))}"
+            for spec in error.specs
+        ]
     else:
         yield _block(str(error), room)
         return
     yield _fold(
         _count(lines, "problem"), len(lines), [*lines[: room.lines], *room.rest(lines, "- {}")]
     )
+
+
+def _at(place: str | None) -> str:
+    return f" at {_code(place)}" if place else ""
 
 
 def _near(names: Sequence[str] | None) -> str:
