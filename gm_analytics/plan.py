@@ -289,6 +289,8 @@ class Publication:
     """Specs that can be installed together: one group, or one a spec where they conflict."""
     warnings: tuple[str, ...] = ()
     """What a reviewer should know of the manifest's closure."""
+    key: str = ""
+    """Fingerprint of the key that signed its metadata, empty if none did."""
     published_at: str = ""
     """UTC, ISO 8601; known once it is written."""
 

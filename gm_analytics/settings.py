@@ -137,6 +137,8 @@ class Mirror(Section):
     disk_reserve: Annotated[int, Field(ge=0)] = 256 * 1024 * 1024
     command_timeout: PositiveInt = 1800
     helper: AbsolutePath | None = None
+    signing_home: Path | None = None
+    """GnuPG's directory with the key that signs the metadata, on the service's host."""
 
     @property
     def address(self) -> str:

@@ -36,7 +36,7 @@ _STOPPED = {124, 137}
 class Connection:
     """Opened by the first command, with the mirror's lock held for as long as it lives.
 
-    Both methods may raise `MirrorUnreachable`, `LockHeld`, `CommandTimedOut` (all transient) and
+    Every method may raise `MirrorUnreachable`, `LockHeld`, `CommandTimedOut` (all transient) and
     `HostKeyRefused`.
     """
 
@@ -82,6 +82,16 @@ class Connection:
             connection.sftp().putfo(io.BytesIO(text.encode()), path)
         except (paramiko.SSHException, OSError, EOFError) as error:
             raise self._lost(f"writing {path}", error) from error
+
+    def get(self, path: str) -> bytes:
+        """Read a file."""
+        connection = self._open()
+        content = io.BytesIO()
+        try:
+            connection.sftp().getfo(path, content)
+        except (paramiko.SSHException, OSError, EOFError) as error:
+            raise self._lost(f"reading {path}", error) from error
+        return content.getvalue()
 
     def _lost(self, doing: str, error: BaseException) -> MirrorUnreachable:
         self.close()

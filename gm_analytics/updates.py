@@ -164,7 +164,18 @@ class _Work:
             mark=update.mark or (before.mark if before else ""),
             groups=download.groups,
             warnings=closure.warnings,
+            key=self.mirror.signing_key,
         )
+
+    def is_signed(self, live: Survey) -> bool:
+        """Tell whether the key of today signed the live metadata; neither is right as well."""
+        before = Publication.parse(live.publication)
+        return self.mirror.signing_key == (before.key if before else "")
+
+    def sign(self, publication: Publication) -> None:
+        """Sign the candidate, if the mirror has a key."""
+        if publication.key:
+            self.step("sign", self.mirror.sign, self.update.id)
 
     def publish(self, live: Survey, download: Download, closure: Closure) -> tuple[str, str]:
         """Build a candidate on what is live, prove it, switch to it; again if overtaken.
@@ -176,6 +187,7 @@ class _Work:
             number = Publication.number_of(live.live) + 1
             publication = self.publication(live, number, download, closure)
             step("createrepo", mirror.build, update.id, live.live, closure, publication)
+            self.sign(publication)
             step("prove", mirror.prove, update.id, download.groups)
             try:
                 repomd = step("switch", mirror.switch, update.id, live.live, publication)
@@ -197,7 +209,7 @@ class _Addition(_Work):
 
     def recognise(self, live: Survey) -> Outcome | None:
         """Tell a manifest whose closure is live."""
-        if self.digest not in live.manifests:
+        if self.digest not in live.manifests or not self.is_signed(live):
             return None
         self.see(live.repomd)
         return Outcome("unchanged", "the mirror already serves this manifest", live.live)
@@ -206,7 +218,7 @@ class _Addition(_Work):
         """Download, check, and publish if anything is not live yet."""
         download, closure = self.fetch(live)
         plan = self.step("compare", self.mirror.compare, live.live, closure, exact=False)
-        if not plan.changes and not self.names_groups:
+        if not plan.changes and not self.names_groups and self.is_signed(live):
             self.step("remember", self.mirror.remember, live.live, self.digest)
             self.see(live.repomd)
             return Outcome("unchanged", "the mirror already serves the whole closure", live.live)
@@ -228,6 +240,7 @@ class _Preview(_Work):
         step("add", mirror.add, update.id, closure.where("new"))
         publication = self.publication(live, update.number, download, closure)
         step("createrepo", mirror.build_preview, update.id, live.live, closure, publication)
+        self.sign(publication)
         step("prove", mirror.prove, update.id, download.groups)
         repomd = step("switch", mirror.switch_preview, update.id, publication)
         step("see", self.parts.wait_until_previewed, update, repomd)
@@ -244,7 +257,7 @@ class _Merge(_Work):
         before = Publication.parse(live.publication)
         if self.update.mark and before and before.mark > self.update.mark:
             return Outcome("superseded", "what was merged later is live", live.live)
-        if self.digest not in live.manifests:
+        if self.digest not in live.manifests or not self.is_signed(live):
             return None
         self.see(live.repomd)
         already = "the mirror already serves exactly this manifest"
@@ -255,7 +268,7 @@ class _Merge(_Work):
         step, update = self.step, self.update
         download, closure = self._reviewed(live) or self.fetch(live)
         plan = step("compare", self.mirror.compare, live.live, closure, exact=True)
-        if not plan.changes and not self.names_groups:
+        if not plan.changes and not self.names_groups and self.is_signed(live):
             step("remember", self.mirror.remember, live.live, self.digest)
             self.see(live.repomd)
             already = "the mirror already serves exactly this closure"
