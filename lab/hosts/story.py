@@ -169,10 +169,15 @@ def deliver(site: Site, report: Report, number: int, *names: str) -> None:
 
 
 def commit_status(site: Site, sha: str) -> str:
-    """Give the newest commit status, which must not be a failure."""
-    statuses = site.outside.github.statuses.get(sha, [])
-    state = str(statuses[0]["state"]) if statuses else "no status"
-    expect(state not in {"failure", "error"}, f"commit status {statuses}")
+    """Wait for the commit status that ends an update; it must be a success."""
+
+    def ended() -> str | None:
+        statuses = site.outside.github.statuses.get(sha, [])
+        state = str(statuses[0]["state"]) if statuses else "pending"
+        return None if state == "pending" else state
+
+    state = wait_for(ended, f"a commit status of {sha} other than pending", 30) or ""
+    expect(state == "success", f"commit status {state}")
     return state
 
 
