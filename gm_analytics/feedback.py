@@ -174,9 +174,8 @@ def _changes(outcome: Outcome, room: Room, *, future: bool) -> Iterator[str]:
         [*head, *rows, *room.rest(changes, "| | {} | | |")],
     )
     brought = [change for change in changes if change.kind != "removed"]
-    entries = dict.fromkeys(spec for change in brought for spec in change.wanted)
-    if entries:
-        lines = [f"- {_entry(spec, brought)}" for spec in [*entries][: room.lines]]
+    if entries := _entries(brought):
+        lines = [f"- {_entry(spec, brought)}" for spec in entries[: room.lines]]
         rest = room.rest(entries, "- {}")
         yield "What each entry pulls in:"
         yield _fold(_count(entries, "entry", "entries"), len(entries), [*lines, *rest])
@@ -184,6 +183,11 @@ def _changes(outcome: Outcome, room: Room, *, future: bool) -> Iterator[str]:
 
 def _before(change: Change) -> str:
     return f" (was {_cell(change.before)})" if change.before else ""
+
+
+def _entries(brought: Iterable[Change]) -> list[str]:
+    """Give the package specs that pulled something in."""
+    return list(dict.fromkeys(spec for change in brought for spec in change.wanted))
 
 
 def _entry(spec: str, changes: Iterable[Change]) -> str:
@@ -197,10 +201,10 @@ def _entry(spec: str, changes: Iterable[Change]) -> str:
 
 def _trial(update: Update, outcome: Outcome, room: Room) -> Iterator[str]:
     """Give the line that installs from the preview alone."""
-    brought = Plan(outcome.changes).added
-    wanted = dict.fromkeys(spec for change in outcome.changes for spec in change.wanted) or brought
+    brought = [change for change in outcome.changes if change.kind != "removed"]
+    names = _entries(brought) or [change.nevra for change in brought]
     # It will be pasted into a shell, so only what the manifest's grammar lets through.
-    specs = [spec for spec in wanted if SPEC.fullmatch(spec)][:FOLD] or ["PACKAGE"]
+    specs = [spec for spec in names if SPEC.fullmatch(spec)][:FOLD] or ["PACKAGE"]
     name = f"pr-{update.number}"
     # `--refresh`: dnf would believe for two days what it read of the last push's preview.
     options = f"--repofrompath={name},{outcome.preview} --repo={name} --nogpgcheck --refresh"

@@ -8,9 +8,10 @@ from typing import Literal
 from gm_analytics.errors import GmError
 from gm_analytics.plan import Change
 
-Kind = Literal["add", "preview", "merge", "close"]
+Kind = Literal["add", "preview", "merge", "close", "rollback"]
 """What an update does: `add` the closure to what is live (`publish: on_pull_request`), or, with
-`on_merge`, make a `preview`, make exactly the closure live (`merge`), or remove the preview."""
+`on_merge`, make a `preview`, make exactly the closure live (`merge`), or remove the preview. A
+person may make an older publication live again (`rollback`)."""
 Ended = Literal["published", "previewed", "closed", "unchanged", "superseded"]
 State = Literal[
     "waiting",

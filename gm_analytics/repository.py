@@ -236,19 +236,30 @@ def build(target: Target, tools: Tools, update_id: str, base: str, *, exact: boo
 
     `base` is the publication that it follows; its groups stay, unless `exact`.
     """
-    argv = (*_createrepo(tools), "--update", f"--update-md-path={target.root}")
-    return _build(target, update_id, base, "" if exact else base, argv)
+    return _build(
+        target, update_id, base, "" if exact else base, createrepo_of(tools, target.root)
+    )
+
+
+def rebuild(target: Target, tools: Tools, update_id: str, base: str, older: str) -> Argv:
+    """Write as a candidate the metadata of an older publication anew, with the groups it had."""
+    return _build(target, update_id, base, older, createrepo_of(tools, target.root))
 
 
 def build_preview(target: Target, tools: Tools, update_id: str) -> Argv:
     """Write a preview's metadata as a candidate: its packages are the pool's, two levels up."""
-    argv = (*_createrepo(tools), "--update", f"--update-md-path={target.root}")
-    return _build(target, update_id, "", "", (*argv, f"--location-prefix={PREVIEW_PREFIX}"))
+    argv = (*createrepo_of(tools, target.root), f"--location-prefix={PREVIEW_PREFIX}")
+    return _build(target, update_id, "", "", argv)
 
 
 def _build(target: Target, update_id: str, base: str, groups: str, argv: Argv) -> Argv:
     staging, grace, lost = target.staging(update_id), str(target.grace_minutes), str(STAGING_LOST)
     return script(_BUILD, "build", target.root, staging, base, grace, lost, groups, *argv)
+
+
+def createrepo_of(tools: Tools, root: str) -> Argv:
+    """Give the createrepo command that takes over what the live metadata say already."""
+    return (*_createrepo(tools), "--update", f"--update-md-path={root}")
 
 
 def _createrepo(tools: Tools) -> Argv:
@@ -281,6 +292,7 @@ else
     fi
     rm -f "$staging/link"; ln -s "$next/repodata" "$staging/link"
     sync -f "$next/repodata/repomd.xml" 2>/dev/null || :
+    touch "$live"  # its time of being kept for clients that are reading it begins
     mv -T "$staging/link" repodata
 fi
 sha256sum < repodata/repomd.xml | cut -d ' ' -f 1

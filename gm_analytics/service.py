@@ -18,11 +18,13 @@ from gm_analytics import feedback, mirror, settings, signing, store
 from gm_analytics.commands import Survey
 from gm_analytics.errors import ConfigError, DeliveryError, GmError, StoreUnavailable
 from gm_analytics.github import GitHub
+from gm_analytics.lock import Lock
 from gm_analytics.manifest import Manifest
-from gm_analytics.plan import Download, Plan, diff
+from gm_analytics.plan import Download, Plan, compare, diff
 from gm_analytics.records import Kind, Outcome, Update
+from gm_analytics.retention import Collected
 from gm_analytics.settings import Settings
-from gm_analytics.updates import Step, perform, placed
+from gm_analytics.updates import Step, perform, perform_locked, placed, rollback
 from gm_analytics.webhook import Delivery, Policy, PullRequest, verify
 
 STORE_DEADLINE = 8.0
@@ -178,11 +180,17 @@ class Service:
         with store.worker(config.database_url, run, report, retry, config.executor_id):
             yield
 
-    def apply(self, manifest: Manifest, mirror_name: str, step: Any) -> Outcome:
-        """Perform an update from a manifest at hand, without GitHub and without the store."""
+    def apply(
+        self, manifest: Manifest, mirror_name: str, step: Any, lock: Lock | None = None
+    ) -> Outcome:
+        """Perform an update from a manifest at hand, without GitHub and without the store.
+
+        With a lock file, its RPMs are taken, bit for bit.
+        """
         kind: Kind = "merge" if self.settings.publishes_on_merge else "add"
         update = Update(f"apply-{uuid.uuid4()}", mirror_name, kind=kind)
-        return perform(update, LocalParts(self, manifest), step)
+        parts = LocalParts(self, manifest)
+        return perform_locked(update, lock, parts, step) if lock else perform(update, parts, step)
 
     def plan(self, manifest: Manifest, mirror_name: str) -> Plan:
         """Say what `apply` would change; nothing that clients see is touched."""
@@ -210,6 +218,38 @@ class Service:
             said = f"mirrors[].signing_home: {mirror_name} has none; expected {expected}"
             raise ConfigError("mirrors", [said])
         return signing.Key(home)
+
+    # --- the past of a mirror -------------------------------------------------------------
+
+    def reading(self, mirror_name: str) -> mirror.Session:
+        """Give a session that only reads, so that it takes no lock."""
+        return mirror.Session(self.settings.mirror(mirror_name), locked=False)
+
+    def compare(self, mirror_name: str, before: int, after: int) -> Plan:
+        """Say how two publications differ."""
+        with self.reading(mirror_name) as session:
+            known = [session.publication(number).directory for number in (before, after)]
+            return compare(*map(session.packages, known), exact=True)
+
+    def lock(self, mirror_name: str, number: int | None) -> Lock:
+        """Give the lock file of a publication, by default the live one's."""
+        with self.reading(mirror_name) as session:
+            held = session.publication(number)
+            return Lock.of(mirror_name, held, session.packages(held.directory))
+
+    def rollback(self, mirror_name: str, number: int | None, step: Any) -> Outcome:
+        """Make an older publication's set live again, by default the one before the live one."""
+        update = Update(f"rollback-{uuid.uuid4()}", mirror_name, kind="rollback")
+        return rollback(update, number, LocalParts(self, None), step)
+
+    def collect(self, mirror_name: str, *, dry_run: bool) -> Collected:
+        """Remove what retention does not keep, or say what would be."""
+        name = f"gc-{uuid.uuid4()}"
+        with mirror.Session(self.settings.mirror(mirror_name)) as session:
+            try:
+                return session.collect(name, dry_run=dry_run)
+            finally:
+                session.sweep(name)
 
 
 class LocalParts:

@@ -14,6 +14,8 @@ from typing import ParamSpec, Protocol, TypeVar
 
 from gm_analytics.commands import Survey
 from gm_analytics.errors import GmError, Overtaken, UnknownPackages, Unresolvable
+from gm_analytics.history import Held
+from gm_analytics.lock import Lock
 from gm_analytics.manifest import Manifest
 from gm_analytics.mirror import Session
 from gm_analytics.plan import Closure, Download, Plan, Preview, Publication
@@ -87,11 +89,49 @@ def perform(update: Update, parts: Parts, step: Step) -> Outcome:
         work = _WORK[update.kind](update, manifest, mirror, parts, step)
         if (known := work.recognise(live)) is not None:
             return known
-        try:
-            return work.perform(live)
-        finally:
-            with suppress(GmError):  # what is left is swept by a later update
-                step("sweep", mirror.sweep, update.id)
+        return _carry_out(work, live)
+
+
+def perform_locked(update: Update, lock: Lock, parts: Parts, step: Step) -> Outcome:
+    """Do as `perform`, with exactly the RPMs of a lock file in place of what yum would choose.
+
+    Raises:
+        GmError: why it could not; what clients see is then as it was.
+
+    """
+    manifest = step("fetch manifest", parts.manifest, update)
+    lock.check(manifest)
+    with parts.session(update) as mirror:
+        live = step("survey", mirror.survey)
+        kind = _LockedMerge if update.kind == "merge" else _LockedAddition
+        return _carry_out(kind(update, manifest, mirror, parts, step, lock), live)
+
+
+def rollback(update: Update, number: int | None, parts: Parts, step: Step) -> Outcome:
+    """Make an older publication's set live again: by default the one before the live one.
+
+    It is published anew, under a newer number and revision, or clients would not take it.
+
+    Raises:
+        GmError: why it could not; what clients see is then as it was.
+
+    """
+    with parts.session(update) as mirror:
+        live = step("survey", mirror.survey)
+        older = step("look back", mirror.look_back, number)
+        return _carry_out(_Rollback(update, Manifest(()), mirror, parts, step, older), live)
+
+
+def _carry_out(work: _Work, live: Survey) -> Outcome:
+    try:
+        outcome = work.perform(live)
+        if outcome.state in {"published", "previewed"}:
+            with suppress(GmError):  # what is left is removed after a later update
+                work.step("retain", work.mirror.retain, work.update.id)
+        return outcome
+    finally:
+        with suppress(GmError):  # what is left is swept by a later update
+            work.step("sweep", work.mirror.sweep, work.update.id)
 
 
 def _close(update: Update, parts: Parts, step: Step) -> Outcome:
@@ -186,7 +226,7 @@ class _Work:
         for attempt in range(1, MAX_REBUILDS + 1):
             number = Publication.number_of(live.live) + 1
             publication = self.publication(live, number, download, closure)
-            step("createrepo", mirror.build, update.id, live.live, closure, publication)
+            self.build(live, closure, publication)
             self.sign(publication)
             step("prove", mirror.prove, update.id, download.groups)
             try:
@@ -198,6 +238,11 @@ class _Work:
             else:
                 return Publication.directory(publication.number), repomd
         raise AssertionError("unreachable")
+
+    def build(self, live: Survey, closure: Closure, publication: Publication) -> None:
+        """Write the candidate's metadata."""
+        build = self.mirror.build
+        self.step("createrepo", build, self.update.id, live.live, closure, publication)
 
     def see(self, repomd: str) -> None:
         """Wait until clients see it."""
@@ -296,6 +341,78 @@ class _Merge(_Work):
         if self.update.number:
             self.step("drop preview", self.mirror.drop_preview, self.update.number)
         return outcome
+
+
+@dataclass(frozen=True)
+class _Locked(_Work):
+    """Takes its closure from a lock file."""
+
+    lock: Lock
+
+    def recognise(self, live: Survey) -> Outcome | None:  # noqa: ARG002
+        """Recognise nothing: a manifest that is served may mean other bytes."""
+        return None
+
+    def fetch(self, live: Survey) -> tuple[Download, Closure]:
+        """Find the lock file's RPMs in the pool or upstream, bit for bit."""
+        packages = tuple(locked.package for locked in self.lock.packages)
+        obtain, update = self.mirror.obtain, self.update
+        closure = self.step("obtain", obtain, update.id, live.live, packages, live.free)
+        return Download(self.lock.groups, ()), closure
+
+
+class _LockedAddition(_Locked, _Addition):
+    """Adds a lock file's RPMs to what is live."""
+
+
+class _LockedMerge(_Locked, _Merge):
+    """Makes the live set exactly a lock file's RPMs."""
+
+
+@dataclass(frozen=True)
+class _Rollback(_Work):
+    """Makes the live set exactly what an older publication holds."""
+
+    older: Held
+
+    def perform(self, live: Survey) -> Outcome:
+        """Build it anew from the pool; nothing is downloaded."""
+        closure = self.step("recall", self.mirror.recall, self.older)
+        plan = self.step("compare", self.mirror.compare, live.live, closure, exact=True)
+        before = self.older.publication
+        groups = before.groups or ((before.specs,) if before.specs else ()) if before else ()
+        download = Download(groups, ())
+        directory, repomd = self.publish(live, download, closure)
+        self.see(repomd)
+        message = f"{self.update.mirror}: publication {self.older.number} again: {plan.summary}"
+        return _outcome(plan, Outcome("published", message, directory), closure)
+
+    def publication(
+        self,
+        live: Survey,
+        number: int,
+        download: Download,
+        closure: Closure,  # noqa: ARG002
+    ) -> Publication:
+        """Describe the older one; an older merge that is delivered again stays superseded."""
+        before = Publication.parse(live.publication)
+        found = Publication(self.older.number, "", "", "", "", ())  # a repository taken over
+        return replace(
+            self.older.publication or found,
+            number=number,
+            update_id=self.update.id,
+            kind="rollback",
+            base=live.live,
+            mark=before.mark if before else "",
+            groups=download.groups,
+            key=self.mirror.signing_key,
+            restores=self.older.number,
+        )
+
+    def build(self, live: Survey, closure: Closure, publication: Publication) -> None:
+        """Write the candidate's metadata."""
+        build, update_id = self.mirror.rebuild, self.update.id
+        self.step("createrepo", build, update_id, live.live, self.older, closure, publication)
 
 
 _WORK: dict[str, type[_Work]] = {"add": _Addition, "preview": _Preview, "merge": _Merge}

@@ -32,6 +32,7 @@ STEPS = [
     "prove",
     "switch",
     "see",
+    "retain",
     "sweep",
 ]
 

@@ -122,7 +122,7 @@ def test_an_unknown_name_is_a_failure_of_the_pull_request(
     pull = site.push(manifest("tre"), number=number)
     update_id = deliver(service, pull)
     body = await_comment(site, number, update_id)
-    assert "Upstream has no package of these names:\n\n- `tre`" in body
+    assert "names:\n\n- `tre` at `/0`: did you mean `tree`" in body
     newest = site.github.statuses[pull.head_sha][0]
     assert newest["state"] == "failure"
     assert "No match for argument: tre" in newest["description"]
@@ -341,12 +341,14 @@ def test_the_line_in_a_previews_comment_installs_from_it_also_after_the_next_pus
     site: Site, reviewed: Service, number: int
 ) -> None:
     """On a client whose configuration asks for signatures, as EL's does."""
-    one = Package("tried-one", requires=("tried-lib",))
-    site.upstream.add(one, Package("tried-lib"), Package("tried-two"))
+    lib, one = Package("tried-lib"), Package("tried-one", requires=("tried-lib",))
+    site.upstream.add(lib, one, Package("tried-two"))
     pull = site.push(manifest("tried-one"), branch="tried", number=number)
     body = await_comment(site, number, deliver(reviewed, pull))
     assert f"### {site.mirror.name}: a preview is ready\n\nIf merged: 2 added" in body
     assert f"| added | `{one.nevra}` | " in body
+    assert re.search(f"^- `tried-one`: 2 packages, .*`{lib.nevra}`", body, re.MULTILINE)
+    assert line_to_try(body)[-1] == "tried-one"
     client = Client(site.directory / "tried", site.mirror.web.url, options={"gpgcheck": "1"})
     client.dnf(*line_to_try(body))
     assert client.names() == {"tried-lib", "tried-one"}

@@ -164,7 +164,7 @@ def test_it_checks_the_pool_with_the_keys_that_the_service_would(host: Host) -> 
     host.program(f"cat {host.work}/{ID}/pool.d/gm-pool.repo > {seen}")
     assert host.run(str(host.root), "download", ID, "tree").returncode == 0
     assert seen.read_text() == yum.repo_file(f"file://{host.root}/") + f"gpgkey={KEYS}\n"
-    subprocess.run(yum.prepare(target, ID), check=True)
+    subprocess.run(yum.prepare(target, ID, 7), check=True)
     prepared = Path(target.staging(ID, "pool.d", "gm-pool.repo"))
     assert prepared.read_text() == seen.read_text()
 

@@ -178,7 +178,7 @@ def test_quoting_alone_runs_nothing(site: Site) -> None:
         for start in range(0, len(specs), 8):
             batch = tuple(spec[:5000] for spec in specs[start : start + 8])
             with pytest.raises(errors.GmError):
-                session.download("hostile", batch, 1 << 40)
+                session.download("hostile", batch, 1 << 40, 0)
         session.sweep("hostile")
     assert not canary.exists()
     ran = site.mirror.host.commands("dnf")

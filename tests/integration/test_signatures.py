@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import gzip
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,8 +20,8 @@ from gm_analytics.service import Service
 from lab.client import Client
 from lab.packages import Package
 from lab.processes import run
+from lab.site import Mirror, Site
 from lab.site import Service as Processes
-from lab.site import Site
 from lab.upstream import SigningKey, Upstream
 
 from .conftest import at_once, manifest
@@ -48,9 +50,13 @@ def unchecked(signed: Site) -> Iterator[Upstream]:
     file.unlink()
 
 
+def service_of(site: Site, signatures: str, mirror: Mirror | None = None) -> Service:
+    mirrors = [(mirror or site.mirror).settings(upstream={"signatures": signatures})]
+    return Service(settings.Settings.model_validate(site.settings(mirrors=mirrors)))
+
+
 def apply(site: Site, *names: str, signatures: str = "upstream") -> Outcome:
-    mirrors = [site.mirror.settings(upstream={"signatures": signatures})]
-    service = Service(settings.Settings.model_validate(site.settings(mirrors=mirrors)))
+    service = service_of(site, signatures)
     wanted = Manifest.parse(manifest(*names).encode())
     return service.apply(wanted, site.mirror.name, at_once())
 
@@ -283,6 +289,35 @@ def test_a_preview_is_signed_too(signing: Site) -> None:
         trusting(signing, "previews/5/").install("leaf03")
         assert service.perform(signing.merge(pull))["state"] == "published"
         trusting(signing).install("leaf03")
+
+
+def test_a_rollback_is_signed_too_also_to_what_was_not(signing: Site) -> None:
+    home, signing.mirror.signing_home = signing.mirror.signing_home, None
+    apply(signing, "leaf01")
+    signing.mirror.signing_home = home
+    apply(signing, "leaf02")
+    program = str(Path(sys.executable).parent / "gm-analytics")
+    run([program, "rollback", "--config", str(signing.config())])
+    client = trusting(signing)
+    client.install("leaf01")
+    assert client.install("leaf02", check=False).returncode != 0
+    assert apply(signing, "leaf01").state == "unchanged"
+
+
+def test_a_lock_file_is_applied_where_signatures_are_required(signed: Site) -> None:
+    """Also with a pool of which no publication names anything."""
+    need = add(signed, Package("locked-need"), signed.upstream.key)
+    user = add(signed, Package("locked-user", requires=(need.name,)), signed.upstream.key)
+    assert apply(signed, user.name, signatures="required").state == "published"
+    lock = service_of(signed, "required").lock(signed.mirror.name, None)
+    only = replace(lock, packages=tuple(p for p in lock.packages if "locked" in p.package.name))
+    other = signed.add_mirror("locked.example")
+    shutil.copy(signed.upstream.path(need), other.host.root)
+    other.host.owned_by_account(other.host.root)
+    wanted = Manifest.parse(manifest(user.name).encode())
+    service = service_of(signed, "required", other)
+    assert service.apply(wanted, other.name, at_once(), only).state == "published"
+    signed.client(other).install(user.name)
 
 
 def test_what_was_live_before_there_was_a_key_is_signed_by_the_next_update(site: Site) -> None:
