@@ -6,18 +6,22 @@ Those about a mirror as a whole take its name as their argument, the others with
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import asdict
 from pathlib import Path
 
 import click
 
-from gm_analytics.console import CONFIG, JSON, MIRROR, mirror_name, plan_text, progress
+from gm_analytics import drift
+from gm_analytics.console import CONFIG, FAILED, JSON, MIRROR, mirror_name, plan_text, progress
 from gm_analytics.history import Held
 from gm_analytics.plan import size_text
 from gm_analytics.retention import Collected
 from gm_analytics.service import DirectStep, Service
 
 NAME = click.argument("mirror", required=False)
+DIFFERS = 3
+_VERDICTS = {"same": ("ok  ", "green"), "differs": ("DIFF", "red"), "unknown": ("?   ", "yellow")}
 
 
 @click.command()
@@ -90,7 +94,33 @@ def gc(config: Path | None, mirror: str | None, dry_run: bool, as_json: bool) ->
     click.echo(json.dumps(asdict(found), indent=2) if as_json else _collected_text(found, dry_run))
 
 
-COMMANDS = (publications, diff, rollback, lock, gc)
+@click.command()
+@CONFIG
+@NAME
+@click.option("--checksums", is_flag=True, help="Read every RPM and compare its SHA-256.")
+@JSON
+def status(config: Path | None, mirror: str | None, checksums: bool, as_json: bool) -> None:
+    """Compare manifest, live publication and what HTTP serves, on MIRROR or on all mirrors.
+
+    Exit codes, for monitoring: 0 they agree; 3 they differ; 1 something could not be compared;
+    2 wrong usage or configuration.
+    """
+    service = Service.from_file(config)
+    known = [one.name for one in service.settings.mirrors]
+    names = [mirror_name(service, mirror)] if mirror else known
+    found = []
+    for finding in drift.run(service, names, checksums=checksums):
+        found.append(finding)
+        if not as_json:
+            word, colour = _VERDICTS[finding.verdict]
+            click.echo(f"{click.style(word, fg=colour)} {finding.subject}: {finding.said}")
+    if as_json:
+        click.echo(json.dumps([asdict(finding) for finding in found], indent=2))
+    verdicts = {finding.verdict for finding in found}
+    sys.exit(DIFFERS if "differs" in verdicts else FAILED if "unknown" in verdicts else 0)
+
+
+COMMANDS = (publications, diff, rollback, lock, gc, status)
 
 
 # --- what is printed ----------------------------------------------------------------------

@@ -390,8 +390,8 @@ class UnknownPublication(GmError):
     kept: list[str]
 
     def __str__(self) -> str:
-        kept = ", ".join(self.kept) or "none"
-        return f"mirror {self.mirror}: publication {self.number}: unknown; kept are {kept}"
+        said = f"unknown; kept are {', '.join(self.kept)}" if self.kept else "nothing is published"
+        return f"mirror {self.mirror}: publication {self.number}: {said}"
 
 
 @dataclass(eq=False)

@@ -40,7 +40,7 @@ SPAN = 240
 FAULTS = (BadPackages, BytesDiffer, ManifestError, NotInstallable, UnknownPackages, Unresolvable)
 """What the pull request or its packages are to blame for; the rest is ours, or the network's."""
 
-SUCCESSES = frozenset({"published", "previewed", "closed", "unchanged"})
+SUCCESSES = frozenset({"published", "previewed", "closed", "unchanged", "superseded"})
 
 State = Literal["pending", "success", "failure", "error"]
 _PLAIN = re.compile(r"[A-Za-z0-9 ,.;:()'%+-]+")
@@ -161,7 +161,12 @@ def _changes(outcome: Outcome, room: Room, *, future: bool) -> Iterator[str]:
         return
     plan = Plan(changes)
     summary = plan.summary + (f"; {size_text(plan.size)} new" if plan.added else "")
-    yield f"If merged: {summary}." if future else f"{summary}."
+    if future and any(change.kind == "removed" for change in changes):
+        # The branch may be older than what others merged since, which merging leaves alone.
+        later = "Merging plans again: what others have merged since this branch began is kept."
+        yield f"Compared with what is live: {summary}. {later}"
+    else:
+        yield f"If merged: {summary}." if future else f"{summary}."
     head = ["| | package | size | from |", "| --- | --- | ---: | --- |"]
     rows = [
         f"| {change.kind} | {_cell(change.nevra)}{_before(change)} | {size_text(change.size)} "

@@ -283,7 +283,7 @@ class Session:
         """Write the metadata of a preview: the closure alone, its packages in the pool."""
         packages = merge(self.packages(live), closure.packages, exact=True)
         self._describe(update_id, live, packages, publication)
-        argv = repository.build_preview(self._target, self.tools, update_id)
+        argv = repository.build_preview(self._target, self.tools, update_id, publication.number)
         self._run(argv, "running createrepo", self._target.timeout)
 
     @property
@@ -357,13 +357,22 @@ class Session:
         packages = tuple(map(Package.from_line, listed.splitlines()))
         return Closure.of_pool(packages)
 
-    def drop_preview(self, number: int) -> None:
-        """Stop serving a pull request's preview, if there is one."""
-        self._run(repository.drop_preview(self._target, number), "removing the preview")
+    def take_preview(self, update_id: str, number: int) -> Closure:
+        """Give the packages of a pull request's preview, and put its groups into staging."""
+        self.prepare(update_id)
+        argv = repository.take_groups(self._target, update_id, number)
+        self._run(argv, "taking the preview's groups")
+        return self.previewed(number)
 
-    def remember(self, live: str, digest: str) -> None:
-        """Note that the live publication satisfies a manifest."""
-        self._run(repository.remember(self._target, live, digest), "noting the manifest")
+    def drop_preview(self, number: int) -> bool:
+        """Stop serving a pull request's preview; tell whether there was one."""
+        argv = repository.drop_preview(self._target, number)
+        return bool(self._run(argv, "removing the preview"))
+
+    def remember(self, live: str, digest: str, mark: str) -> None:
+        """Note that the live publication satisfies a manifest, and of which merge that is."""
+        argv = repository.remember(self._target, live, digest, mark)
+        self._run(argv, "noting the manifest")
 
     def sweep(self, update_id: str) -> None:
         """Remove what an update left in staging."""
@@ -595,7 +604,7 @@ class Session:
             argv = yum.names(self._target, self.tools, update_id)
             listed = self._yum(update_id, argv, "listing what upstream has").stdout
             groups = any(spec.startswith("@") for spec in specs)
-            ids = comps.ids(self._comps("")) if groups else ()
+            ids = comps.ids(self._comps("", update_id)) if groups else ()
             return near.suggest(specs, yum.listing(listed), ids)
         return {}
 
@@ -648,7 +657,7 @@ class Session:
         printed = self._run(argv, "reading what packages need", self._target.timeout)
         relations, weak = wanted.parse(printed), self._target.weak_dependencies
         groups = [spec for spec in download.specs if spec.startswith("@")]
-        documents = self._comps(live) if groups else []
+        documents = self._comps(live, update_id) if groups else []
         names = {package.name for package in closure.packages}
         members = {spec: comps.members(documents, spec[1:], names) for spec in groups}
         packages = wanted.attribute(
@@ -663,8 +672,8 @@ class Session:
         """Put what a candidate is made of into staging."""
         self._write(update_id, packages, publication, (publication.manifest,))
         if groups := [spec.lstrip("@") for spec in publication.specs if spec.startswith("@")]:
-            ours, *upstream = self._comps(live)
-            documents = [b"<comps/>", *upstream, ours] if publication.exact else [ours, *upstream]
+            ours, *others = self._comps(live, update_id)
+            documents = [b"<comps/>", *others, ours] if publication.exact else [ours, *others]
             staging = self._target.staging(update_id)
             self._ssh.put(f"{staging}/comps.xml", comps.merge(documents, groups) or "<comps/>")
 
@@ -689,9 +698,9 @@ class Session:
         text = "".join(line + "\n" for line in lines)
         self._ssh.put(self._target.staging(update_id, name), text)
 
-    def _comps(self, live: str) -> list[bytes]:
-        """Read the groups files: the publication's own, then upstream's."""
-        argv = yum.comps(self._target, self.tools, live)
+    def _comps(self, live: str, update_id: str) -> list[bytes]:
+        """Read the groups files: the publication's, the reviewed preview's, then upstream's."""
+        argv = yum.comps(self._target, self.tools, live, update_id)
         printed = self._run(argv, "reading the groups of upstream")
         return [base64.b64decode(line) for line in printed.splitlines()]
 

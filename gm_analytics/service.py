@@ -24,7 +24,7 @@ from gm_analytics.plan import Download, Plan, compare, diff
 from gm_analytics.records import Kind, Outcome, Update
 from gm_analytics.retention import Collected
 from gm_analytics.settings import Settings
-from gm_analytics.updates import Step, perform, perform_locked, placed, rollback
+from gm_analytics.updates import Step, digest, perform, perform_locked, placed, rollback
 from gm_analytics.webhook import Delivery, Policy, PullRequest, verify
 
 STORE_DEADLINE = 8.0
@@ -126,6 +126,7 @@ class Service:
             kind=self._policy.kind_of(pull),
             merge_sha=pull.merge_commit_sha if pull.merged else "",
             merged_at=pull.merged_at,
+            updated_at=pull.updated_at,
         )
 
     def _store(self, update: Update) -> None:
@@ -144,6 +145,8 @@ class Service:
         """Have the pull request told, if there is a token to do it with; never fail for it."""
         if not self.settings.github.token or not update.pull_request:
             return
+        if update.kind == "close" and not ended:
+            return  # there may be no preview, and then nothing to tell of
         try:
             self.store.enqueue_feedback(update, ended=ended)
         except StoreUnavailable as error:
@@ -172,9 +175,13 @@ class Service:
 
         def run(update: Update, step: store.DurableStep) -> Outcome:
             try:
-                return perform(update, parts, step)
-            finally:
+                outcome = perform(update, parts, step)
+            except GmError:
                 self._give_feedback(update, ended=True)
+                raise
+            if (update.kind, outcome.state) != ("close", "unchanged"):  # nothing to tell of
+                self._give_feedback(update, ended=True)
+            return outcome
 
         config, report = self.settings, Reporter(self)
         with store.worker(config.database_url, run, report, retry, config.executor_id):
@@ -224,6 +231,11 @@ class Service:
     def reading(self, mirror_name: str) -> mirror.Session:
         """Give a session that only reads, so that it takes no lock."""
         return mirror.Session(self.settings.mirror(mirror_name), locked=False)
+
+    def digest(self, manifest: Manifest, mirror_name: str) -> str:
+        """Give what a publication keeps that satisfies a manifest as a mirror is configured."""
+        policy = LocalParts(self, None).policy(Update("", mirror_name))
+        return digest(manifest, policy, exact=self.settings.publishes_on_merge)
 
     def compare(self, mirror_name: str, before: int, after: int) -> Plan:
         """Say how two publications differ."""
@@ -284,6 +296,10 @@ class LocalParts:
         """Give the address of the pull request's preview."""
         return f"{self._mirror(update).base_url}{_preview(update)}"
 
+    def contains(self, update: Update, commit: str) -> bool:  # noqa: ARG002
+        """Nothing orders what a person applies."""
+        return False
+
     def wait_until_previewed(self, update: Update, repomd: str) -> None:
         """Wait until the preview is served with this repomd.xml."""
         mirror.wait_until_visible(self._mirror(update), repomd, _preview(update))
@@ -306,6 +322,10 @@ class StoredParts(LocalParts):
     def manifest(self, update: Update) -> Manifest:
         """Read it from GitHub: of a merge at the merge commit, else at the head."""
         return Manifest.parse(self._github.manifest(update.repository, update.commit))
+
+    def contains(self, update: Update, commit: str) -> bool:
+        """Ask GitHub."""
+        return self._github.contains(update.repository, commit, update.merge_sha)
 
 
 def _preview(update: Update) -> str:

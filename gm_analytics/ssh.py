@@ -57,7 +57,8 @@ class Connection:
 
     def run(self, argv: Argv, doing: str, seconds: int) -> Any:
         """Run one command; its exit code is the caller's to judge."""
-        text = commands.quote(commands.bounded(argv, seconds))
+        bounded = commands.bounded(argv, seconds)
+        text = commands.quote(commands.tracked(self._target, bounded) if self._locked else bounded)
         connection = self._open()
         try:
             result = connection.run(

@@ -13,7 +13,13 @@ from dataclasses import dataclass, replace
 from typing import ParamSpec, Protocol, TypeVar
 
 from gm_analytics.commands import Survey
-from gm_analytics.errors import GmError, Overtaken, UnknownPackages, Unresolvable
+from gm_analytics.errors import (
+    GmError,
+    Overtaken,
+    ToolsMissing,
+    UnknownPackages,
+    Unresolvable,
+)
 from gm_analytics.history import Held
 from gm_analytics.lock import Lock
 from gm_analytics.manifest import Manifest
@@ -61,6 +67,10 @@ class Parts(Protocol):
         """Give the address of the pull request's preview."""
         ...
 
+    def contains(self, update: Update, commit: str) -> bool:
+        """Tell whether the update's merge is part of what led to a commit."""
+        ...
+
     def wait_until_visible(self, update: Update, repomd: str) -> None:
         """Wait until clients are served the repomd.xml with this SHA-256."""
         ...
@@ -90,6 +100,11 @@ def perform(update: Update, parts: Parts, step: Step) -> Outcome:
         if (known := work.recognise(live)) is not None:
             return known
         return _carry_out(work, live)
+
+
+def digest(manifest: Manifest, policy: str, *, exact: bool) -> str:
+    """Give what a publication keeps of each manifest that it satisfies, in manifests.txt."""
+    return hashlib.sha256(f"{manifest.digest}\n{policy}\n{exact}".encode()).hexdigest()
 
 
 def perform_locked(update: Update, lock: Lock, parts: Parts, step: Step) -> Outcome:
@@ -138,8 +153,10 @@ def _close(update: Update, parts: Parts, step: Step) -> Outcome:
     """Take the preview away; a pull request that had none is closed as well."""
     with parts.session(update) as mirror:
         step("survey", mirror.survey)
-        step("drop preview", mirror.drop_preview, update.number)
-    return Outcome("closed", f"{update.pull_request} was closed; its preview is removed")
+        dropped = step("drop preview", mirror.drop_preview, update.number)
+    if not dropped:
+        return Outcome("unchanged", f"{update.pull_request} had no preview")
+    return Outcome("closed", f"the preview of {update.pull_request} is removed")
 
 
 @dataclass(frozen=True)
@@ -168,8 +185,7 @@ class _Work:
     @property
     def digest(self) -> str:
         """Tell manifests and policies apart that lead to different publications."""
-        text = f"{self.manifest.digest}\n{self.parts.policy(self.update)}\n{self.exact}"
-        return hashlib.sha256(text.encode()).hexdigest()
+        return digest(self.manifest, self.parts.policy(self.update), exact=self.exact)
 
     @property
     def names_groups(self) -> bool:
@@ -190,7 +206,6 @@ class _Work:
     ) -> Publication:
         """Describe what is made of the closure."""
         update = self.update
-        before = Publication.parse(live.publication)
         return Publication(
             number=number,
             update_id=update.id,
@@ -201,7 +216,7 @@ class _Work:
             entries=tuple((entry.name, entry.specs) for entry in self.manifest.entries),
             kind=update.kind,
             base=live.live,
-            mark=update.mark or (before.mark if before else ""),
+            mark=update.mark or _mark(live),
             groups=download.groups,
             warnings=closure.warnings,
             key=self.mirror.signing_key,
@@ -264,7 +279,7 @@ class _Addition(_Work):
         download, closure = self.fetch(live)
         plan = self.step("compare", self.mirror.compare, live.live, closure, exact=False)
         if not plan.changes and not self.names_groups and self.is_signed(live):
-            self.step("remember", self.mirror.remember, live.live, self.digest)
+            self.step("remember", self.mirror.remember, live.live, self.digest, "")
             self.see(live.repomd)
             return Outcome("unchanged", "the mirror already serves the whole closure", live.live)
         self.step("add", self.mirror.add, self.update.id, closure.where("new"))
@@ -277,8 +292,14 @@ class _Addition(_Work):
 class _Preview(_Work):
     """Publishes the manifest's closure beside what is live, for its pull request alone."""
 
+    def recognise(self, live: Survey) -> Outcome | None:
+        """Refuse at once what could not be written in the end."""
+        if live.tools and not live.tools.can_preview:
+            raise ToolsMissing(self.update.mirror, ["createrepo_c (createrepo makes no previews)"])
+        return None
+
     def perform(self, live: Survey) -> Outcome:
-        """Download, check, and make the preview, unless it is there as it would be made."""
+        """Download, check, and make the preview."""
         mirror, update, step = self.mirror, self.update, self.step
         download, closure = self.fetch(live)
         plan = step("compare", mirror.compare, live.live, closure, exact=True)
@@ -299,11 +320,12 @@ class _Merge(_Work):
 
     def recognise(self, live: Survey) -> Outcome | None:
         """Tell a manifest that is live, and one that is older than what is live."""
-        before = Publication.parse(live.publication)
-        if self.update.mark and before and before.mark > self.update.mark:
-            return Outcome("superseded", "what was merged later is live", live.live)
+        if self._is_older(_mark(live)):
+            older = Outcome("superseded", "what was merged later is live", live.live)
+            return self._merged(older)
         if self.digest not in live.manifests or not self.is_signed(live):
             return None
+        self._remember(live)
         self.see(live.repomd)
         already = "the mirror already serves exactly this manifest"
         return self._merged(Outcome("unchanged", already, live.live))
@@ -314,7 +336,7 @@ class _Merge(_Work):
         download, closure = self._reviewed(live) or self.fetch(live)
         plan = step("compare", self.mirror.compare, live.live, closure, exact=True)
         if not plan.changes and not self.names_groups and self.is_signed(live):
-            step("remember", self.mirror.remember, live.live, self.digest)
+            self._remember(live)
             self.see(live.repomd)
             already = "the mirror already serves exactly this closure"
             return self._merged(Outcome("unchanged", already, live.live))
@@ -324,6 +346,22 @@ class _Merge(_Work):
         message = f"{update.mirror}: {plan.summary}"
         return self._merged(_outcome(plan, Outcome("published", message, directory), closure))
 
+    def _is_older(self, newest: str) -> bool:
+        """Tell whether a newer merge is live, whatever order they were delivered in.
+
+        GitHub's times are whole seconds, and a merge queue merges several in one.
+        """
+        at, _, commit = newest.partition(" ")
+        if at != self.update.merged_at or not at:
+            return bool(self.update.merged_at) and at > self.update.merged_at
+        if commit == self.update.merge_sha:
+            return False
+        return self.step("compare commits", self.parts.contains, self.update, commit)
+
+    def _remember(self, live: Survey) -> None:
+        mark = self.update.mark
+        self.step("remember", self.mirror.remember, live.live, self.digest, mark)
+
     def _reviewed(self, live: Survey) -> tuple[Download, Closure] | None:
         """Give the preview's packages, if merging now means what it showed."""
         step, update = self.step, self.update
@@ -331,8 +369,7 @@ class _Merge(_Work):
         if not _still_true(found, live, self.digest):
             return None
         assert found is not None  # noqa: S101  # as `_still_true` says
-        step("prepare", self.mirror.prepare, update.id)
-        closure = step("take preview", self.mirror.previewed, update.number)
+        closure = step("take preview", self.mirror.take_preview, update.id, update.number)
         shown = found.publication
         return Download(shown.groups, ()), replace(closure, warnings=shown.warnings)
 
@@ -395,7 +432,6 @@ class _Rollback(_Work):
         closure: Closure,  # noqa: ARG002
     ) -> Publication:
         """Describe the older one; an older merge that is delivered again stays superseded."""
-        before = Publication.parse(live.publication)
         found = Publication(self.older.number, "", "", "", "", ())  # a repository taken over
         return replace(
             self.older.publication or found,
@@ -403,7 +439,7 @@ class _Rollback(_Work):
             update_id=self.update.id,
             kind="rollback",
             base=live.live,
-            mark=before.mark if before else "",
+            mark=_mark(live),
             groups=download.groups,
             key=self.mirror.signing_key,
             restores=self.older.number,
@@ -426,6 +462,12 @@ def placed(manifest: Manifest) -> Iterator[None]:
     except (UnknownPackages, Unresolvable) as error:
         error.places = manifest.places(error.specs)
         raise
+
+
+def _mark(live: Survey) -> str:
+    """Give the mark of the newest merge that is live."""
+    before = Publication.parse(live.publication)
+    return max(live.mark, before.mark if before else "")
 
 
 def _still_true(preview: Preview | None, live: Survey, digest: str) -> bool:

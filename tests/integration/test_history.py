@@ -12,11 +12,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from gm_analytics import settings
 from gm_analytics.errors import UnknownPublication
 from gm_analytics.history import Held
 from gm_analytics.manifest import Manifest
-from gm_analytics.mirror import Session
 from gm_analytics.plan import Publication
 from gm_analytics.records import Outcome
 from gm_analytics.service import Service as Inside
@@ -263,6 +261,7 @@ def test_an_update_that_publishes_removes_what_is_not_kept_by_itself(site: Site,
 
 def test_an_rpm_that_an_unfinished_update_has_looked_at_stays(site: Site, cli: Cli) -> None:
     """A worker may have died between adding it to the pool and publishing it."""
+    apply(site, "leaf25")
     root = site.mirror.host.root
     stray, awaited = root / "stray-1-1.noarch.rpm", root / "awaited-1-1.noarch.rpm"
     staging = root / ".staging" / "unfinished"
@@ -275,20 +274,25 @@ def test_an_rpm_that_an_unfinished_update_has_looked_at_stays(site: Site, cli: C
     assert (stray.exists(), awaited.exists()) == (False, True)
 
 
-def test_a_mirror_that_serves_nothing_loses_nothing(site: Site) -> None:
-    other = site.add_mirror("untouched.example")
-    rpm = other.host.root / "precious-1-1.noarch.rpm"
-    rpm.write_bytes(b"x")
-    os.utime(rpm, (0, 0))
-    with (
-        Session(settings.Mirror.model_validate(other.settings())) as session,
-        pytest.raises(UnknownPublication),
-    ):
-        session.collect("gc-1")
-    assert rpm.exists()
+def test_a_mirror_that_serves_nothing_loses_nothing() -> None:
+    """A plain repository is only taken over by an update; until then nothing names its RPMs."""
+    with Site.running() as site:
+        rpm = site.mirror.host.root / "precious-1-1.noarch.rpm"
+        rpm.write_bytes(b"x")
+        os.utime(rpm, (0, 0))
+        site.config()
+        with pytest.raises(UnknownPublication, match="nothing is published"):
+            mirror_of(site).collect(site.mirror.name, dry_run=False)
+        assert rpm.exists()
 
 
 # --- lock files -----------------------------------------------------------------------------
+
+
+def lock_of(cli: Cli) -> str:
+    printed = cli("lock")
+    assert printed.returncode == 0, printed.stderr
+    return printed.stdout
 
 
 def locked(site: Site, cli: Cli, text: str, *names: str) -> subprocess.CompletedProcess[str]:
@@ -315,7 +319,7 @@ def test_a_lock_gives_the_same_bytes_after_upstream_changed(site: Site, cli: Cli
     old, new = Package("engine", "1.0", requires=("gear",)), Package("engine", "2.0")
     site.upstream.add(old, Package("gear"))
     apply(site, "engine")
-    text, before = cli("lock").stdout, digests(site)
+    text, before = lock_of(cli), digests(site)
     assert [one["wanted_by"] for one in json.loads(text)["packages"] if "engine" in one["nevra"]]
     site.upstream.add(new)
     site.upstream.remove(old)
@@ -338,7 +342,7 @@ def test_what_the_pool_lacks_is_fetched_by_its_name_beside_what_it_has(
     old, need = Package("motor", "1.0", requires=("spark = 1.0",)), Package("spark", "1.0")
     site.upstream.add(old, need)
     apply(site, "motor")
-    text, before = cli("lock").stdout, digests(site)
+    text, before = lock_of(cli), digests(site)
     apply(site, "leaf09")
     site.upstream.add(Package("motor", "2.0"), Package("spark", "2.0"))
     site.upstream.remove(need)
@@ -356,7 +360,7 @@ def test_a_lock_that_cannot_be_followed_names_every_rpm_and_changes_nothing(
     site.upstream.add(rebuilt, removed, poisoned)
     names = ("rebuilt", "removed", "poisoned")
     apply(site, *names)
-    text = cli("lock").stdout
+    text = lock_of(cli)
     now = apply(site, "leaf10")
     site.upstream.add(rebuilt.rebuilt())
     site.upstream.remove(removed)
@@ -375,7 +379,7 @@ def test_a_lock_that_cannot_be_followed_names_every_rpm_and_changes_nothing(
 
 def test_a_lock_of_another_manifest_is_refused_with_the_difference(site: Site, cli: Cli) -> None:
     apply(site, "leaf11")
-    text = cli("lock").stdout
+    text = lock_of(cli)
     refused = locked(site, cli, text, "leaf12")
     assert refused.returncode == 1
     assert "leaf12 is in the manifest alone; leaf11 is in the lock file alone" in refused.stderr
@@ -384,8 +388,112 @@ def test_a_lock_of_another_manifest_is_refused_with_the_difference(site: Site, c
 
 def test_with_on_pull_request_the_locked_rpms_are_added(site: Site, cli: Cli) -> None:
     apply(site, "leaf13")
-    text = cli("lock").stdout
+    text = lock_of(cli)
     apply(site, "leaf14")
     done = locked(site, cli, text, "leaf13")
     assert done.stdout.startswith("unchanged: "), done.stderr
     assert {"leaf13", "leaf14"} <= {nevra.split("-")[0] for nevra in site.client().available()}
+
+
+# --- drift ----------------------------------------------------------------------------------
+
+
+def differing(site: Site, cli: Cli, *options: str) -> list[str]:
+    """Give the findings that differ; with none the exit code must be 0, else 3."""
+    found = cli("status", *options)
+    lines = [line for line in found.stdout.splitlines() if not line.startswith("ok ")]
+    assert found.returncode == (3 if lines else 0), found.stdout + found.stderr
+    assert all(line.startswith("DIFF") for line in lines)
+    return lines
+
+
+def test_a_mirror_in_step_says_what_agrees(site: Site, cli: Cli) -> None:
+    site.config(publish="on_merge")
+    site.repository.commit({"packages.json": manifest("leaf15", "tree")})
+    number = apply(site, "leaf15", "tree")
+    found = cli("status", "--checksums")
+    assert found.returncode == 0, found.stdout
+    said = found.stdout.splitlines()
+    assert re.search(rf"publication {number}, apply-\S+, is live$", said[0])
+    assert said[1].endswith(f"its default branch: live since publication {number}")
+    assert re.search(r"repomd.xml and the \d+ files that it names are the live", said[2])
+    assert re.search(r"each of the \d+ RPMs is served with its checksum$", said[3])
+    assert [one["verdict"] for one in json.loads(cli("status", "--json").stdout)] == ["same"] * 4
+
+
+def test_with_on_pull_request_an_older_publication_still_satisfies(site: Site, cli: Cli) -> None:
+    site.repository.commit({"packages.json": manifest("leaf16")})
+    number = apply(site, "leaf16")
+    apply(site, "leaf17")
+    assert differing(site, cli) == []
+    assert f"live since publication {number}" in cli("status").stdout
+
+
+def test_a_manifest_that_is_not_live_differs(site: Site, cli: Cli) -> None:
+    site.config(publish="on_merge")
+    site.repository.commit({"packages.json": manifest("leaf18")})
+    apply(site, "leaf18")
+    assert differing(site, cli) == []
+    site.repository.commit({"packages.json": manifest("leaf19")})
+    assert re.search(r"^DIFF manifest team/packages at its default branch", *differing(site, cli))
+    site.repository.commit({"packages.json": "no JSON"})
+    assert "no JSON" in differing(site, cli)[0]
+    site.repository.commit({"packages.json": manifest("leaf18")})
+    roll_back(site)
+    assert "no publication that is live was made from it" in differing(site, cli)[0]
+
+
+def test_what_is_served_otherwise_than_published_differs(site: Site, cli: Cli) -> None:
+    site.config(publish="on_merge")
+    site.repository.commit({"packages.json": manifest("leaf20", "leaf21", "leaf22")})
+    apply(site, "leaf20", "leaf21", "leaf22")
+    root = site.mirror.host.root
+    gone, short, changed = (next(root.glob(f"leaf2{n}-*.rpm")) for n in range(3))
+    gone.unlink()
+    short.write_bytes(short.read_bytes()[:-1])
+    changed.write_bytes(bytes(len(changed.read_bytes())))
+    found = differing(site, cli)
+    assert len(found) == 2
+    assert f"{gone.name}: 404 Not Found" in found[0]
+    assert re.search(rf"{short.name}: [\d,]+ bytes; expected [\d,]+$", found[1])
+    found = differing(site, cli, "--checksums")
+    assert len(found) == 3
+    assert found[2].endswith(f"{changed.name}: not the bytes that were published")
+
+    repomd = (root / "repodata" / "repomd.xml").read_text()
+    named = re.search(r'href="(repodata/[^"]*-primary[^"]*)"', repomd)
+    assert named
+    primary = root / named[1]
+    content = primary.read_bytes()
+    primary.write_bytes(b"")
+    assert any(f"{named[1]}: not the bytes" in line for line in differing(site, cli))
+    primary.write_bytes(content)
+
+
+def test_another_repository_at_the_mirrors_address_differs(site: Site, cli: Cli) -> None:
+    apply(site, "leaf23")
+    site.config(mirrors=[site.mirror.settings(url=site.upstream_web.url)])
+    assert any("repomd.xml: not the bytes" in line for line in differing(site, cli))
+
+
+def test_what_cannot_be_compared_is_told_from_what_differs(site: Site, cli: Cli) -> None:
+    site.repository.commit({"packages.json": manifest("leaf24")})
+    apply(site, "leaf24")
+    site.mirror.web.stop()
+    try:
+        found = cli("status", site.mirror.name)
+    finally:
+        site.mirror.web.start()
+    assert found.returncode == 1
+    assert re.search(
+        r"^\?    mirror \S+ web: repodata/repomd.xml: Connection", found.stdout, re.MULTILINE
+    )
+    site.mirror.host.stop()
+    try:
+        found = cli("status")
+    finally:
+        site.mirror.host.start()
+    assert found.returncode == 1
+    assert found.stdout.startswith("?    mirror ")
+    assert "opening an SSH session" in found.stdout
+    assert cli("status", "nosuch").returncode == 2

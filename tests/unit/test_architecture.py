@@ -52,7 +52,8 @@ ROOMS: dict[str, set[str]] = {
     "handlers": PURE | {"__init__", "store", "pages", "service"},
     "app": PURE | {"handlers"},
     "console": PURE | {"service"},
-    "cli_mirror": PURE | {"service", "console"},
+    "drift": PURE | {"settings", "github", "service"},
+    "cli_mirror": PURE | {"service", "console", "drift"},
     "cli": PURE
     | {"__init__", "store", "service", "checks", "console", "cli_mirror"}
     | {"handlers", "app"},
@@ -66,7 +67,7 @@ IO_MODULES = {
 }  # fmt: skip
 IO_NAMES = {"open", "input", "exec", "eval", "Path", "PosixPath", "urlopen"}
 EXTERNAL = {
-    "requests": {"github", "mirror", "checks", "cli"},
+    "requests": {"github", "mirror", "checks", "drift", "cli"},
     "fabric": {"ssh"},
     "gnupg": {"signing"},
     "invoke": {"ssh"},

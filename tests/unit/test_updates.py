@@ -10,7 +10,7 @@ from typing import Any, Self
 import pytest
 
 from gm_analytics import updates
-from gm_analytics.commands import Survey
+from gm_analytics.commands import Survey, Tools
 from gm_analytics.errors import (
     GmError,
     LockHeld,
@@ -18,6 +18,7 @@ from gm_analytics.errors import (
     NotInstallable,
     NotVisible,
     Overtaken,
+    ToolsMissing,
     UnknownPackages,
     Unresolvable,
 )
@@ -72,6 +73,8 @@ class World:
     steps: list[str] = field(default_factory=list)
     calls: dict[str, list[tuple[Any, ...]]] = field(default_factory=dict)
     open: bool = False
+    contained: bool = False
+    """Whether what is live has the update's merge in its history."""
     shown: Preview | None = None
     """The pull request's preview."""
     signing_key: str = ""
@@ -99,6 +102,9 @@ class World:
 
     def session(self, update: Update) -> Self:
         return self
+
+    def contains(self, update: Update, commit: str) -> bool:
+        return self.contained
 
     def preview_url(self, update: Update) -> str:
         return f"http://m/repo/previews/{update.number}/"
@@ -145,7 +151,7 @@ class World:
     def preview(self, number: int) -> Preview | None:
         return self.shown
 
-    def previewed(self, number: int) -> Closure:
+    def take_preview(self, update_id: str, number: int) -> Closure:
         return Closure.of_pool(self.closure.packages)
 
     def build_preview(
@@ -156,8 +162,8 @@ class World:
     def switch_preview(self, update_id: str, publication: Publication) -> str:
         return f"repomd of preview {publication.number}"
 
-    def drop_preview(self, number: int) -> None:
-        pass
+    def drop_preview(self, number: int) -> bool:
+        return self.shown is not None
 
     def prove(self, update_id: str, groups: tuple[tuple[str, ...], ...]) -> None:
         pass
@@ -165,7 +171,7 @@ class World:
     def switch(self, update_id: str, live: str, publication: Publication) -> str:
         return f"repomd of {publication.number}"
 
-    def remember(self, live: str, digest: str) -> None:
+    def remember(self, live: str, digest: str, mark: str) -> None:
         pass
 
     def retain(self, update_id: str) -> None:
@@ -293,7 +299,7 @@ def test_a_closure_that_is_live_is_remembered_and_nothing_built() -> None:
         "unchanged", "the mirror already serves the whole closure", LIVE.live
     )
     assert world.steps[3:] == ["download", "inspect", "compare", "remember", "see", "sweep"]
-    assert world.calls["remember"] == [(LIVE.live, digest(World()))]
+    assert world.calls["remember"] == [(LIVE.live, digest(World()), "")]
 
 
 def test_a_group_is_published_though_all_its_packages_are_live() -> None:
@@ -460,7 +466,7 @@ def test_a_merge_takes_the_preview_that_was_reviewed_without_a_yum_run_but_the_p
     world.shown = preview_of(world)
     assert world.perform().state == "published"
     assert world.steps[3:] == [
-        "look at preview", "prepare", "take preview", "compare", *PUBLISHED[:-2], "drop preview",
+        "look at preview", "take preview", "compare", *PUBLISHED[:-2], "drop preview",
         "retain", "sweep",
     ]  # fmt: skip
     assert world.calls["prove"] == [("u1", (("tree",),))], "as the preview was solved"
@@ -501,7 +507,7 @@ def test_a_merged_manifest_that_is_live_needs_no_yum_run() -> None:
     assert world.perform() == Outcome(
         "unchanged", "the mirror already serves exactly this manifest", LIVE.live
     )
-    assert world.steps[3:] == ["see", "drop preview"]
+    assert world.steps[3:] == ["remember", "see", "drop preview"]
 
 
 def test_a_merge_whose_closure_is_live_is_remembered() -> None:
@@ -529,10 +535,8 @@ def test_what_a_person_applies_keeps_the_mark_of_the_newest_merge() -> None:
 
 
 def test_closing_takes_the_preview_away_and_reads_no_manifest() -> None:
-    world = World(CLOSE)
-    assert world.perform() == Outcome(
-        "closed", "icesi/packages#7 was closed; its preview is removed"
-    )
+    world = World(CLOSE, shown=preview_of(World(MERGE)))
+    assert world.perform() == Outcome("closed", "the preview of icesi/packages#7 is removed")
     assert world.steps == ["supersede", "survey", "drop preview"]
     assert world.calls["drop preview"] == [(7,)]
 
@@ -608,3 +612,36 @@ def test_a_rollback_that_is_overtaken_is_built_anew_on_what_is_live_now() -> Non
     world = Past(surveys=[LIVE, NEXT], fail={"switch": [overtaken]})
     assert world.roll_back().publication == ".publications/000019"
     assert world.calls["createrepo"][1][4].base == NEXT.live
+
+
+def test_closing_what_has_no_preview_changes_nothing() -> None:
+    assert World(CLOSE).perform() == Outcome("unchanged", "icesi/packages#7 had no preview")
+
+
+def test_a_merge_that_changed_nothing_is_newer_than_what_it_found() -> None:
+    """An add, its revert, and then the delivery of the add that came late."""
+    world = World(MERGE, closure=closure(zlib="live"))
+    world.perform()
+    assert world.calls["remember"][0][2] == MERGE.mark
+    late = World(
+        replace(MERGE, merged_at="2026-11-24T09:59:59Z"),
+        surveys=[replace(LIVE, mark=MERGE.mark)],
+    )
+    assert late.perform().state == "superseded"
+    assert late.steps[3:] == ["drop preview"]
+
+
+@pytest.mark.parametrize(("contained", "state"), [(True, "superseded"), (False, "published")])
+def test_merges_of_one_second_are_ordered_by_their_commits(contained: bool, state: str) -> None:
+    other = replace(MERGE, merge_sha="c" * 40)
+    world = World(MERGE, surveys=[replace(LIVE, mark=other.mark)], contained=contained)
+    assert world.perform().state == state
+    assert world.calls["compare commits"] == [(MERGE, "c" * 40)]
+
+
+def test_a_host_that_can_write_no_preview_says_so_before_the_download() -> None:
+    tools = Tools("yum3", "/usr/bin/yum", "/usr/bin/createrepo")
+    world = World(PREVIEW, surveys=[replace(LIVE, tools=tools)])
+    with pytest.raises(ToolsMissing, match="createrepo_c"):
+        world.perform()
+    assert "download" not in world.steps
