@@ -67,6 +67,7 @@ def _mirror(mirror: settings.Mirror) -> Iterator[Finding]:
         yield Finding(name, True, f"SSH to {where}, host key as in {mirror.known_hosts}")
         yield from _host(name, mirror, found)
         yield _one(f"{name} upstream", session.upstream)
+        yield _one(f"{name} key", lambda: _key(mirror, session))
     if found.state == "live":
         yield _one(f"{name} web", lambda: _web(mirror, found.repomd))
 
@@ -96,6 +97,12 @@ def _privilege(tools: commands.Tools) -> str:
         "userns": "in a user namespace, without root",
         "helper": "through the sudo helper, since user namespaces are not allowed there",
     }[tools.elevation]
+
+
+def _key(mirror: settings.Mirror, session: Session) -> str:
+    if not (fingerprint := session.signing_key):
+        return "no signing_home: metadata is not signed"
+    return f"metadata is signed by {fingerprint}, in {mirror.signing_home}"
 
 
 def _web(mirror: settings.Mirror, repomd: str) -> str:

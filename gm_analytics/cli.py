@@ -240,6 +240,29 @@ def check(config: Path | None) -> None:
     sys.exit(0 if good else FAILED)
 
 
+@main.command()
+@CONFIG
+@MIRROR
+def key(config: Path | None, mirror: str | None) -> None:
+    """Make the key that signs a mirror's metadata, if there is none, and say what clients need.
+
+    One that is there already is kept.
+    """
+    service = Service.from_file(config)
+    target = service.settings.mirror(mirror_name(service, mirror))
+    found = service.key(target.name)
+    made = "made" if found.make(target.name) else "there already"
+    address = f"{target.base_url}{found.public_file.name}"
+    click.echo(
+        f"key {found.fingerprint}: {made}, in {found.home}\n"
+        f"public half: {found.public_file}; from the next publication on also {address}\n"
+        "a client's repository file, once that is published (gpgcheck=1 needs upstream's keys in\n"
+        "gpgkey too; compare the key that a client fetches over HTTP with this fingerprint):\n\n"
+        f"[gm-mirror]\nname=Private mirror {target.name}\nbaseurl={target.base_url}\n"
+        f"enabled=1\ngpgcheck=0\nrepo_gpgcheck=1\ngpgkey={address}"
+    )
+
+
 # --- what is printed ----------------------------------------------------------------------
 
 

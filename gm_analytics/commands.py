@@ -15,6 +15,7 @@ from typing import Literal
 Argv = tuple[str, ...]
 Manager = Literal["yum3", "dnf4", "dnf5"]
 Elevation = Literal["none", "userns", "helper"]
+Signatures = Literal["upstream", "required", "off"]
 
 LOCK_HELD, OVERTAKEN, BYTES_DIFFER = 75, 76, 77
 """Exit codes of the scripts below, beside those of the programs they run."""
@@ -45,6 +46,8 @@ class Target:
     arch: str | None = None
     module_platform_id: str | None = None
     weak_dependencies: bool = False
+    signatures: Signatures = "upstream"
+    """Whose are checked: those of repositories that say gpgcheck=1, all, or none."""
     max_age: int = 600
     """Seconds for which upstream metadata counts as fresh."""
     grace_minutes: int = 60

@@ -355,6 +355,18 @@ class NotInstallable(GmError):
 
 
 @dataclass(eq=False)
+class SigningFailed(GmError):
+    """The mirror's key is missing, cannot be used, or did not sign."""
+
+    home: str
+    doing: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"signing key in {self.home}: {self.doing}: {self.message}"
+
+
+@dataclass(eq=False)
 class Overtaken(GmError):
     """Another writer published while a candidate was being built on the older set.
 

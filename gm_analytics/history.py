@@ -182,7 +182,8 @@ _OFFER = """
 root=$1 staging=$2 text=$3; shift 3; cd "$root"
 rm -rf "$staging/locked"; mkdir -p "$staging/locked"
 "$@" --pkglist="$staging/locked.txt" --outputdir="$staging/locked" .
-printf '%s' "$text" > "$staging/pool.d/gm-locked.repo"
+{ printf '%s' "$text"; grep '^gpgkey=' "$staging/pool.d/gm-pool.repo" || :; } \\
+    > "$staging/pool.d/gm-locked.repo"
 """
 
 

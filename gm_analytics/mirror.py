@@ -27,6 +27,7 @@ from gm_analytics import (
     repository,
     retention,
     settings,
+    signing,
     ssh,
     wanted,
     yum,
@@ -69,6 +70,7 @@ from gm_analytics.yum import transaction, unknown_specs, words
 SHORT = 60
 """Seconds for commands that only look or rename."""
 VISIBLE_ATTEMPTS, VISIBLE_PAUSE = 5, 0.2
+_FRESH = {"Cache-Control": "no-cache"}
 
 _YumCommand = Callable[[Target, Tools, str, tuple[str, ...]], Argv]
 
@@ -83,6 +85,7 @@ def target_of(mirror: settings.Mirror) -> Target:
         arch=upstream.arch,
         module_platform_id=upstream.module_platform_id,
         weak_dependencies=upstream.weak_dependencies,
+        signatures=upstream.signatures,
         max_age=upstream.max_age,
         grace_minutes=mirror.grace_minutes,
         timeout=mirror.command_timeout,
@@ -110,6 +113,7 @@ class Session:
         self._name = mirror.name
         self._ssh = ssh.Connection(mirror, self._target, locked=locked)
         self._tools: Tools | None = None
+        self._key = signing.Key(mirror.signing_home) if mirror.signing_home else None
 
     def __enter__(self) -> Self:
         return self
@@ -163,8 +167,10 @@ class Session:
 
         Raises:
             ToolsMissing: the host lacks a program.
+            SigningFailed: a key is configured, and cannot be used.
 
         """
+        _ = self.signing_key  # fails before anything is downloaded
         found = self._survey()
         if found.state == "unwritable":
             argv = list(commands.survey(self._target))
@@ -279,6 +285,31 @@ class Session:
         self._describe(update_id, live, packages, publication)
         argv = repository.build_preview(self._target, self.tools, update_id, publication.number)
         self._run(argv, "running createrepo", self._target.timeout)
+
+    @property
+    def signing_key(self) -> str:
+        """The fingerprint of the key that signs metadata, empty if none is configured.
+
+        Raises:
+            SigningFailed: the configured one is missing or cannot be used.
+
+        """
+        return self._key.fingerprint if self._key else ""
+
+    def sign(self, update_id: str) -> None:
+        """Put a signature beside the candidate's repomd.xml, and the public key into the root.
+
+        Raises:
+            SigningFailed: the key did not sign.
+
+        """
+        assert self._key is not None  # noqa: S101  # as `signing_key` says
+        staging = self._target.staging(update_id)
+        repomd = f"{staging}/candidate/repodata/repomd.xml"
+        self._ssh.put(f"{repomd}.asc", self._key.sign(self._ssh.get(repomd)))
+        self._ssh.put(f"{staging}/{signing.PUBLIC_NAME}", self._key.public)
+        argv = repository.offer_key(self._target, update_id, signing.PUBLIC_NAME)
+        self._run(argv, "offering the public key")
 
     def prove(self, update_id: str, groups: tuple[tuple[str, ...], ...]) -> None:
         """Have yum install each group of specs into an empty system from the candidate alone.
@@ -691,13 +722,22 @@ class Session:
         return CommandFailed(self._name, doing, list(argv), result.exited, output)
 
 
+def _is_signed(mirror: settings.Mirror, repomd: requests.Response) -> bool:
+    """Tell whether what was served is signed by the mirror's key, if it has one."""
+    if mirror.signing_home is None:
+        return True
+    reply = requests.get(f"{repomd.url}.asc", headers=_FRESH, timeout=ssh.CONNECT_TIMEOUT)
+    key = signing.Key(mirror.signing_home)
+    return reply.ok and key.has_signed(repomd.content, reply.content)
+
+
 def _download_of_now(target: Target, tools: Tools, update_id: str, specs: tuple[str, ...]) -> Argv:
     """Download what upstream has now, not what it had when its metadata were cached."""
     return yum.download(replace(target, max_age=0), tools, update_id, specs)
 
 
 def wait_until_visible(mirror: settings.Mirror, repomd: str, below: str = "") -> None:
-    """Read repomd.xml as a client does until its SHA-256 is `repomd`.
+    """Read repomd.xml as a client does until its SHA-256 is `repomd`, and check its signature.
 
     `below` is where it lies below the mirror's address, such as `previews/42/`.
 
@@ -710,13 +750,13 @@ def wait_until_visible(mirror: settings.Mirror, repomd: str, below: str = "") ->
     for attempt in range(VISIBLE_ATTEMPTS):
         time.sleep(VISIBLE_PAUSE * attempt)
         try:
-            reply = requests.get(
-                url, headers={"Cache-Control": "no-cache"}, timeout=ssh.CONNECT_TIMEOUT
-            )
+            reply = requests.get(url, headers=_FRESH, timeout=ssh.CONNECT_TIMEOUT)
+            if not reply.ok or sha256(reply.content).hexdigest() != repomd:
+                said = f"{reply.status_code}, not what was published"
+            elif not _is_signed(mirror, reply):
+                said = "no signature of the mirror's key beside it; the next publication has one"
+            else:
+                return
         except requests.RequestException as error:
             said = f"{type(error).__name__}: {error}"
-            continue
-        if reply.ok and sha256(reply.content).hexdigest() == repomd:
-            return
-        said = f"{reply.status_code}, not what was published"
     raise NotVisible(mirror.name, url, said)

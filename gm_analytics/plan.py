@@ -291,6 +291,8 @@ class Publication:
     """The number of the publication that a `rollback` made live again."""
     warnings: tuple[str, ...] = ()
     """What a reviewer should know of the manifest's closure."""
+    key: str = ""
+    """Fingerprint of the key that signed its metadata, empty if none did."""
     published_at: str = ""
     """UTC, ISO 8601; known once it is written."""
 

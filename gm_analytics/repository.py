@@ -1,6 +1,7 @@
 """The repository on a mirror host: the commands that look at it and change it, as data.
 
 ROOT/*.rpm                      the pool: a file is written once and never changed
+ROOT/RPM-GPG-KEY-gm-mirror      the key of the metadata, if they are signed
 ROOT/repodata                   link to .publications/NNNNNN/repodata, switched by rename(2)
 ROOT/.publications/NNNNNN/      repodata/, packages.txt, publication.json, manifests.txt
 ROOT/.staging/<update id>/      half-done work
@@ -266,6 +267,17 @@ def _createrepo(tools: Tools) -> Argv:
         return base
     # createrepo_c 1.0 and later default to zstd, which EL 7 and EL before 8.4 cannot read.
     return (*base, "--general-compress-type=gz")
+
+
+_OFFER_KEY = """
+cmp -s "$2" "$1" || { chmod 0644 "$2"; mv -T "$2" "$1"; }
+"""
+
+
+def offer_key(target: Target, update_id: str, name: str) -> Argv:
+    """Have the public key that staging has served below the root's address."""
+    staged = target.staging(update_id, name)
+    return script(_OFFER_KEY, "offer-key", f"{target.root}/{name}", staged)
 
 
 _SWITCH = """

@@ -14,9 +14,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from gm_analytics import feedback, mirror, settings, store
+from gm_analytics import feedback, mirror, settings, signing, store
 from gm_analytics.commands import Survey
-from gm_analytics.errors import DeliveryError, GmError, StoreUnavailable
+from gm_analytics.errors import ConfigError, DeliveryError, GmError, StoreUnavailable
 from gm_analytics.github import GitHub
 from gm_analytics.lock import Lock
 from gm_analytics.manifest import Manifest
@@ -211,6 +211,20 @@ class Service:
                 return diff(session.packages(live.live), solved.rows, exact=exact)
             finally:
                 session.sweep(name)
+
+    def key(self, mirror_name: str) -> signing.Key:
+        """Give the key that signs a mirror's metadata; it may be yet to be made.
+
+        Raises:
+            ConfigError: the mirror has none configured.
+
+        """
+        home = self.settings.mirror(mirror_name).signing_home
+        if home is None:
+            expected = "a directory of the service's own, such as /var/lib/gm_analytics/signing"
+            said = f"mirrors[].signing_home: {mirror_name} has none; expected {expected}"
+            raise ConfigError("mirrors", [said])
+        return signing.Key(home)
 
     # --- the past of a mirror -------------------------------------------------------------
 

@@ -116,6 +116,7 @@ class Upstream(Section):
     arch: Word | None = None
     module_platform_id: Word | None = None
     weak_dependencies: bool = False
+    signatures: Literal["upstream", "required", "off"] = "upstream"
     max_age: Annotated[int, Field(ge=0)] = 600
 
 
@@ -145,6 +146,8 @@ class Mirror(Section):
     disk_reserve: Annotated[int, Field(ge=0)] = 256 * 1024 * 1024
     command_timeout: PositiveInt = 1800
     helper: AbsolutePath | None = None
+    signing_home: Path | None = None
+    """GnuPG's directory with the key that signs the metadata, on the service's host."""
 
     @property
     def address(self) -> str:

@@ -38,7 +38,7 @@ class Connection:
 
     `locked=False` is for who only reads: it neither waits for a writer nor makes one wait.
 
-    Both methods may raise `MirrorUnreachable`, `LockHeld`, `CommandTimedOut` (all transient) and
+    Every method may raise `MirrorUnreachable`, `LockHeld`, `CommandTimedOut` (all transient) and
     `HostKeyRefused`.
     """
 
@@ -86,6 +86,16 @@ class Connection:
             connection.sftp().putfo(io.BytesIO(text.encode()), path)
         except (paramiko.SSHException, OSError, EOFError) as error:
             raise self._lost(f"writing {path}", error) from error
+
+    def get(self, path: str) -> bytes:
+        """Read a file."""
+        connection = self._open()
+        content = io.BytesIO()
+        try:
+            connection.sftp().getfo(path, content)
+        except (paramiko.SSHException, OSError, EOFError) as error:
+            raise self._lost(f"reading {path}", error) from error
+        return content.getvalue()
 
     def _lost(self, doing: str, error: BaseException) -> MirrorUnreachable:
         self.close()

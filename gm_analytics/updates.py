@@ -219,7 +219,18 @@ class _Work:
             mark=update.mark or _mark(live),
             groups=download.groups,
             warnings=closure.warnings,
+            key=self.mirror.signing_key,
         )
+
+    def is_signed(self, live: Survey) -> bool:
+        """Tell whether the key of today signed the live metadata; neither is right as well."""
+        before = Publication.parse(live.publication)
+        return self.mirror.signing_key == (before.key if before else "")
+
+    def sign(self, publication: Publication) -> None:
+        """Sign the candidate, if the mirror has a key."""
+        if publication.key:
+            self.step("sign", self.mirror.sign, self.update.id)
 
     def publish(self, live: Survey, download: Download, closure: Closure) -> tuple[str, str]:
         """Build a candidate on what is live, prove it, switch to it; again if overtaken.
@@ -231,6 +242,7 @@ class _Work:
             number = Publication.number_of(live.live) + 1
             publication = self.publication(live, number, download, closure)
             self.build(live, closure, publication)
+            self.sign(publication)
             step("prove", mirror.prove, update.id, download.groups)
             try:
                 repomd = step("switch", mirror.switch, update.id, live.live, publication)
@@ -257,7 +269,7 @@ class _Addition(_Work):
 
     def recognise(self, live: Survey) -> Outcome | None:
         """Tell a manifest whose closure is live."""
-        if self.digest not in live.manifests:
+        if self.digest not in live.manifests or not self.is_signed(live):
             return None
         self.see(live.repomd)
         return Outcome("unchanged", "the mirror already serves this manifest", live.live)
@@ -266,7 +278,7 @@ class _Addition(_Work):
         """Download, check, and publish if anything is not live yet."""
         download, closure = self.fetch(live)
         plan = self.step("compare", self.mirror.compare, live.live, closure, exact=False)
-        if not plan.changes and not self.names_groups:
+        if not plan.changes and not self.names_groups and self.is_signed(live):
             self.step("remember", self.mirror.remember, live.live, self.digest, "")
             self.see(live.repomd)
             return Outcome("unchanged", "the mirror already serves the whole closure", live.live)
@@ -294,6 +306,7 @@ class _Preview(_Work):
         step("add", mirror.add, update.id, closure.where("new"))
         publication = self.publication(live, update.number, download, closure)
         step("createrepo", mirror.build_preview, update.id, live.live, closure, publication)
+        self.sign(publication)
         step("prove", mirror.prove, update.id, download.groups)
         repomd = step("switch", mirror.switch_preview, update.id, publication)
         step("see", self.parts.wait_until_previewed, update, repomd)
@@ -310,7 +323,7 @@ class _Merge(_Work):
         if self._is_older(_mark(live)):
             older = Outcome("superseded", "what was merged later is live", live.live)
             return self._merged(older)
-        if self.digest not in live.manifests:
+        if self.digest not in live.manifests or not self.is_signed(live):
             return None
         self._remember(live)
         self.see(live.repomd)
@@ -322,7 +335,7 @@ class _Merge(_Work):
         step, update = self.step, self.update
         download, closure = self._reviewed(live) or self.fetch(live)
         plan = step("compare", self.mirror.compare, live.live, closure, exact=True)
-        if not plan.changes and not self.names_groups:
+        if not plan.changes and not self.names_groups and self.is_signed(live):
             self._remember(live)
             self.see(live.repomd)
             already = "the mirror already serves exactly this closure"
@@ -428,6 +441,7 @@ class _Rollback(_Work):
             base=live.live,
             mark=_mark(live),
             groups=download.groups,
+            key=self.mirror.signing_key,
             restores=self.older.number,
         )
 

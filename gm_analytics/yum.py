@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 from typing import Literal
 
-from gm_analytics.commands import Argv, Target, Tools, script
+from gm_analytics.commands import Argv, Signatures, Target, Tools, script
 from gm_analytics.plan import Row
 
 POOL_ID = "gm-pool"
@@ -23,6 +23,23 @@ HELPER_CACHE = "/var/cache/gm-mirror"
 
 # --- resolve, download, prove ----------------------------------------------------------------
 
+# Prints the gpgkey values of the enabled repositories of a directory, on one line.
+KEYS_OF = r"""
+keys_of() {
+    cat "$1"/*.repo 2>/dev/null | awk '
+        function flush() { if (enabled) all = all " " keys; enabled = 1; keys = "" }
+        /^[ \t]*[#;]/ { next }
+        /^\[/ { flush(); name = ""; next }
+        /^[ \t]/ { if (name == "gpgkey") keys = keys " " $0; next }
+        {
+            name = value = $0; sub(/[ \t]*[=:].*/, "", name); sub(/^[^=:]*[=:]/, "", value)
+            if (name == "gpgkey") keys = value
+            if (name == "enabled" && tolower(value) ~ /^[ \t]*(0|no|false|off)[ \t]*$/) enabled = 0
+        }
+        END { flush(); $0 = all; $1 = $1; print }'
+}
+"""
+
 _PREPARE = """
 staging=$1
 mkdir -p "$staging/rpms" "$staging/pool.d" "$staging/candidate.d" "$staging/log"
@@ -30,6 +47,10 @@ printf '%s' "$2" > "$staging/pool.d/gm-pool.repo"
 printf '%s' "$3" > "$staging/candidate.d/gm-pool.repo"
 if [ -e "$4/repodata/repomd.xml" ]; then
     printf '%s' "$5" > "$staging/pool.d/gm-pool-preview.repo"
+fi
+if [ -n "$6" ]; then
+    keys=$(keys_of "$6")
+    for file in "$staging"/pool.d/*.repo; do echo "gpgkey=$keys" >> "$file"; done
 fi
 """
 
@@ -50,37 +71,46 @@ def is_here(row: Row) -> bool:
 def prepare(target: Target, update_id: str, number: int) -> Argv:
     """Make an update's staging directory; one that is there already is kept.
 
-    The preview of the pull request `number` is offered too, if there is one.
+    The preview of the pull request `number` is offered too, if there is one. Where signatures
+    are required, those of the pool are too, with upstream's keys: its packages came from there,
+    maybe under another policy.
     """
     preview = f"{target.root}/previews/{number}"
     pool = repo_file(f"file://{target.root}/")
     candidate = repo_file(f"file://{target.staging(update_id, 'candidate')}/")
     again = repo_file(f"file://{preview}/", PREVIEW_ID)
     staging = target.staging(update_id)
-    return script(_PREPARE, "prepare", staging, pool, candidate, preview, again)
+    keys = target.reposdir if target.signatures == "required" else ""
+    text = KEYS_OF + _PREPARE
+    return script(text, "prepare", staging, pool, candidate, preview, again, keys)
 
 
 def download(target: Target, tools: Tools, update_id: str, specs: Iterable[str]) -> Argv:
     """Solve all specs at once against an empty system and download what is not in the pool."""
     if tools.elevation == "helper":
         return (*_helper(target), "download", update_id, *specs)
-    repositories = f"{target.reposdir},{target.staging(update_id, 'pool.d')}"
-    base = (*_yum(target, tools, update_id, repositories), "-y")
-    rpms = target.staging(update_id, "rpms")
-    if tools.manager == "dnf5":
-        # Its --downloadonly leaves out the check of signatures; a test transaction makes it. And
-        # its `install` has no --destdir.
-        return (*base, "--setopt=tsflags=test", f"--setopt=destdir={rpms}", "install", *specs)
-    options = ("--downloadonly", f"--downloaddir={rpms}")
-    return (*base, *options, "install", *_operands(tools, specs))
+    base = (*_offering_the_pool(target, tools, update_id), "-y")
+    return (*base, *_into(tools, target.staging(update_id, "rpms")), *_operands(tools, specs))
+
+
+def _into(tools: Tools, rpms: str) -> Argv:
+    # The --downloadonly of yum 3 and dnf 5 leaves out the check of signatures; a test transaction
+    # makes it. And dnf 5's `install` has no --destdir.
+    match tools.manager:
+        case "dnf4":
+            return ("--downloadonly", f"--downloaddir={rpms}", "install")
+        case "dnf5":
+            return ("--setopt=tsflags=test", f"--setopt=destdir={rpms}", "install")
+        case "yum3":  # as nothing is installed, the disk need not hold it
+            test = ("--setopt=tsflags=test", "--setopt=diskspacecheck=0")
+            return (*test, f"--downloaddir={rpms}", "install")
 
 
 def resolve(target: Target, tools: Tools, update_id: str, specs: Iterable[str]) -> Argv:
     """Solve all specs at once against an empty system, and stop there."""
     if tools.elevation == "helper":
         return (*_helper(target), "resolve", update_id, *specs)
-    repositories = f"{target.reposdir},{target.staging(update_id, 'pool.d')}"
-    base = _yum(target, tools, update_id, repositories)
+    base = _offering_the_pool(target, tools, update_id)
     return (*base, "--assumeno", "install", *_operands(tools, specs))
 
 
@@ -113,6 +143,18 @@ def prove(target: Target, tools: Tools, update_id: str, specs: Iterable[str]) ->
 
 def _helper(target: Target) -> Argv:
     return ("sudo", "-n", target.helper or "", target.root)
+
+
+_GPGCHECK: dict[Signatures, Argv] = {
+    "upstream": (),
+    "required": ("--setopt=*.gpgcheck=1",),
+    "off": ("--setopt=*.gpgcheck=0",),
+}
+
+
+def _offering_the_pool(target: Target, tools: Tools, update_id: str) -> Argv:
+    repositories = f"{target.reposdir},{target.staging(update_id, 'pool.d')}"
+    return (*_yum(target, tools, update_id, repositories), *_GPGCHECK[target.signatures])
 
 
 def _yum(target: Target, tools: Tools, update_id: str, reposdir: str) -> Argv:
@@ -261,12 +303,16 @@ def unknown_specs(output: str, specs: Iterable[str]) -> tuple[str, ...]:
 
 
 _FIRST_WORDS = re.compile(
-    r"\s*(Error|Problem|(Transaction )?[Ff]ailed)\b|\[(MIRROR|FAILED)\]|.*checksum"
+    r"\s*(Error|Problem|(Transaction )?[Ff]ailed)\b|\[(MIRROR|FAILED)\]|.*checksum|"
+    r".*(not signed$|[Pp]ublic keys?\b.* not |header .*\bBAD\b)"
 )
+_WITHOUT_KEY = re.compile(r"^Problem repository: \[(?P<id>[^\]]+)\]$", re.MULTILINE)
 
 
 def words(output: str, limit: int = 2000) -> str:
     """Give what is worth repeating of yum's output: from its first error on, bounded."""
+    if found := _WITHOUT_KEY.search(output):  # what follows is all of the repository's options
+        return f"{found[0]}: gpgcheck=1, and no gpgkey in its file"
     lines = [line.rstrip() for line in output.splitlines() if line.strip()]
     start = next((i for i, line in enumerate(lines) if _FIRST_WORDS.match(line)), None)
     text = "\n".join(lines[start:] if start is not None else lines[-8:])
@@ -289,8 +335,8 @@ _FAILURES: tuple[tuple[Failure, re.Pattern[str]], ...] = (
         "signature",
         re.compile(
             r"GPG check FAILED|Signature verification failed|is not signed|not trusted|NOKEY|"
-            r"public keys? .*installed|digests? .*NOT OK|(?-i:\bBAD\b)|checksum doesn't match|"
-            r"have incorrect checksum",
+            r"public keys? .*installed|enabled checking of packages|digests? .*NOT OK|"
+            r"(?-i:\bBAD\b)|checksum doesn't match|have incorrect checksum",
             re.IGNORECASE,
         ),
     ),

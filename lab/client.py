@@ -18,14 +18,17 @@ _DIRECTORIES = ("cachedir", "logdir", "persistdir", "reposdir", "varsdir", "plug
 class Client:
     """An empty system below `directory`/root whose only repository is at `baseurl`.
 
-    With `gpgcheck`, `gpgkey` is the file of the key that packages must be signed with.
+    With `gpgkey`, the address of keys, packages must be signed with one of them; with
+    `repo_gpgkey` the metadata must be.
     """
 
     def __init__(
         self,
         directory: Path,
         baseurl: str,
-        gpgkey: Path | None = None,
+        *,
+        gpgkey: str = "",
+        repo_gpgkey: str = "",
         name: str = "mirror",
         options: Mapping[str, str] | None = None,
     ) -> None:
@@ -34,7 +37,7 @@ class Client:
         self.baseurl = baseurl
         self._config = directory / "dnf.conf"
         self._write_config(options or {})
-        self._write_repository(name, gpgkey)
+        self._write_repository(name, gpgkey, repo_gpgkey)
 
     def dnf(
         self, *arguments: str, check: bool = True, timeout: float = _TIMEOUT
@@ -99,7 +102,7 @@ class Client:
         lines = ["[main]", *(f"{key}={value}" for key, value in values.items()), ""]
         self._config.write_text("\n".join(lines), encoding="utf-8")
 
-    def _write_repository(self, name: str, gpgkey: Path | None) -> None:
+    def _write_repository(self, name: str, gpgkey: str, repo_gpgkey: str) -> None:
         lines = [
             f"[{name}]",
             f"name=The mirror ({name})",
@@ -107,8 +110,9 @@ class Client:
             "enabled=1",
             # Seconds: what was published just now is seen without `clean all`.
             "metadata_expire=1",
-            f"gpgcheck={int(gpgkey is not None)}",
-            *([f"gpgkey={gpgkey.as_uri()}"] if gpgkey else []),
+            f"gpgcheck={int(bool(gpgkey))}",
+            f"repo_gpgcheck={int(bool(repo_gpgkey))}",
+            f"gpgkey={gpgkey} {repo_gpgkey}".rstrip(),
             "",
         ]
         path = self.directory / "reposdir" / f"{name}.repo"

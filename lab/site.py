@@ -21,12 +21,13 @@ from lab.client import Client
 from lab.deliveries import PullRequest, deliver
 from lab.github import GitHub, Repository
 from lab.mirror_host import MirrorHost
-from lab.processes import Daemon, reserve_port, terminable, wait_for
+from lab.processes import Daemon, reserve_port, run, terminable, wait_for
 from lab.upstream import SigningKey, Upstream, built_catalog
 from lab.web import WebServer
 
 PATIENCE = 60.0
 """Seconds for an update to end."""
+PUBLIC_NAME = "RPM-GPG-KEY-gm-mirror"
 UNENDED = frozenset({"waiting", "running"})
 
 
@@ -37,6 +38,12 @@ class Mirror:
         self.name = name
         self.host = host
         self.web = web
+        self.signing_home: Path | None = None
+
+    @property
+    def key_url(self) -> str:
+        """Where clients find the key that signs the metadata."""
+        return f"{self.web.url}{PUBLIC_NAME}"
 
     def settings(self, **changes: Any) -> dict[str, Any]:
         """Give its part of the service's configuration."""
@@ -51,6 +58,7 @@ class Mirror:
             "root": str(self.host.root),
             "url": self.web.url,
             "upstream": upstream | changes.pop("upstream", {}),
+            **({"signing_home": str(self.signing_home)} if self.signing_home else {}),
             **changes,
         }
 
@@ -93,6 +101,15 @@ class Site:
         self.mirrors.append(Mirror(name, host, web))
         return self.mirrors[-1]
 
+    def sign(self, mirror: Mirror | None = None) -> None:
+        """Have a mirror's metadata signed from now on; `gm-analytics key` makes the key."""
+        target = mirror or self.mirror
+        home = Path(tempfile.mkdtemp(prefix="key-", dir=self.directory)) / "home"
+        target.signing_home = home
+        # gpg's agent would live on without its directory for a while.
+        kill = ["gpgconf", "--homedir", str(home), "--kill", "all"]
+        self._stack.callback(run, kill, check=False)
+
     def settings(self, **changes: Any) -> dict[str, Any]:
         """Give the service's configuration, with top-level keys replaced by `changes`."""
         return {
@@ -111,10 +128,13 @@ class Site:
         path.write_text(yaml.safe_dump(self.settings(**changes)), encoding="utf-8")
         return path
 
-    def client(self, mirror: Mirror | None = None, path: str = "") -> Client:
-        """Make a client with an empty system that knows only the mirror, or a path below it."""
+    def client(self, mirror: Mirror | None = None, path: str = "", **options: Any) -> Client:
+        """Make a client with an empty system that knows only the mirror, or a path below it.
+
+        `options` are those of `Client`.
+        """
         place = Path(tempfile.mkdtemp(prefix="client-", dir=self.directory))
-        return Client(place, (mirror or self.mirror).web.url + path)
+        return Client(place, (mirror or self.mirror).web.url + path, **options)
 
     def push(self, manifest: str, branch: str = "change", **pull: Any) -> PullRequest:
         """Commit a packages.json on a branch; give the pull request for it."""

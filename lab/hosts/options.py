@@ -7,7 +7,7 @@ import io
 import tarfile
 
 from lab.hosts.report import expect
-from lab.hosts.site import REPOSITORY_ID, Site
+from lab.hosts.site import REPOSITORY_ID, REPOSITORY_URL, Site
 
 _FOREIGN = "/etc/yum.repos.d/foreign.repo"
 _FOREIGN_TEXT = "[foreign]\nname=Foreign\nbaseurl=http://foreign.invalid/\nenabled=1\n"
@@ -15,6 +15,9 @@ _FOREIGN_TEXT = "[foreign]\nname=Foreign\nbaseurl=http://foreign.invalid/\nenabl
 # ngrok's agent, which cannot be had here: it takes the configuration, and stays.
 _AGENT = '#!/bin/sh\n[ "$1" = config ] || exec sleep infinity\n'
 _UNIT = "ngrok.service"
+
+_PUBLIC_NAME = "RPM-GPG-KEY-gm-mirror"
+_KEY_HOME = "/var/lib/gm_analytics/signing"
 
 
 def exclusive(site: Site) -> str:
@@ -73,3 +76,24 @@ def ngrok(site: Site) -> str:
     )
     expect(not left.text, f"still there: {left.text}")
     return "from an archive of the given checksum, under its unit; gone without an authtoken"
+
+
+def signing(site: Site) -> str:
+    """Have the CI server make a key for the metadata, once, and keep it to itself."""
+    ci = site["ci_server"]
+    site.converge("ci_server", sign=True)
+    site.converge_again("ci_server", sign=True)
+    mode = ci.do("stat", "-c", "%a %U", _KEY_HOME).last
+    expect(mode == "700 gm_analytics", f"{_KEY_HOME}: {mode}")
+    home = ("gpg", f"--homedir={_KEY_HOME}", "--batch", "--with-colons")
+    listed = ci.do("runuser", "-u", "gm_analytics", "--", *home, "--list-secret-keys").text
+    keys = [line for line in listed.splitlines() if line.startswith("sec:")]
+    expect(len(keys) == 1, f"secret keys: {keys}")
+    return f"one key in {_KEY_HOME}, {mode}"
+
+
+def check_metadata(site: Site) -> None:
+    """Have the client check the metadata's signature, and the packages' as before."""
+    keys = f"{REPOSITORY_URL}{_PUBLIC_NAME} {site.outside.gpgkey_url}"
+    site.converge("mirror_client", repo_gpgcheck=True, gpgkey=keys)
+    site.converge_again("mirror_client", repo_gpgcheck=True, gpgkey=keys)

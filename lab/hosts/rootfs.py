@@ -18,7 +18,7 @@ from lab.hosts.shell import CACHE, CHECKOUT, LOGS, run, say
 PACKAGES = (
     "systemd", "systemd-sysv", "dbus", "udev", "ifupdown", "isc-dhcp-client", "iproute2",
     "iputils-ping", "netbase", "openssh-server", "sudo", "curl", "ca-certificates", "procps",
-    "nginx", "dnf", "createrepo-c", "rpm", "cpio",
+    "nginx", "dnf", "createrepo-c", "rpm", "cpio", "gnupg",
     "isc-dhcp-server", "kea-dhcp4-server",
     "python3", "python3-venv", "python3-pip",
     "ruby", "ruby-dev", "ruby-shadow", "build-essential", "libffi-dev",

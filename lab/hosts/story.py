@@ -14,7 +14,7 @@ from lab.hosts import network, options
 from lab.hosts.chef import NODE, attempt
 from lab.hosts.machine import Machine
 from lab.hosts.report import Report, expect
-from lab.hosts.shell import run
+from lab.hosts.shell import Output, run
 from lab.hosts.site import MIRROR_NAME, NAMES, POOL, RESERVED, STATIC, Site, leftovers, mac
 from lab.processes import wait_for
 
@@ -183,16 +183,20 @@ def commit_status(site: Site, sha: str) -> str:
 
 def install(site: Site, *names: str) -> str:
     """Install packages on the client from the mirror alone; give what rpm says is there."""
-    client = site["mirror_client"]
+    dnf(site, "install", *names)
+    said = site["mirror_client"].do("rpm", f"--root={SYSTEM}", "-q", *names).text
+    return f"{said} from http://{MIRROR_NAME}/repo/"
+
+
+def dnf(site: Site, *arguments: str, check: bool = True) -> Output:
+    """Run dnf on the client, for a system that knows the mirror alone."""
     # Only the mirror's repository file, which the cookbook wrote, is on the host.
     command = (
         "dnf", "--assumeyes", "--noplugins", "--releasever=9", f"--installroot={SYSTEM}",
         "--setopt=reposdir=/etc/yum.repos.d", "--setopt=install_weak_deps=0",
         "--setopt=cachedir=/var/cache/dnf",
     )  # fmt: skip
-    client.do(*command, "install", *names)
-    said = client.do("rpm", f"--root={SYSTEM}", "-q", *names).text
-    return f"{said} from http://{MIRROR_NAME}/repo/"
+    return site["mirror_client"].do(*command, *arguments, check=check)
 
 
 def check_mirror(site: Site, report: Report) -> None:
@@ -299,6 +303,24 @@ def turn_options(site: Site, report: Report) -> None:
             ngrok={**options.archive(site), "archive_checksum": "0" * 64})  # fmt: skip
 
 
+def sign_metadata(site: Site, report: Report) -> None:
+    """Sign what the mirror serves; a client that checks takes it, and nothing else."""
+    with report.step("ci_server: a key for the metadata") as seen:
+        seen(options.signing(site))
+    deliver(site, report, 5, "leaf05")
+    with report.step("mirror_client: repo_gpgcheck") as seen:
+        options.check_metadata(site)
+        seen(install(site, "leaf05"))
+    with report.step("metadata changed on the mirror: refused by the client") as seen:
+        repomd = "/var/repo/repodata/repomd.xml"
+        change = ("sed", "-i", "s/<revision>/<revision>9/", repomd)
+        site["mirror_server"].do(*change)
+        done = dnf(site, "--refresh", "makecache", check=False)
+        refused = re.search(r".*signature verification error.*", done.text)
+        expect(refused, f"dnf: {done}")
+        seen(refused[0].strip() if refused else "")
+
+
 def tell(site: Site, report: Report) -> None:
     """Everything, in order. Raises LabError at the first step that fails."""
     bring_up(site, report)
@@ -313,6 +335,7 @@ def tell(site: Site, report: Report) -> None:
     deliver(site, report, 4, "autoconf")
     wrong_attributes(site, report)
     turn_options(site, report)
+    sign_metadata(site, report)
     with report.step("failed units on all hosts, at the end") as seen:
         failed = {name: units for name in NAMES if (units := site[name].failed_units())}
         expect(not failed, f"failed: {failed}")

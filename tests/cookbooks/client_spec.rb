@@ -16,7 +16,7 @@ RSpec.describe client do
     'a base address' => [{ baseurl: 'ftp://x' }, /mirror_client.baseurl/],
     'a time of expiry' => [{ metadata_expire: 'never' }, /mirror_client.metadata_expire: found "never"; expected a number of seconds/],
     'an interval' => [{ refresh: 'often' }, /mirror_client.refresh/],
-    'a check without a key' => [{ repo_gpgcheck: true }, /mirror_client.gpgkey: found nil; expected an address, since/],
+    'a check without a key' => [{ repo_gpgcheck: true }, /mirror_client.gpgkey: found nil; expected one address or more, since/],
   }.each do |what, (changed, said)|
     it("refuses #{what} that is none") { expect { described_class.check!(site(**changed)) }.to raise_error(client::Invalid, said) }
   end
@@ -127,8 +127,9 @@ RSpec.describe 'mirror_client::default' do
   end
 
   it 'checks signatures when the mirror signs' do
-    chef_run = run('EL 9', gpgcheck: true, repo_gpgcheck: true, gpgkey: 'http://mirror.icesi.edu.co/repo/key')
-    expect(chef_run).to render_file('/etc/yum.repos.d/gm-mirror.repo').with_content("gpgcheck=1\nrepo_gpgcheck=1\ngpgkey=http://mirror.icesi.edu.co/repo/key\n")
+    keys = 'http://mirror.icesi.edu.co/repo/key https://upstream.example/key'
+    chef_run = run('EL 9', gpgcheck: true, repo_gpgcheck: true, gpgkey: keys)
+    expect(chef_run).to render_file('/etc/yum.repos.d/gm-mirror.repo').with_content("gpgcheck=1\nrepo_gpgcheck=1\ngpgkey=#{keys}\n")
   end
 
   it 'stops on any other platform' do

@@ -10,11 +10,12 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from gm_analytics import commands, yum
-from gm_analytics.commands import Manager, Target, Tools
+from gm_analytics.commands import Manager, Signatures, Target, Tools
 
 SOURCE = Path(__file__).parents[2] / "cookbooks/mirror_server/files/gm-mirror-helper"
 ID = "72d3162e-cc78-11e3-81ab-4c9367dc0958@mirror"
@@ -22,7 +23,7 @@ SPECS = ("tree", "nmap-3:7.92-1.el9.x86_64", "@development", "/usr/bin/ld")
 ACCOUNT = "nobody"
 REFUSED, UNUSABLE = 64, 78
 PROGRAMS: dict[Manager, str] = {"dnf5": "dnf5", "dnf4": "dnf", "yum3": "yum"}
-NEEDED = ("cat", "chmod", "chown", "cp", "find", "flock", "grep", "id", "ln", "mkdir")
+NEEDED = ("awk", "cat", "chmod", "chown", "cp", "find", "flock", "grep", "id", "ln", "mkdir")
 NEEDED += ("readlink", "rm", "setpriv", "sh")
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="the helper is root's")
@@ -52,6 +53,7 @@ class Host:
             f"releasever={target.releasever}\narch={target.arch or ''}\n"
             f"module_platform_id={target.module_platform_id or ''}\n"
             f"weak_dependencies={int(target.weak_dependencies)}\nmax_age={target.max_age}\n"
+            f"signatures={target.signatures}\n"
         )
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -121,11 +123,13 @@ def host(place: Path) -> Host:
 
 @pytest.mark.parametrize("manager", ["dnf4", "dnf5", "yum3"])
 @pytest.mark.parametrize("full", [False, True])
+@pytest.mark.parametrize("signatures", get_args(Signatures))
 def test_it_runs_what_the_service_would_run_as_root(
-    place: Path, manager: Manager, full: bool
+    place: Path, manager: Manager, full: bool, signatures: Signatures
 ) -> None:
     """Word by word, for every command and manager, with and without the optional settings."""
     host = Host(place, manager)
+    host.configure(replace(host.target, signatures=signatures))
     if full:
         more = {"arch": "aarch64", "module_platform_id": "platform:el9"}
         host.configure(replace(host.target, **more, weak_dependencies=True, max_age=7))
@@ -147,6 +151,31 @@ def test_it_offers_the_same_repositories(host: Host) -> None:
     candidate = yum.repo_file(f"file://{host.target.staging(ID, 'candidate')}/")
     assert seen.read_text() == candidate + yum.repo_file(f"file://{host.root}/")
 
+
+def test_it_checks_the_pool_with_the_keys_that_the_service_would(host: Host) -> None:
+    """Those of upstream's enabled repositories, as the configuration of both names them."""
+    reposdir = host.place / "repos.d"
+    reposdir.mkdir()
+    for name, text in REPOSITORY_FILES.items():
+        (reposdir / name).write_text(text)
+    target = replace(host.target, reposdir=str(reposdir), signatures="required")
+    host.configure(target)
+    seen = host.place / "seen"
+    host.program(f"cat {host.work}/{ID}/pool.d/gm-pool.repo > {seen}")
+    assert host.run(str(host.root), "download", ID, "tree").returncode == 0
+    assert seen.read_text() == yum.repo_file(f"file://{host.root}/") + f"gpgkey={KEYS}\n"
+    subprocess.run(yum.prepare(target, ID, 7), check=True)
+    prepared = Path(target.staging(ID, "pool.d", "gm-pool.repo"))
+    assert prepared.read_text() == seen.read_text()
+
+
+REPOSITORY_FILES = {
+    "a.repo": "# gpgkey=file:///comment\n[one]\nbaseurl=x\ngpgkey = file:///k1\n    file:///k2\n"
+    "[two]\ngpgkey=https://h/k?a=b\nenabled = False\n",
+    "b.repo": "[three]\nenabled=0\ngpgkey=file:///off\n[four]\nenabled=1\ngpgkey:file:///k$releasever\n"
+    "name=more\n  than one line\n[five]\nname=has none\n",
+}
+KEYS = "file:///k1 file:///k2 file:///k$releasever"
 
 HOSTILE_IDS = ["", ".", "..", "../../etc", "a/b", "-rf", "a b", "a\nb", "a;id", "$(id)", "é"]
 HOSTILE_IDS.append("a" * 201)

@@ -190,7 +190,7 @@ def test_signed_packages_pass_gpgcheck_and_unsigned_ones_do_not(tmp_path: Path) 
         build(leaves[1:], upstream.root)
         upstream.refresh()
         url = upstream.root.as_uri()
-        client = Client(tmp_path / "client", url, gpgkey=key.public_key)
+        client = Client(tmp_path / "client", url, gpgkey=key.public_key.as_uri())
         client.install("leaf00")
         assert "leaf00" in client.names()
         with pytest.raises(CommandError, match="is not signed"):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,6 @@ from gm_analytics.mirror import Session
 from gm_analytics.service import Service
 from lab.packages import Package
 from lab.site import Mirror, Site
-from lab.upstream import SigningKey
 
 from .conftest import at_once, manifest, needs_root
 
@@ -180,7 +178,7 @@ def test_quoting_alone_runs_nothing(site: Site) -> None:
         for start in range(0, len(specs), 8):
             batch = tuple(spec[:5000] for spec in specs[start : start + 8])
             with pytest.raises(errors.GmError):
-                session.download("hostile", batch, 1 << 40)
+                session.download("hostile", batch, 1 << 40, 0)
         session.sweep("hostile")
     assert not canary.exists()
     ran = site.mirror.host.commands("dnf")
@@ -189,22 +187,3 @@ def test_quoting_alone_runs_nothing(site: Site) -> None:
             continue
         operands = command.arguments[command.arguments.index("--") :]
         assert "install" in command.arguments[: -len(operands)] or "makecache" in command.arguments
-
-
-@pytest.fixture(scope="module")
-def signed() -> Iterator[Site]:
-    with SigningKey.make() as key, Site.running(key) as running:
-        yield running
-
-
-def test_signed_packages_of_a_trusted_key_are_taken(signed: Site) -> None:
-    service = Service(settings.Settings.model_validate(signed.settings()))
-    found = service.apply(Manifest.parse(b'["tree"]'), signed.mirror.name, at_once())
-    assert found.state == "published"
-
-
-def test_an_unsigned_package_is_refused_where_upstream_says_gpgcheck(signed: Site) -> None:
-    key, signed.upstream.key = signed.upstream.key, None
-    signed.upstream.add(Package("unsigned"))
-    signed.upstream.key = key
-    assert re.search(r"not signed|GPG|signature", refused(signed, "unsigned"), re.IGNORECASE)

@@ -37,14 +37,16 @@ ROOMS: dict[str, set[str]] = {
     "settings": {"errors"},
     "github": {"errors", "manifest", "settings"},
     "ssh": {"errors", "commands", "settings"},
-    "mirror": PURE - {"webhook", "manifest", "records", "feedback"} | {"settings", "ssh"},
+    "signing": {"errors"},
+    "mirror": PURE - {"webhook", "manifest", "records", "feedback"}
+    | {"settings", "ssh", "signing"},
     # The story knows its parts' values, and no GitHub and no store; `Session` is a type to it.
     "updates": {"errors", "manifest", "plan", "commands", "history", "lock", "records", "mirror"},
     # The store keeps the story's values.
     "store": {"errors", "records", "updates"},
     "pages": {"records"},
     # The one place where the parts are put together.
-    "service": PURE | {"settings", "github", "mirror", "updates", "store"},
+    "service": PURE | {"settings", "github", "signing", "mirror", "updates", "store"},
     # The outside.
     "checks": PURE | {"settings", "mirror", "service"},
     "handlers": PURE | {"__init__", "store", "pages", "service"},
@@ -67,6 +69,7 @@ IO_NAMES = {"open", "input", "exec", "eval", "Path", "PosixPath", "urlopen"}
 EXTERNAL = {
     "requests": {"github", "mirror", "checks", "drift", "cli"},
     "fabric": {"ssh"},
+    "gnupg": {"signing"},
     "invoke": {"ssh"},
     "paramiko": {"ssh"},
     "dbos": {"store"},

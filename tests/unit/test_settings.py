@@ -106,6 +106,7 @@ def test_a_short_configuration_has_these_defaults(load: Any) -> None:
                     "arch": None,
                     "module_platform_id": None,
                     "weak_dependencies": False,
+                    "signatures": "upstream",
                     "max_age": 600,
                 },
                 "grace_minutes": 60,
@@ -113,6 +114,7 @@ def test_a_short_configuration_has_these_defaults(load: Any) -> None:
                 "disk_reserve": 256 * 1024 * 1024,
                 "command_timeout": 1800,
                 "helper": None,
+                "signing_home": None,
             }
         ],
     }
@@ -316,6 +318,7 @@ def test_an_address_is_one_of_http(problems: Any, path: str, value: str) -> None
         ("mirrors.0.disk_reserve", -1),
         ("mirrors.0.upstream.max_age", -1),
         ("mirrors.0.upstream.weak_dependencies", "perhaps"),
+        ("mirrors.0.upstream.signatures", "sometimes"),
         ("github.timeout", 0),
         ("github.manifest", "../x"),
         ("github.manifest", "/etc/passwd"),

@@ -77,6 +77,7 @@ class World:
     """Whether what is live has the update's merge in its history."""
     shown: Preview | None = None
     """The pull request's preview."""
+    signing_key: str = ""
 
     def perform(self) -> Outcome:
         return perform(self.update, self, self.step)  # type: ignore[arg-type]  # a fake of `Session`
@@ -144,6 +145,9 @@ class World:
     def prepare(self, update_id: str) -> None:
         pass
 
+    def sign(self, update_id: str) -> None:
+        pass
+
     def preview(self, number: int) -> Preview | None:
         return self.shown
 
@@ -200,6 +204,38 @@ def test_new_packages_are_published_in_this_order() -> None:
         "supersede", "fetch manifest", "survey", "download", "inspect", "compare", *PUBLISHED,
     ]  # fmt: skip
     assert not world.open
+
+
+SIGNED = ["createrepo", "sign", "prove", "switch", "see"]
+
+
+def test_the_candidate_is_signed_before_it_is_proven_if_the_mirror_has_a_key() -> None:
+    world = World(signing_key="FPR")
+    assert world.perform().state == "published"
+    assert [step for step in world.steps if step in SIGNED] == SIGNED
+    assert world.calls["sign"] == [("u1",)]
+    assert world.calls["createrepo"][0][3].key == "FPR"
+    world = World(update=PREVIEW, signing_key="FPR")
+    assert world.perform().state == "previewed"
+    assert [step for step in world.steps if step in SIGNED] == SIGNED
+
+
+@pytest.mark.parametrize(("before", "now"), [("", "FPR"), ("OLD", "FPR"), ("OLD", "")])
+@pytest.mark.parametrize("update", [UPDATE, MERGE])
+def test_what_another_key_signed_is_published_anew_though_nothing_changed(
+    update: Update, before: str, now: str
+) -> None:
+    """Also where the manifest is known to be live, and where one is signed and now none is."""
+    world = World(update=update, signing_key=now, closure=closure(zlib="live"))
+    known = digest(World(update=update))
+    publication = json.dumps(asdict(Publication(17, "u0", "r", "c", known, (), key=before)))
+    for manifests in ((known,), ()):
+        world.surveys = [replace(LIVE, manifests=manifests, publication=publication)]
+        assert world.perform().state == "published"
+        world.surveys = [replace(LIVE, manifests=manifests, publication=publication)]
+        world.signing_key = before
+        assert world.perform().state == "unchanged"
+        world.signing_key = now
 
 
 def test_each_step_gets_what_the_one_before_found() -> None:

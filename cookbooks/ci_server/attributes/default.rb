@@ -26,6 +26,9 @@ default['ci_server']['mirror'] = {
   'releasever' => '9',
   'module_platform_id' => 'platform:el9',
 }
+# true: a key is made in /var/lib/gm_analytics/signing, and what the mirror serves is signed by it.
+# Clients may then have repo_gpgcheck, and gpgkey http://NAME/repo/RPM-GPG-KEY-gm-mirror.
+default['ci_server']['sign'] = false
 # Any other key of the configuration, merged over the above.
 default['ci_server']['extra_config'] = {}
 

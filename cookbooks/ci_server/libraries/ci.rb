@@ -15,6 +15,7 @@ module GmAnalytics
     SUPPORTED = 'EL 8, 9 and 10, Debian 12 and 13'.freeze
 
     ETC = '/etc/gm_analytics'.freeze
+    SIGNING = '/var/lib/gm_analytics/signing'.freeze
     MIN_SECRET = 16
     # The service checks its own configuration before it is written.
     CHECK = 'import pathlib, sys; from gm_analytics import settings; settings.load(pathlib.Path(sys.argv[1]))'.freeze
@@ -99,7 +100,7 @@ module GmAnalytics
         'publish' => site['publish'],
         'public_url' => site['public_url'] || domain_url(site['ngrok']),
         'database_url' => site['database_url'],
-        'mirrors' => [mirror_config(mirror)],
+        'mirrors' => [mirror_config(mirror).merge(site['sign'] ? { 'signing_home' => SIGNING } : {})],
       }.compact
       data['github'] = { 'token_file' => "#{ETC}/github_token" } if site['github_token']
       merge(data, site['extra_config'] || {})
@@ -112,10 +113,16 @@ module GmAnalytics
         'root' => mirror['root'], 'url' => "http://#{mirror['name']}/repo/",
         'upstream' => {
           'reposdir' => mirror['reposdir'], 'releasever' => mirror['releasever'],
-          'arch' => mirror['arch'], 'module_platform_id' => mirror['module_platform_id']
+          'arch' => mirror['arch'], 'module_platform_id' => mirror['module_platform_id'],
+          'signatures' => mirror['signatures']
         }.compact,
         'helper' => mirror['helper']
       }.compact
+    end
+
+    # Give the package with gpg.
+    def gnupg(family)
+      family == 'debian' ? 'gnupg' : 'gnupg2'
     end
 
     def domain_url(ngrok)

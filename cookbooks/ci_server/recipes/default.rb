@@ -27,6 +27,11 @@ ci_server_config 'gm_analytics' do
   config GmAnalytics::Ci.config(site.to_h)
 end
 
+ci_server_signing 'gm_analytics' do
+  home site['home']
+  only_if { site['sign'] }
+end
+
 ci_server_units 'gm_analytics' do
   home site['home']
   port site['port']

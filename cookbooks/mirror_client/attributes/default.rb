@@ -9,7 +9,9 @@ default['mirror_client']['baseurl'] = nil
 default['mirror_client']['metadata_expire'] = 1
 # RPMs keep their upstream's signature: give its key to have it checked.
 default['mirror_client']['gpgcheck'] = false
+# Metadata are signed where ci_server.sign is true; its key is at http://NAME/repo/RPM-GPG-KEY-gm-mirror.
 default['mirror_client']['repo_gpgcheck'] = false
+# One address, or several with blanks between them.
 default['mirror_client']['gpgkey'] = nil
 # true: this repository and no other. false undoes it; no other repository's file is touched.
 default['mirror_client']['exclusive'] = false

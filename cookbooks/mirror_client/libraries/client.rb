@@ -31,8 +31,8 @@ module GmAnalytics
       expect.call('baseurl', 'an http or https address, or nil') { |value| value.nil? || %r{\Ahttps?://\S+\z}.match?(value) }
       expect.call('metadata_expire', 'a number of seconds') { |value| value.is_a?(Integer) && value >= 0 }
       expect.call('refresh', 'a time such as 5min') { |value| /\A[0-9]+ ?[a-z]*\z/.match?(value.to_s) }
-      expect.call('gpgkey', 'an address, since gpgcheck or repo_gpgcheck is true') do |value|
-        /\A\S+\z/.match?(value.to_s) || !(site['gpgcheck'] || site['repo_gpgcheck'])
+      expect.call('gpgkey', 'one address or more, since gpgcheck or repo_gpgcheck is true') do |value|
+        /\A\S+( \S+)*\z/.match?(value.to_s) || !(site['gpgcheck'] || site['repo_gpgcheck'])
       end
       raise Invalid, problems.join('; ') unless problems.empty?
     end

@@ -18,7 +18,7 @@ property :repo_gpgcheck, [true, false],
          default: false,
          description: 'Whether the signature of metadata is checked.'
 property :gpgkey, [String, nil],
-         description: 'Address of the key.'
+         description: 'Addresses of keys, with blanks between them.'
 
 default_action :create
 

@@ -9,7 +9,8 @@ default['mirror_server']['keys_dir'] = '/etc/gm_keys'
 default['mirror_server']['ci_from'] = ['192.168.131.0/24']
 # true: the account may run files/gm-mirror-helper as root through sudo, for hosts that forbid
 # user namespaces. Then give ci_server.mirror.helper the script's path. The options are those of
-# helper.conf that no other attribute has: arch, module_platform_id, weak_dependencies, max_age.
+# helper.conf that no other attribute has: arch, module_platform_id, weak_dependencies, max_age,
+# signatures; give them the values that the CI server's configuration has.
 default['mirror_server']['helper'] = false
 default['mirror_server']['helper_options'] = { 'weak_dependencies' => 0, 'max_age' => 600 }
 # Where the packages come from. Each has id, name, gpgcheck, gpgkey (an address), and baseurl or
