@@ -348,7 +348,8 @@ def test_the_line_in_a_previews_comment_installs_from_it_also_after_the_next_pus
     site.upstream.add(lib, one, Package("tried-two"))
     pull = site.push(manifest("tried-one"), branch="tried", number=number)
     body = await_comment(site, number, deliver(reviewed, pull))
-    assert f"### {site.mirror.name}: a preview is ready\n\nCompared with what is live: 2 added" in body
+    assert f"### {site.mirror.name}: a preview is ready\n\n" in body
+    assert "\n\nCompared with what is live: 2 added" in body
     assert f"| added | `{one.nevra}` | " in body
     assert re.search(f"^- `tried-one`: 2 packages, .*`{lib.nevra}`", body, re.MULTILINE)
     assert line_to_try(body)[-1] == "tried-one"
