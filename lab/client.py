@@ -64,7 +64,14 @@ class Client:
 
     def available(self) -> frozenset[str]:
         """Give what the repository offers now, as name-epoch:version-release.arch."""
-        query = ("repoquery", "--quiet", "--available", "--qf", "%{name}-%{evr}.%{arch}")
+        query = (
+            "repoquery",
+            "--refresh",
+            "--quiet",
+            "--available",
+            "--qf",
+            "%{name}-%{evr}.%{arch}",
+        )
         return frozenset(self.dnf(*query).stdout.split())
 
     def installed(self) -> frozenset[str]:
