@@ -605,6 +605,8 @@ def test_commits_go_to_the_labs_repository_alone(
 def test_an_interrupted_site_leaves_nothing_behind(number: signal.Signals) -> None:
     program = (
         "import signal\nfrom lab.site import Site\n"
+        # A shell starts what it puts into the background with this signal ignored.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "with Site.running() as site:\n"
         "    print(site.directory, site.mirror.host._daemon.pid, flush=True)\n"
         "    signal.pause()\n"
