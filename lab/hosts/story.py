@@ -14,7 +14,7 @@ from lab.hosts import network
 from lab.hosts.chef import attempt
 from lab.hosts.report import Report, expect
 from lab.hosts.shell import run
-from lab.hosts.site import MIRROR_NAME, NAMES, POOL, RESERVED, STATIC, Site, leftovers
+from lab.hosts.site import MIRROR_NAME, NAMES, POOL, RESERVED, STATIC, Pipeline, Site, leftovers
 from lab.processes import wait_for
 
 UNITS = ("gm-analytics-web.service", "gm-analytics-worker.service")
@@ -117,6 +117,13 @@ def check_keys(site: Site) -> str:
 
 def deliver(site: Site, report: Report, number: int, *names: str) -> None:
     """Follow a pull request from its signed delivery to the package on the client."""
+    publish(site, report, number, *names)
+    with report.step(f"pull request {number}: dnf install on mirror_client") as seen:
+        seen(install(site, *names))
+
+
+def publish(site: Pipeline, report: Report, number: int, *names: str) -> None:
+    """Follow a pull request from its signed delivery to the end of its update."""
     manifest = json.dumps([{"package_name": n, "installation_commands": n} for n in names])
     wanted = ", ".join(names)
     with report.step(f"pull request {number} ({wanted}): delivery") as seen:
@@ -129,11 +136,9 @@ def deliver(site: Site, report: Report, number: int, *names: str) -> None:
         status = site.end_of(update)
         expect(status["state"] == "published", f"{status['state']}: {status['message']}")
         seen(f"{status['message']}; on GitHub: {commit_status(site, pull.head_sha)}")
-    with report.step(f"pull request {number}: dnf install on mirror_client") as seen:
-        seen(install(site, *names))
 
 
-def commit_status(site: Site, sha: str) -> str:
+def commit_status(site: Pipeline, sha: str) -> str:
     """Give the newest commit status, which must not be a failure."""
     statuses = site.outside.github.statuses.get(sha, [])
     state = str(statuses[0]["state"]) if statuses else "no status"
