@@ -7,7 +7,7 @@ import sys
 import time
 from contextlib import ExitStack
 
-from lab.box import image, story
+from lab.box import captures, image, story
 from lab.box.enclosure import LOG, NAMESPACE, PLACE, Enclosure, leftovers
 from lab.box.needs import missing
 from lab.box.vagrant import Machines
@@ -21,6 +21,7 @@ def everything(report: Report, keep: bool) -> None:
     """Tell the whole story; with `keep`, wait before what is up is taken away."""
     began = time.monotonic()
     LOG.unlink(missing_ok=True)
+    captures.forget()
     with report.step("box") as seen:
         box = image.build()
         seen(f"{box.name}, {box.stat().st_size / 1e6:.0f} MB")
@@ -61,6 +62,7 @@ def main() -> int:
             say(f"\nvagrant-check: {error}\nvagrant-check: the logs are in {LOGS}")
             report.fail()
     print(report.table())
+    captures.keep("table", "make vagrant-check", report.table())
     return 0 if report.good else 1
 
 

@@ -21,6 +21,7 @@ PROGRAMS = {
     "ip": "iproute2",
     "nsenter": "util-linux",
     "ssh": "openssh-client",
+    "gpg": "gnupg",
 }
 """Program and the Debian package that brings it."""
 _GEMS = Path("/usr/share/rubygems-integration/all/gems")

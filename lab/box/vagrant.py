@@ -7,14 +7,12 @@ from pathlib import Path
 
 import yaml
 
-from lab.box import image
+from lab.box import captures, image
 from lab.box.enclosure import NAMESPACE, PLACE, Enclosure
-from lab.hosts.shell import CACHE, CHECKOUT, run
+from lab.hosts.shell import CHECKOUT, run
 from lab.hosts.site import NAMES, Outside, Pipeline
 from lab.processes import Daemon
 
-CAPTURES = CACHE / "captures"
-"""What commands of the walk-through printed in the last run, a file each."""
 MEMORY = 512
 """MiB of each machine."""
 _LEFT_OUT = ("/.git", "/.cache", "/.venv", "/.vagrant", "/site.yaml", "__pycache__", ".*_cache")
@@ -54,9 +52,7 @@ class Machines(Pipeline):
         """
         said = self._enclosure.do("vagrant", *arguments, directory=self._directory).text
         if capture:
-            words = shlex.join(("vagrant", *arguments))
-            CAPTURES.mkdir(parents=True, exist_ok=True)
-            (CAPTURES / f"{capture}.txt").write_text(f"$ {words}\n{said}", encoding="utf-8")
+            captures.keep(capture, shlex.join(("vagrant", *arguments)), said)
         return said
 
     def ssh(self, name: str, command: str, capture: str | None = None) -> str:
