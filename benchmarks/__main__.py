@@ -12,7 +12,8 @@ import shlex
 import statistics
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -25,6 +26,7 @@ REPORT = Path("docs/benchmarks.md")
 RUNS = 7
 ENTRIES = 50
 LARGE = 10_000
+PREVIEWED, PREVIEWED_SIZE = 500, 20_000
 IDLE_SECONDS = 60
 
 
@@ -66,7 +68,7 @@ def service_seconds(service: Service, site: Site, text: str, number: int) -> tup
     pull = site.push(text, number=number)
     started = time.time()
     status = service.perform(pull)
-    assert status["state"] in {"published", "unchanged"}, status
+    assert status["state"] in {"published", "previewed", "unchanged"}, status
     seen = next(step for step in status["steps"] if step["name"] == "see")
     return seen["completed_at"] - started, status
 
@@ -110,6 +112,32 @@ def fifty(site: Site, plain: Mirror) -> list[str]:
         f"| {ENTRIES} entries | {ours:.2f} s | {theirs:.2f} s | {theirs / ours:.1f} times |",
         f"| the same manifest again | {again:.2f} s | | no yum run |",
     ]
+
+
+def previewed(site: Site) -> list[str]:
+    """Preview a closure of many RPMs: when they must be fetched, and when the pool has them."""
+    mirror = site.add_mirror("preview.example")
+    parts = [replace(part, size=PREVIEWED_SIZE) for part in synthetic(PREVIEWED - 1, "part")]
+    whole = Package("whole", requires=tuple(part.name for part in parts))
+    site.upstream.add(*parts, whole)
+    config = site.config(publish="on_merge", mirrors=[mirror.settings()])
+    took = []
+    with Service.running(site, config) as service:
+        for number in range(200, 203):
+            spent, status = service_seconds(service, site, manifest("whole"), number)
+            assert len(status["outcome"]["added"]) == PREVIEWED
+            took.append(spent)
+    root = mirror.host.root
+    pool, preview = root.glob("*.rpm"), (root / "previews/202").resolve().rglob("*")
+    again = statistics.median(took[1:])
+    return [
+        f"| {PREVIEWED} new RPMs | {took[0]:.2f} s | {_bytes(pool) / 1e6:.1f} MB of RPMs |",
+        f"| the same again | {again:.2f} s | {_bytes(preview) / 1e3:.0f} kB |",
+    ]
+
+
+def _bytes(files: Iterable[Path]) -> int:
+    return sum(file.stat().st_blocks * 512 for file in files)
 
 
 def idle(site: Site) -> list[str]:
@@ -172,6 +200,7 @@ def main() -> None:
         plain = site.add_mirror("bare.example")
         small = one_package(site, plain, "small")
         many = fifty(site, plain)
+        previews = previewed(site)
         large = one_package(site, large_mirrors(site), "large")
         resting = idle(site)
     taken = intake.measure()
@@ -196,6 +225,10 @@ def main() -> None:
                 "## Many entries",
                 "| | service | one SSH and one yum run an entry | |\n| --- | --- | --- | --- |",
                 *many,
+                "",
+                "## A preview",
+                "| a closure of | from the POST to clients | more on disk |\n| --- | --- | --- |",
+                *previews,
                 "",
                 "## Intake",
                 *taken,

@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 import requests
@@ -23,12 +23,12 @@ from gm_analytics import __version__, checks
 from gm_analytics.errors import ConfigError, GmError, ManifestError
 from gm_analytics.manifest import Manifest
 from gm_analytics.plan import Plan
+from gm_analytics.records import Record, State
 from gm_analytics.service import DirectStep, Service
-from gm_analytics.store import Record
 from gm_analytics.webhook import sign
 
 FAILED, WRONG_USE, INTERRUPTED = 1, 2, 130
-ENDED = frozenset({"published", "unchanged", "superseded", "failed", "cancelled"})
+ENDED = frozenset(get_args(State)) - {"waiting", "running"}
 FOLLOW_PAUSE = 0.2
 
 CONFIG = click.option(
@@ -249,13 +249,13 @@ def _progress(name: str) -> Iterator[None]:
 
 def _plan_text(found: Plan) -> str:
     if not found.changes:
-        return "nothing would change: the mirror has it all"
+        return "nothing would change"
     lines = [
         f"{change.kind:<10} {change.nevra}  {_size(change.size)}  from {change.source}"
         + (f"  (now {change.before})" if change.before else "")
         for change in found.changes
     ]
-    return "\n".join([*lines, f"{len(lines)} packages, {_size(found.size)}"])
+    return "\n".join([*lines, f"{found.summary}; {_size(found.size)} new"])
 
 
 def _size(size: float) -> str:

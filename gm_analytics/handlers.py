@@ -19,8 +19,8 @@ from connexion.lifecycle import ConnexionRequest, ConnexionResponse
 from gm_analytics import __version__
 from gm_analytics.errors import DeliveryTooLarge, StoreUnavailable, UnknownUpdate
 from gm_analytics.pages import update_page
+from gm_analytics.records import Record
 from gm_analytics.service import Reply, Service
-from gm_analytics.store import Record
 from gm_analytics.webhook import MAX_BODY
 
 CONTENT_TYPE = "gm_analytics.content_type"

@@ -1,16 +1,12 @@
-"""A mirror over SSH: the adapter that runs what `commands` describes and reads what comes back.
+"""A mirror over SSH: runs what `yum` and `repository` describe and reads what comes back.
 
-One `Session` is one SSH connection, with the mirror's lock held for as long as it lives. Host
-keys are pinned: Fabric alone would accept any (https://github.com/fabric/fabric/issues/1804).
+One `Session` is one SSH connection, with the mirror's lock held for as long as it lives.
 """
 
 from __future__ import annotations
 
 import base64
-import io
 import json
-import re
-import socket
 import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
@@ -19,23 +15,17 @@ from hashlib import sha256
 from types import TracebackType
 from typing import Any, Self
 
-import fabric
-import invoke
-import paramiko
 import requests
 
-from gm_analytics import commands, comps, settings
+from gm_analytics import commands, comps, repository, settings, ssh, yum
 from gm_analytics.commands import Argv, Survey, Target, Tools
 from gm_analytics.errors import (
     BadPackages,
     BytesDiffer,
     CommandFailed,
-    CommandTimedOut,
     DiskFull,
     GmError,
-    HostKeyRefused,
     LockHeld,
-    MirrorUnreachable,
     NotInstallable,
     NotVisible,
     Overtaken,
@@ -48,42 +38,20 @@ from gm_analytics.plan import (
     Closure,
     Download,
     Package,
+    Plan,
+    Preview,
     Publication,
     Row,
-    transaction,
-    unknown_specs,
-    words,
+    compare,
+    merge,
 )
+from gm_analytics.yum import transaction, unknown_specs, words
 
-CONNECT_TIMEOUT = 10.0
-"""Seconds for the TCP connection, the banner, the authentication and each channel."""
-KEEPALIVE = 15
-"""Seconds."""
 SHORT = 60
 """Seconds for commands that only look or rename."""
 VISIBLE_ATTEMPTS, VISIBLE_PAUSE = 5, 0.2
 
-_STOPPED = {124, 137}
-"""Exit codes of timeout(1): its own, and that of a command it had to kill."""
-_ASSUMED_NO = re.compile(r"Operation aborted|Exiting on user command", re.IGNORECASE)
-_NETWORK = re.compile(
-    r"Failed to download metadata|Cannot (?:download|prepare internal mirrorlist|retrieve)|"
-    r"Curl error|Librepo error|Status code: 5\d\d|Could not resolve host|Connection timed out",
-    re.IGNORECASE,
-)
-_SIGNATURE = re.compile(
-    r"GPG check FAILED|Signature verification failed|is not signed|not trusted|NOKEY|"
-    r"public keys? .*installed|digests? .*NOT OK|(?-i:\bBAD\b)|checksum doesn't match|"
-    r"have incorrect checksum",
-    re.IGNORECASE,
-)
-_YUM_LOCK = 200
 _YumCommand = Callable[[Target, Tools, str, tuple[str, ...]], Argv]
-_NO_SPACE = re.compile(
-    r"No space left on device|Disk quota exceeded|Disk Requirements|"
-    r"needs \S+ (?:more )?space on the",
-    re.IGNORECASE,
-)
 
 
 def target_of(mirror: settings.Mirror) -> Target:
@@ -114,8 +82,7 @@ class Session:
         self._mirror = mirror
         self._target = target_of(mirror)
         self._name = mirror.name
-        self._connection: Any = None
-        self._lock_channel: Any = None
+        self._ssh = ssh.Connection(mirror, self._target)
         self._tools: Tools | None = None
 
     def __enter__(self) -> Self:
@@ -131,9 +98,7 @@ class Session:
 
     def close(self) -> None:
         """Close the connection, and with it give the lock back."""
-        if self._connection is not None:
-            self._connection.close()
-        self._connection = self._lock_channel = None
+        self._ssh.close()
 
     # --- for `gm-analytics check` ---------------------------------------------------------
 
@@ -154,9 +119,9 @@ class Session:
 
         """
         name = "check"
-        self._run(commands.prepare(self._target, name), "preparing the staging directory")
+        self.prepare(name)
         try:
-            argv = commands.makecache(self._target, self.tools, name)
+            argv = yum.makecache(self._target, self.tools, name)
             result = self._yum(name, argv, "reading upstream's metadata")
             if not result.ok:
                 said = words(result.stdout + result.stderr)
@@ -181,7 +146,7 @@ class Session:
             raise CommandFailed(self._name, "looking at the repository", argv, 1, said)
         if found.state != "live":
             self._run(
-                commands.establish(self._target, self.tools),
+                repository.establish(self._target, self.tools),
                 "taking over the repository",
                 self._target.timeout,
             )
@@ -190,8 +155,12 @@ class Session:
 
     def packages(self, live: str) -> tuple[Package, ...]:
         """Give the packages of a publication."""
-        listed = self._run(commands.packages(self._target, live), "listing packages")
+        listed = self._run(repository.packages(self._target, live), "listing packages")
         return tuple(map(Package.from_line, listed.splitlines()))
+
+    def prepare(self, update_id: str) -> None:
+        """Make the update's staging directory; one that is there already is kept."""
+        self._run(yum.prepare(self._target, update_id), "preparing the staging directory")
 
     def resolve(self, update_id: str, specs: tuple[str, ...]) -> Download:
         """Solve the specs against an empty system without downloading anything.
@@ -200,7 +169,7 @@ class Session:
             UnknownPackages, Unresolvable, UpstreamUnavailable: as `download`.
 
         """
-        return self._solve(update_id, specs, commands.resolve)
+        return self._solve(update_id, specs, yum.resolve)
 
     def download(self, update_id: str, specs: tuple[str, ...], free: int) -> Download:
         """Solve the specs against an empty system and download what the pool lacks.
@@ -217,7 +186,7 @@ class Session:
         """
         if free < self._mirror.disk_reserve:
             self._refuse_what_does_not_fit(self.resolve(update_id, specs).rows, free)
-        return self._solve(update_id, specs, commands.download)
+        return self._solve(update_id, specs, yum.download)
 
     def inspect(self, update_id: str, live: str, rows: tuple[Row, ...]) -> Closure:
         """Check the downloaded files and compare them with the pool and the live set.
@@ -228,7 +197,7 @@ class Session:
 
         """
         try:
-            argv = commands.inspect(self._target, update_id, live)
+            argv = repository.inspect(self._target, update_id, live)
             output = self._run(argv, "checking packages", self._target.timeout)
         except CommandFailed as error:
             raise BadPackages(self._name, words(error.output)) from error
@@ -247,25 +216,32 @@ class Session:
 
         """
         names = "".join(f"{package.file}\n" for package in packages)
-        self._put(f"{self._target.staging(update_id)}/new.txt", names)
-        argv = commands.add(self._target, update_id)
-        result = self._execute(argv, "adding to the pool", SHORT)
+        self._ssh.put(f"{self._target.staging(update_id)}/new.txt", names)
+        argv = repository.add(self._target, update_id)
+        result = self._ssh.run(argv, "adding to the pool", SHORT)
         if result.exited == commands.BYTES_DIFFER:
             raise BytesDiffer(self._name, result.stdout.split())
         self._check(result, argv, "adding to the pool")
 
+    def compare(self, live: str, closure: Closure, exact: bool) -> Plan:
+        """Say what would change if the closure followed a publication, in its place if `exact`."""
+        return compare(self.packages(live), closure.packages, exact=exact)
+
     def build(self, update_id: str, live: str, closure: Closure, publication: Publication) -> None:
-        """Write the candidate's metadata: the set `live` and the closure."""
-        staging = self._target.staging(update_id)
-        self._put(f"{staging}/closure.txt", "".join(p.line() + "\n" for p in closure.packages))
-        written = asdict(publication) | {
-            "published_at": datetime.now(UTC).isoformat(timespec="seconds")
-        }
-        self._put(f"{staging}/publication.json", json.dumps(written, indent=2) + "\n")
-        self._put(f"{staging}/manifests.txt", publication.manifest + "\n")
-        if groups := [spec.lstrip("@") for spec in publication.specs if spec.startswith("@")]:
-            self._put(f"{staging}/comps.xml", self._comps(live, groups))
-        argv = commands.build(self._target, self.tools, update_id, live)
+        """Write the candidate's metadata: the closure, and `live` too unless it is exact."""
+        exact = publication.exact
+        packages = merge(self.packages(live), closure.packages, exact=exact)
+        self._describe(update_id, live, packages, publication)
+        argv = repository.build(self._target, self.tools, update_id, live, exact=exact)
+        self._run(argv, "running createrepo", self._target.timeout)
+
+    def build_preview(
+        self, update_id: str, live: str, closure: Closure, publication: Publication
+    ) -> None:
+        """Write the metadata of a preview: the closure alone, its packages in the pool."""
+        packages = merge(self.packages(live), closure.packages, exact=True)
+        self._describe(update_id, live, packages, publication)
+        argv = repository.build_preview(self._target, self.tools, update_id)
         self._run(argv, "running createrepo", self._target.timeout)
 
     def prove(self, update_id: str, groups: tuple[tuple[str, ...], ...]) -> None:
@@ -276,10 +252,10 @@ class Session:
 
         """
         for specs in groups:
-            argv = commands.prove(self._target, self.tools, update_id, specs)
+            argv = yum.prove(self._target, self.tools, update_id, specs)
             result = self._yum(update_id, argv, "proving the candidate")
             output = result.stdout + result.stderr
-            if not _ASSUMED_NO.search(output) or unknown_specs(output, specs):
+            if not yum.was_solved(output) or unknown_specs(output, specs):
                 raise NotInstallable(self._name, list(specs), words(output))
 
     def switch(self, update_id: str, live: str, publication: Publication) -> str:
@@ -290,19 +266,41 @@ class Session:
 
         """
         following = Publication.directory(publication.number)
-        argv = commands.switch(self._target, update_id, live, following)
-        result = self._execute(argv, "switching to the candidate", SHORT)
+        argv = repository.switch(self._target, update_id, live, following)
+        result = self._ssh.run(argv, "switching to the candidate", SHORT)
         if result.exited == commands.OVERTAKEN:
             raise Overtaken(self._name, live, result.stdout.strip())
         return self._check(result, argv, "switching to the candidate").strip()
 
+    def switch_preview(self, update_id: str, publication: Publication) -> str:
+        """Make the candidate the preview of its pull request; give its repomd.xml's SHA-256."""
+        argv = repository.switch_preview(self._target, update_id, publication.number)
+        return self._run(argv, "switching to the preview").strip()
+
+    def preview(self, number: int) -> Preview | None:
+        """Look at a pull request's preview."""
+        printed = self._run(repository.preview(self._target, number), "looking at the preview")
+        repomd, _, text = printed.partition("\n")
+        found = Publication.parse(text)
+        return Preview(found, repomd) if found else None
+
+    def previewed(self, number: int) -> Closure:
+        """Give the packages of a pull request's preview, all of them in the pool."""
+        listed = self._run(repository.preview_packages(self._target, number), "listing packages")
+        packages = tuple(map(Package.from_line, listed.splitlines()))
+        return Closure.of_pool(packages)
+
+    def drop_preview(self, number: int) -> None:
+        """Stop serving a pull request's preview, if there is one."""
+        self._run(repository.drop_preview(self._target, number), "removing the preview")
+
     def remember(self, live: str, digest: str) -> None:
         """Note that the live publication satisfies a manifest."""
-        self._run(commands.remember(self._target, live, digest), "noting the manifest")
+        self._run(repository.remember(self._target, live, digest), "noting the manifest")
 
     def sweep(self, update_id: str) -> None:
         """Remove what an update left in staging."""
-        self._run(commands.sweep(self._target, update_id), "sweeping the staging directory")
+        self._run(repository.sweep(self._target, update_id), "sweeping the staging directory")
 
     # --- the parts they are made of -------------------------------------------------------
 
@@ -325,7 +323,9 @@ class Session:
         return found
 
     def _solve(self, update_id: str, specs: tuple[str, ...], command: _YumCommand) -> Download:
-        self._run(commands.prepare(self._target, update_id), "preparing the staging directory")
+        self.prepare(update_id)
+        if not specs:
+            return Download((), ())
         try:
             return Download((specs,), self._solve_group(update_id, specs, command))
         except Unresolvable:
@@ -366,7 +366,7 @@ class Session:
         output = result.stdout + result.stderr
         rows = transaction(result.stdout)
         unknown = unknown_specs(output, specs)
-        if unknown or not (result.ok or _ASSUMED_NO.search(output)):
+        if unknown or not (result.ok or yum.was_solved(output)):
             raise self._why(result, argv, specs, rows)
         return rows
 
@@ -376,47 +376,59 @@ class Session:
         """Say what a failed yum run means."""
         output = result.stdout + result.stderr
         doing = f"resolving {', '.join(specs)}"
-        needed = sum(row.size for row in rows if row.repository != commands.POOL_ID)
-        if unknown := unknown_specs(output, specs):
-            return UnknownPackages(self._name, list(unknown))
-        if result.exited == _YUM_LOCK:
-            return LockHeld(self._name, f"{self._mirror.root}/.cache")
-        if _NO_SPACE.search(output) or (rows and self._free() < needed):
-            return DiskFull(self._name, self._mirror.root, needed, self._free())
-        if _SIGNATURE.search(output):
-            return BadPackages(self._name, words(output))
-        if _NETWORK.search(output):
-            return UpstreamUnavailable(self._name, doing, words(output))
-        if re.search(
-            r"^\s*(Problem|Error: Package:|Error: .* conflicts)|nothing provides|"
-            r"conflicts (?:with file|between attempted installs)",
-            output,
-            re.MULTILINE,
-        ):
-            return Unresolvable(self._name, list(specs), words(output))
-        return self._failure(result, argv, doing)
+        needed = sum(row.size for row in rows if row.repository != yum.POOL_ID)
+        kind = yum.failure(result.exited, output, specs)
+        if kind in {"signature", "network", "unsolvable", "other"} and rows:
+            # dnf says in many ways that a disk is full, and in some not at all.
+            kind = "space" if self._free() < needed else kind
+        errors: dict[yum.Failure, Callable[[], GmError]] = {
+            "unknown": lambda: UnknownPackages(self._name, list(unknown_specs(output, specs))),
+            "locked": lambda: LockHeld(self._name, f"{self._mirror.root}/.cache"),
+            "space": lambda: DiskFull(self._name, self._mirror.root, needed, self._free()),
+            "signature": lambda: BadPackages(self._name, words(output)),
+            "network": lambda: UpstreamUnavailable(self._name, doing, words(output)),
+            "unsolvable": lambda: Unresolvable(self._name, list(specs), words(output)),
+            "other": lambda: self._failure(result, argv, doing),
+        }
+        return errors[kind]()
 
     def _free(self) -> int:
         return self.look().free
 
     def _refuse_what_does_not_fit(self, rows: tuple[Row, ...], free: int) -> None:
-        needed = sum(row.size for row in rows if row.repository != commands.POOL_ID)
+        needed = sum(row.size for row in rows if row.repository != yum.POOL_ID)
         if needed > free:
             raise DiskFull(self._name, self._mirror.root, needed, free)
 
-    def _comps(self, live: str, groups: list[str]) -> str:
-        argv = commands.comps(self._target, self.tools, live)
+    def _describe(
+        self, update_id: str, live: str, packages: list[Package], publication: Publication
+    ) -> None:
+        """Put what a candidate is made of into staging."""
+        staging = self._target.staging(update_id)
+        self._ssh.put(f"{staging}/packages.txt", "".join(p.line() + "\n" for p in packages))
+        written = asdict(publication) | {
+            "published_at": datetime.now(UTC).isoformat(timespec="seconds")
+        }
+        self._ssh.put(f"{staging}/publication.json", json.dumps(written, indent=2) + "\n")
+        self._ssh.put(f"{staging}/manifests.txt", publication.manifest + "\n")
+        if groups := [spec.lstrip("@") for spec in publication.specs if spec.startswith("@")]:
+            ours, *upstream = self._comps(live)
+            documents = [b"<comps/>", *upstream, ours] if publication.exact else [ours, *upstream]
+            self._ssh.put(f"{staging}/comps.xml", comps.merge(documents, groups) or "<comps/>")
+
+    def _comps(self, live: str) -> list[bytes]:
+        """Read the groups files: the publication's own, then upstream's."""
+        argv = yum.comps(self._target, self.tools, live)
         printed = self._run(argv, "reading the groups of upstream")
-        documents = [base64.b64decode(line) for line in printed.splitlines()]
-        return comps.merge(documents, groups) or "<comps/>"
+        return [base64.b64decode(line) for line in printed.splitlines()]
 
     def _yum(self, update_id: str, argv: Argv, doing: str) -> Any:
         if self.tools.elevation != "helper":  # the helper empties the root itself: it is root's
-            argv = commands.in_empty_root(self._target, update_id, argv)
-        return self._execute(argv, doing, self._target.timeout)
+            argv = yum.in_empty_root(self._target, update_id, argv)
+        return self._ssh.run(argv, doing, self._target.timeout)
 
     def _run(self, argv: Argv, doing: str, seconds: int = SHORT) -> str:
-        return self._check(self._execute(argv, doing, seconds), argv, doing)
+        return self._check(self._ssh.run(argv, doing, seconds), argv, doing)
 
     def _check(self, result: Any, argv: Argv, doing: str) -> str:
         if not result.ok:
@@ -427,125 +439,23 @@ class Session:
         output = words(result.stdout + result.stderr)
         return CommandFailed(self._name, doing, list(argv), result.exited, output)
 
-    def _execute(self, argv: Argv, doing: str, seconds: int) -> Any:
-        """Run one command; its exit code is the caller's to judge."""
-        text = commands.quote(commands.bounded(argv, seconds))
-        connection = self._open()
-        try:
-            result = connection.run(
-                text, hide=True, warn=True, in_stream=False, timeout=seconds + 2 * CONNECT_TIMEOUT
-            )
-        except invoke.exceptions.CommandTimedOut as error:
-            raise CommandTimedOut(self._name, doing, seconds) from error
-        except (
-            paramiko.SSHException,
-            OSError,
-            EOFError,
-            invoke.exceptions.ThreadException,
-        ) as error:
-            raise self._lost(doing, error) from error
-        if result.exited in _STOPPED:
-            raise CommandTimedOut(self._name, doing, seconds)
-        if result.exited == -1:  # the channel closed without an exit status
-            raise self._lost(doing, EOFError("the connection was lost"))
-        return result
 
-    def _put(self, path: str, text: str) -> None:
-        connection = self._open()
-        try:
-            connection.sftp().putfo(io.BytesIO(text.encode()), path)
-        except (paramiko.SSHException, OSError, EOFError) as error:
-            raise self._lost(f"writing {path}", error) from error
-
-    def _lost(self, doing: str, error: BaseException) -> MirrorUnreachable:
-        self.close()
-        return MirrorUnreachable(self._name, f"while {doing}: {error}")
-
-    def _open(self) -> Any:
-        if self._connection is None:
-            self._connection = self._connect()
-            try:
-                self._lock()
-            except BaseException:
-                self.close()
-                raise
-        return self._connection
-
-    def _connect(self) -> Any:
-        connection = fabric.Connection(
-            self._mirror.address,
-            user=self._mirror.user,
-            port=self._mirror.port,
-            connect_timeout=CONNECT_TIMEOUT,
-            # Only this service's configuration counts, not the account's ~/.ssh/config.
-            config=fabric.Config(ssh_config=paramiko.SSHConfig()),
-            connect_kwargs={
-                "key_filename": str(self._mirror.identity_file),
-                "allow_agent": False,
-                "look_for_keys": False,
-                "banner_timeout": CONNECT_TIMEOUT,
-                "auth_timeout": CONNECT_TIMEOUT,
-                "channel_timeout": CONNECT_TIMEOUT,
-            },
-        )
-        try:
-            connection.client.load_host_keys(str(self._mirror.known_hosts))
-            connection.client.set_missing_host_key_policy(_Refuse(self._name))
-            connection.open()
-            connection.transport.set_keepalive(KEEPALIVE)
-            # Without it each of the small packets of a command waits for a delayed ACK, 40 ms.
-            connection.transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        except paramiko.BadHostKeyException as error:
-            raise HostKeyRefused(self._name, str(error)) from error
-        except (paramiko.SSHException, OSError, EOFError) as error:
-            where = f"{self._mirror.user}@{self._mirror.address}:{self._mirror.port}"
-            raise MirrorUnreachable(self._name, f"{where}: {error}") from error
-        return connection
-
-    def _lock(self) -> None:
-        """Take the lock on a channel of its own, which holds it until the connection ends."""
-        argv = commands.lock(self._target)
-        try:
-            channel = self._connection.transport.open_session(timeout=CONNECT_TIMEOUT)
-            channel.settimeout(CONNECT_TIMEOUT)
-            channel.exec_command(commands.quote(argv))
-            if channel.makefile("r").readline().strip() == "locked":
-                self._lock_channel = channel
-                return
-            code = channel.recv_exit_status()
-        except (paramiko.SSHException, OSError, EOFError) as error:
-            raise self._lost("taking the lock", error) from error
-        if code == commands.LOCK_HELD:
-            raise LockHeld(self._name, f"{self._mirror.root}/.lock")
-        said = channel.makefile_stderr("r").read()
-        raise CommandFailed(self._name, "taking the lock", list(argv), code, str(said))
-
-
-class _Refuse(paramiko.MissingHostKeyPolicy):  # type: ignore[misc]  # paramiko ships no types
-    def __init__(self, name: str) -> None:
-        self._name = name
-
-    def missing_host_key(self, client: object, hostname: str, key: Any) -> None:  # noqa: ARG002
-        raise HostKeyRefused(
-            self._name,
-            f"known_hosts has no key of {hostname}; it offered {key.get_name()} {key.fingerprint}",
-        )
-
-
-def wait_until_visible(mirror: settings.Mirror, repomd: str) -> None:
+def wait_until_visible(mirror: settings.Mirror, repomd: str, below: str = "") -> None:
     """Read repomd.xml as a client does until its SHA-256 is `repomd`.
+
+    `below` is where it lies below the mirror's address, such as `previews/42/`.
 
     Raises:
         NotVisible: the web server goes on serving something else, or does not answer.
 
     """
-    url = f"{mirror.base_url}repodata/repomd.xml"
+    url = f"{mirror.base_url}{below}repodata/repomd.xml"
     said = ""
     for attempt in range(VISIBLE_ATTEMPTS):
         time.sleep(VISIBLE_PAUSE * attempt)
         try:
             reply = requests.get(
-                url, headers={"Cache-Control": "no-cache"}, timeout=CONNECT_TIMEOUT
+                url, headers={"Cache-Control": "no-cache"}, timeout=ssh.CONNECT_TIMEOUT
             )
         except requests.RequestException as error:
             said = f"{type(error).__name__}: {error}"

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from jinja2 import Environment, PackageLoader, Template
 
-from gm_analytics.store import Record
+from gm_analytics.records import Record
 
 
 def update_page(update_id: str, records: list[Record]) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cmp_to_key
-from typing import Literal
+from typing import Literal, Protocol, get_args
 
 
 @dataclass(frozen=True, order=True)
@@ -24,6 +25,8 @@ class Package:
     sha256: str
     source: str = ""
     """The upstream repository it came from, empty if that is not known."""
+    wanted: tuple[str, ...] = ()
+    """The package specs that pulled it in."""
 
     @property
     def nevra(self) -> str:
@@ -31,16 +34,25 @@ class Package:
         epoch = f"{self.epoch}:" if self.epoch else ""
         return f"{self.name}-{epoch}{self.version}-{self.release}.{self.arch}"
 
+    @property
+    def evr(self) -> str:
+        """Epoch, version and release."""
+        return f"{self.epoch}:{self.version}-{self.release}"
+
     def line(self) -> str:
         """Give the package as a line of `packages.txt`."""
         fields = (self.file, self.name, self.epoch, self.version, self.release, self.arch)
-        return "\t".join(map(str, (*fields, self.size, self.sha256, self.source)))
+        wanted = ",".join(self.wanted)
+        return "\t".join(map(str, (*fields, self.size, self.sha256, self.source, wanted)))
 
     @classmethod
     def from_line(cls, line: str) -> Package:
         """Read a line of `packages.txt`."""
-        file, name, epoch, version, release, arch, size, sha256, source = line.split("\t")
-        return cls(file, name, int(epoch), version, release, arch, int(size), sha256, source)
+        file, name, epoch, version, release, arch, size, sha256, source, wanted = line.split("\t")
+        specs = tuple(wanted.split(",")) if wanted else ()
+        return cls(
+            file, name, int(epoch), version, release, arch, int(size), sha256, source, specs
+        )
 
 
 @dataclass(frozen=True)
@@ -59,20 +71,34 @@ class Row:
         """As `Package.nevra`."""
         return f"{self.name}-{self.evr.removeprefix('0:')}.{self.arch}"
 
+    @property
+    def source(self) -> str:
+        """As `Package.source`."""
+        return self.repository
 
-Kind = Literal["added", "upgraded", "downgraded"]
+    @property
+    def wanted(self) -> tuple[str, ...]:
+        """As `Package.wanted`; nothing is known of it before the files are there."""
+        return ()
+
+
+ChangeKind = Literal["added", "upgraded", "downgraded", "removed"]
 
 
 @dataclass(frozen=True)
 class Change:
-    """One package that an update brings to what clients see."""
+    """One difference between two sets of packages."""
 
-    kind: Kind
+    kind: ChangeKind
     nevra: str
     size: int
+    """Bytes."""
     source: str
+    """The upstream repository."""
     before: str | None = None
-    """The newest version of the same name and architecture that is live already."""
+    """The newest version of the same name and architecture that was there."""
+    wanted: tuple[str, ...] = ()
+    """The package specs that pulled it in."""
 
 
 @dataclass(frozen=True)
@@ -83,29 +109,98 @@ class Plan:
 
     @property
     def size(self) -> int:
-        """Bytes to download."""
-        return sum(change.size for change in self.changes)
+        """Bytes of the packages that clients did not see before."""
+        return sum(change.size for change in self.changes if change.kind != "removed")
+
+    @property
+    def added(self) -> tuple[str, ...]:
+        """NEVRAs that clients did not see before."""
+        return tuple(change.nevra for change in self.changes if change.kind != "removed")
+
+    @property
+    def summary(self) -> str:
+        """Count the changes by their kind: `2 added, 1 removed`."""
+        kinds = [change.kind for change in self.changes]
+        counted = [(kinds.count(kind), kind) for kind in get_args(ChangeKind)]
+        return ", ".join(f"{count} {kind}" for count, kind in counted if count) or "no change"
 
 
-def diff(live: Iterable[Package], wanted: Iterable[Row]) -> Plan:
-    """Compare what is live with a solved closure. What is live stays, so nothing is removed."""
-    newest: dict[tuple[str, str], tuple[str, str]] = {}
-    have = set()
-    for package in live:
-        have.add(package.nevra)
-        evr = f"{package.epoch}:{package.version}-{package.release}"
+def diff(live: Iterable[Package], wanted: Iterable[Row], *, exact: bool = False) -> Plan:
+    """Compare what is live with a closure that was solved and not downloaded, as `compare`."""
+    return compare(live, wanted, exact=exact)
+
+
+def compare(before: Iterable[Package], after: Iterable[_Versioned], *, exact: bool) -> Plan:
+    """Say how two sets of packages differ.
+
+    Unless `exact`, what was there stays and nothing is removed. A package that takes the place
+    of the newest one of its name and architecture is one change, not two.
+    """
+    old, new = {package.nevra: package for package in before}, {p.nevra: p for p in after}
+    newest: dict[tuple[str, str], Package] = {}
+    for package in old.values():
         key = (package.name, package.arch)
-        if key not in newest or compare_evr(evr, newest[key][0]) > 0:
-            newest[key] = (evr, package.nevra)
-    changes = [_change(row, newest.get((row.name, row.arch))) for row in wanted]
-    return Plan(tuple(sorted((c for c in changes if c.nevra not in have), key=lambda c: c.nevra)))
+        if key not in newest or compare_evr(package.evr, newest[key].evr) > 0:
+            newest[key] = package
+    changes = [
+        _change(package, newest.get((package.name, package.arch)))
+        for nevra, package in new.items()
+        if nevra not in old
+    ]
+    if exact:
+        replaced = {change.before for change in changes}
+        changes += [
+            Change("removed", p.nevra, p.size, p.source, None, p.wanted)
+            for nevra, p in old.items()
+            if nevra not in new and nevra not in replaced
+        ]
+    return Plan(tuple(sorted(changes, key=lambda change: change.nevra)))
 
 
-def _change(row: Row, before: tuple[str, str] | None) -> Change:
-    if before is None:
-        return Change("added", row.nevra, row.size, row.repository)
-    kind: Kind = "upgraded" if compare_evr(row.evr, before[0]) > 0 else "downgraded"
-    return Change(kind, row.nevra, row.size, row.repository, before[1])
+def _change(package: _Versioned, before: Package | None) -> Change:
+    kind: ChangeKind = "added"
+    if before is not None:
+        kind = "upgraded" if compare_evr(package.evr, before.evr) > 0 else "downgraded"
+    old = before.nevra if before else None
+    return Change(kind, package.nevra, package.size, package.source, old, package.wanted)
+
+
+class _Versioned(Protocol):
+    """What `compare` reads of a package."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def arch(self) -> str: ...
+    @property
+    def evr(self) -> str: ...
+    @property
+    def nevra(self) -> str: ...
+    @property
+    def size(self) -> int: ...
+    @property
+    def source(self) -> str: ...
+    @property
+    def wanted(self) -> tuple[str, ...]: ...
+
+
+def merge(live: Iterable[Package], closure: Iterable[Package], *, exact: bool) -> list[Package]:
+    """Give the packages of the set that follows what is live, in the order of their files.
+
+    With `exact` the closure alone, else both. A package that is live already keeps its line,
+    which says where it came from, and is wanted by the specs of both.
+    """
+    old, new = {p.file: p for p in live}, {p.file: p for p in closure}
+    merged = {
+        file: replace(old.get(file, package), wanted=_wanted(old.get(file), package, exact=exact))
+        for file, package in new.items()
+    }
+    return sorted((merged if exact else old | merged).values(), key=lambda p: p.file)
+
+
+def _wanted(old: Package | None, new: Package, *, exact: bool) -> tuple[str, ...]:
+    before = old.wanted if old and not exact else ()
+    return tuple(sorted({*before, *new.wanted}))
 
 
 def compare_evr(left: str, right: str) -> int:
@@ -158,74 +253,6 @@ evr_key = cmp_to_key(compare_evr)
 """A sort key for `[epoch:]version[-release]` strings."""
 
 
-# --- what the package managers print ------------------------------------------------------
-
-_UNITS = {"B": 1, "K": 1024, "KIB": 1024, "M": 1024**2, "MIB": 1024**2, "G": 1024**3}
-_UNITS["GIB"] = _UNITS["G"]
-ROW_WORDS = 6
-_SIZE = re.compile(r"([0-9.]+) ?([kKMGB]i?B?)?")
-_REPLACING = re.compile(r" {3,}replacing ")
-_ARCH = re.compile(r"noarch|x86_64(_v[234])?|i[3-6]86|aarch64|ppc64(le)?|s390x|armv7hl|riscv64")
-
-
-def transaction(output: str) -> tuple[Row, ...]:
-    """Read the transaction table that yum 3, dnf 4 and dnf 5 print.
-
-    Long names are wrapped, so it is read by words, not by columns: a row is a name, an
-    architecture, an EVR, a repository, and a size with its unit.
-    """
-    rows: list[Row] = []
-    pending: list[str] = []
-    for line in output.splitlines():
-        words = line.split()
-        if not line.startswith(" ") or _REPLACING.match(line):
-            pending = []
-            continue
-        pending += words
-        if (row := _row(pending)) is not None:
-            rows.append(row)
-        if row is not None or len(pending) >= ROW_WORDS:
-            pending = []
-    return tuple(rows)
-
-
-def _row(words: list[str]) -> Row | None:
-    if len(words) < ROW_WORDS - 1 or not _ARCH.fullmatch(words[1]):  # bytes come without a unit
-        return None
-    size = _SIZE.fullmatch(" ".join(words[4:ROW_WORDS]))
-    if not size:
-        return None
-    unit = _UNITS[(size[2] or "B").upper()]
-    return Row(words[0], words[1], words[2], words[3], int(float(size[1]) * unit))
-
-
-_UNKNOWN = (
-    re.compile(r"^No match for argument: (?P<spec>\S+)", re.MULTILINE),
-    re.compile(r"^No package (?P<spec>\S+) available\.", re.MULTILINE),
-    re.compile(r"^(?:Error: )?Module or Group '(?P<spec>\S+)' (?:is not|does not)", re.MULTILINE),
-    re.compile(r"^(?:Warning: )?[Gg]roup (?P<spec>\S+) does not exist\.", re.MULTILINE),
-)
-
-
-def unknown_specs(output: str, specs: Iterable[str]) -> tuple[str, ...]:
-    """Give the specs that yum said it has no package for, in the order they were asked for."""
-    named = {match["spec"] for pattern in _UNKNOWN for match in pattern.finditer(output)}
-    return tuple(spec for spec in specs if spec in named or spec.lstrip("@") in named)
-
-
-_FIRST_WORDS = re.compile(
-    r"\s*(Error|Problem|(Transaction )?[Ff]ailed)\b|\[(MIRROR|FAILED)\]|.*checksum"
-)
-
-
-def words(output: str, limit: int = 2000) -> str:
-    """Give what is worth repeating of yum's output: from its first error on, bounded."""
-    lines = [line.rstrip() for line in output.splitlines() if line.strip()]
-    start = next((i for i, line in enumerate(lines) if _FIRST_WORDS.match(line)), None)
-    text = "\n".join(lines[start:] if start is not None else lines[-8:])
-    return text if len(text) <= limit else "…" + text[-limit:]
-
-
 # --- what a mirror holds --------------------------------------------------------------------
 
 
@@ -234,14 +261,40 @@ class Publication:
     """One immutable set of metadata of a mirror, as its publication.json says it."""
 
     number: int
+    """Its own, or the pull request's of a preview."""
     update_id: str
     repository: str
     commit: str
     manifest: str
-    """Digest of the manifest and of the upstream policy it was solved under."""
+    """Digest of the manifest and of the policies it was solved under."""
     specs: tuple[str, ...]
+    entries: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """Names of the manifest's entries, each with its specs."""
+    kind: str = "add"
+    """The update's kind; `rollback` of what a person made live again."""
+    base: str = ""
+    """The directory of the publication that was live when it was made."""
+    mark: str = ""
+    """Of the newest merge that it contains."""
+    groups: tuple[tuple[str, ...], ...] = ()
+    """Specs that can be installed together: one group, or one a spec where they conflict."""
     published_at: str = ""
     """UTC, ISO 8601; known once it is written."""
+
+    @classmethod
+    def parse(cls, text: str) -> Publication | None:
+        """Read a publication.json; None if there is none, as of a repository taken over."""
+        if not text.strip():
+            return None
+        data = json.loads(text)
+        entries = tuple((name, tuple(specs)) for name, specs in data.get("entries", ()))
+        groups = tuple(map(tuple, data.get("groups", ())))
+        return cls(**data | {"specs": tuple(data["specs"]), "entries": entries, "groups": groups})
+
+    @property
+    def exact(self) -> bool:
+        """Whether it holds its manifest's closure and nothing else."""
+        return self.kind in {"preview", "merge"}
 
     @staticmethod
     def directory(number: int) -> str:
@@ -255,6 +308,15 @@ class Publication:
 
 
 @dataclass(frozen=True)
+class Preview:
+    """What is served of a pull request beside the live set."""
+
+    publication: Publication
+    repomd: str
+    """SHA-256 of its repomd.xml."""
+
+
+@dataclass(frozen=True)
 class Download:
     """A solved and downloaded closure."""
 
@@ -263,7 +325,7 @@ class Download:
     rows: tuple[Row, ...]
 
 
-State = Literal["new", "pool", "live", "differs"]
+Whereabouts = Literal["new", "pool", "live", "differs"]
 
 
 @dataclass(frozen=True)
@@ -271,7 +333,7 @@ class Closure:
     """The packages of a download, by where they are already."""
 
     packages: tuple[Package, ...]
-    states: tuple[State, ...]
+    states: tuple[Whereabouts, ...]
 
     @classmethod
     def parse(cls, output: str, rows: Iterable[Row]) -> Closure:
@@ -285,6 +347,13 @@ class Closure:
             states.append(state)
         return cls(tuple(packages), tuple(states))  # type: ignore[arg-type]  # the script's words
 
-    def where(self, *states: State) -> tuple[Package, ...]:
+    @classmethod
+    def of_pool(cls, packages: Iterable[Package]) -> Closure:
+        """Give the closure of packages that the pool has."""
+        known = tuple(packages)
+        states: tuple[Whereabouts, ...] = tuple("pool" for _ in known)
+        return cls(known, states)
+
+    def where(self, *states: Whereabouts) -> tuple[Package, ...]:
         """Give the packages in one of these states."""
         return tuple(p for p, s in zip(self.packages, self.states, strict=True) if s in states)

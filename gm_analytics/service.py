@@ -20,9 +20,10 @@ from gm_analytics.errors import DeliveryError, StoreUnavailable
 from gm_analytics.github import GitHub
 from gm_analytics.manifest import Manifest
 from gm_analytics.plan import Download, Plan, diff
+from gm_analytics.records import Kind, Outcome, Update
 from gm_analytics.settings import Settings
-from gm_analytics.updates import Outcome, Update, perform
-from gm_analytics.webhook import Delivery, Policy, verify
+from gm_analytics.updates import perform
+from gm_analytics.webhook import Delivery, Policy, PullRequest, verify
 
 STORE_DEADLINE = 8.0
 """Seconds; GitHub takes a delivery for failed after 10."""
@@ -46,7 +47,10 @@ class Service:
         self.settings = config
         webhook = config.webhook
         self._policy = Policy(
-            frozenset(webhook.repositories), frozenset[str](webhook.trusted_associations)
+            frozenset(webhook.repositories),
+            frozenset[str](webhook.trusted_associations),
+            on_merge=self.settings.publishes_on_merge,
+            branch=webhook.branch,
         )
         # SQLite has one writer at a time; more would only wait for each other in growing pauses.
         writers = 1 if config.database_url.startswith("sqlite") else INTAKE_THREADS
@@ -104,11 +108,22 @@ class Service:
             return Reply(200, {"command_return": "ignored", "reason": reason})
         for one in mirrors:
             name = delivery.id if len(mirrors) == 1 else f"{delivery.id}@{one.name}"
-            self._store(
-                Update(name, one.name, pull.repository, pull.number, pull.head_sha, time.time())
-            )
+            self._store(self._update(name, one.name, pull))
         log.info("delivery %s: accepted %s at %s", delivery.id, pull.key, pull.head_sha)
         return Reply(202, self._accepted(delivery.id))
+
+    def _update(self, name: str, mirror_name: str, pull: PullRequest) -> Update:
+        return Update(
+            name,
+            mirror_name,
+            pull.repository,
+            pull.number,
+            pull.head_sha,
+            time.time(),
+            kind=self._policy.kind_of(pull),
+            merge_sha=pull.merge_commit_sha if pull.merged else "",
+            merged_at=pull.merged_at,
+        )
 
     def _store(self, update: Update) -> None:
         """Store within the time that GitHub waits; storing twice is harmless."""
@@ -142,7 +157,8 @@ class Service:
 
     def apply(self, manifest: Manifest, mirror_name: str, step: Any) -> Outcome:
         """Perform an update from a manifest at hand, without GitHub and without the store."""
-        update = Update(f"apply-{uuid.uuid4()}", mirror_name)
+        kind: Kind = "merge" if self.settings.publishes_on_merge else "add"
+        update = Update(f"apply-{uuid.uuid4()}", mirror_name, kind=kind)
         return perform(update, LocalParts(self, manifest), step)
 
     def plan(self, manifest: Manifest, mirror_name: str) -> Plan:
@@ -150,11 +166,10 @@ class Service:
         name = f"plan-{uuid.uuid4()}"
         with mirror.Session(self.settings.mirror(mirror_name)) as session:
             live: Survey = session.survey()
-            if not manifest.specs:
-                return Plan(())
             try:
                 solved: Download = session.resolve(name, manifest.specs)
-                return diff(session.packages(live.live), solved.rows)
+                exact = self.settings.publishes_on_merge
+                return diff(session.packages(live.live), solved.rows, exact=exact)
             finally:
                 session.sweep(name)
 
@@ -187,6 +202,14 @@ class LocalParts:
         """Wait until clients are served this repomd.xml."""
         mirror.wait_until_visible(self._mirror(update), repomd)
 
+    def preview_url(self, update: Update) -> str:
+        """Give the address of the pull request's preview."""
+        return f"{self._mirror(update).base_url}{_preview(update)}"
+
+    def wait_until_previewed(self, update: Update, repomd: str) -> None:
+        """Wait until the preview is served with this repomd.xml."""
+        mirror.wait_until_visible(self._mirror(update), repomd, _preview(update))
+
     def _mirror(self, update: Update) -> settings.Mirror:
         return self._service.settings.mirror(update.mirror)
 
@@ -203,8 +226,12 @@ class StoredParts(LocalParts):
         return self._service.store.is_superseded(update)
 
     def manifest(self, update: Update) -> Manifest:
-        """Read it from GitHub."""
-        return Manifest.parse(self._github.manifest(update.repository, update.head_sha))
+        """Read it from GitHub: of a merge at the merge commit, else at the head."""
+        return Manifest.parse(self._github.manifest(update.repository, update.commit))
+
+
+def _preview(update: Update) -> str:
+    return f"previews/{update.number}/"
 
 
 class DirectStep:

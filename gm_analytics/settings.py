@@ -73,6 +73,8 @@ class Webhook(Section):
     trusted_associations: list[
         Literal["OWNER", "MEMBER", "COLLABORATOR", "CONTRIBUTOR", "FIRST_TIME_CONTRIBUTOR", "NONE"]
     ] = ["OWNER", "MEMBER", "COLLABORATOR"]
+    branch: str | None = None
+    """The branch that the mirror follows with `on_merge`; by default the repository's own."""
 
     @model_validator(mode="before")
     @classmethod
@@ -151,7 +153,7 @@ class Settings(Section):
 
     webhook: Webhook
     github: GitHub = GitHub()
-    publish: Literal["on_pull_request"] = "on_pull_request"
+    publish: Literal["on_pull_request", "on_merge"] = "on_pull_request"
     public_url: HttpUrl | None = None
     database_url: Annotated[str, Field(pattern=r"^(sqlite:///|postgresql://).+", repr=False)] = (
         "sqlite:////var/lib/gm_analytics/updates.sqlite"
@@ -167,6 +169,23 @@ class Settings(Section):
         if repeated := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"mirrors: the same name twice: {', '.join(repeated)}")
         return self
+
+    @model_validator(mode="after")
+    def _one_repository_decides(self) -> Self:
+        """Refuse two repositories where one of them would take away what the other wants."""
+        for mirror in self.mirrors if self.publishes_on_merge else ():
+            names = [name for name in self.webhook.repositories if mirror in self.mirrors_of(name)]
+            if len(names) != 1:
+                raise ValueError(
+                    f"mirrors: {mirror.name} takes {', '.join(names) or 'no repository'}; with "
+                    "publish: on_merge expected one (mirrors[].repositories)"
+                )
+        return self
+
+    @property
+    def publishes_on_merge(self) -> bool:
+        """Whether the live set is exactly what the merged manifest means."""
+        return self.publish == "on_merge"
 
     def mirror(self, name: str) -> Mirror:
         """Give the mirror of that name.

@@ -21,7 +21,7 @@ from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import IO, Any, Literal, get_type_hints
+from typing import IO, Any, get_type_hints
 
 from dbos import DBOS, DBOSClient, DBOSConfig, EnqueueOptions, Serializer, WorkflowStatus, error
 from pydantic import TypeAdapter
@@ -35,7 +35,8 @@ from gm_analytics.errors import (
     TransientError,
     UnknownUpdate,
 )
-from gm_analytics.updates import Outcome, P, R, Update
+from gm_analytics.records import Outcome, Record, State, StepRecord, Update
+from gm_analytics.updates import P, R
 
 NAME = "gm_analytics"
 QUEUE = "updates"
@@ -50,9 +51,6 @@ MAX_WAIT = 900.0
 PARTITION_SEPARATOR = "@"
 
 log = logging.getLogger(__name__)
-State = Literal[
-    "waiting", "running", "published", "unchanged", "superseded", "failed", "cancelled"
-]
 Perform = Callable[[Update, "DurableStep"], Outcome]
 
 
@@ -75,31 +73,6 @@ class JsonSerializer(Serializer):
         if isinstance(data, dict) and "__error__" in data:
             return GmError.from_json(data["__error__"])
         return data
-
-
-@dataclass(frozen=True)
-class StepRecord:
-    """One finished step; times in seconds since the epoch."""
-
-    name: str
-    started_at: float
-    completed_at: float
-    error: str | None = None
-
-
-@dataclass(frozen=True)
-class Record:
-    """An update as the store knows it; times in seconds since the epoch."""
-
-    update: Update
-    state: State
-    message: str
-    accepted_at: float
-    started_at: float | None
-    completed_at: float | None
-    outcome: Outcome | None = None
-    error: GmError | None = None
-    steps: tuple[StepRecord, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -200,9 +173,10 @@ class Store:
         """Tell whether a newer update of the same pull request is there for this mirror.
 
         One that has ended well counts too: within a second SQLite keeps no order, so the newer
-        one may have been performed first, and an older head must not be applied after it.
+        one may have been performed first, and an older head must not be applied after it. A merge
+        looks at what is live instead: another pull request's may be the newer one.
         """
-        if not update.pull_request:
+        if not update.pull_request or update.kind == "merge":
             return False
         with _guarded(f"looking for updates of {update.pull_request}"):
             found = self._client.list_workflows(

@@ -9,52 +9,21 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass
-from typing import Literal, ParamSpec, Protocol, TypeVar
+from dataclasses import dataclass, replace
+from typing import ParamSpec, Protocol, TypeVar
 
 from gm_analytics.commands import Survey
 from gm_analytics.errors import GmError, Overtaken
 from gm_analytics.manifest import Manifest
 from gm_analytics.mirror import Session
-from gm_analytics.plan import Closure, Download, Publication
+from gm_analytics.plan import Closure, Download, Plan, Preview, Publication
+from gm_analytics.records import Outcome, Update
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 MAX_REBUILDS = 3
 """How often a candidate is built anew because another writer published meanwhile."""
-
-
-@dataclass(frozen=True)
-class Update:
-    """The durable work that an accepted delivery causes on one mirror."""
-
-    id: str
-    mirror: str
-    repository: str = ""
-    number: int = 0
-    head_sha: str = ""
-    requested_at: float = 0.0
-    """Seconds since the epoch."""
-
-    @property
-    def pull_request(self) -> str:
-        """`owner/name#number`, empty for an update that a person applied."""
-        return f"{self.repository}#{self.number}" if self.repository else ""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How an update ended, unless it failed with an error."""
-
-    state: Literal["published", "unchanged", "superseded"]
-    message: str
-    publication: str = ""
-    added: tuple[str, ...] = ()
-    """NEVRAs that clients see now and did not before."""
-    size: int = 0
-    """Bytes of the packages that were added."""
-    warnings: tuple[str, ...] = ()
 
 
 class Step(Protocol):
@@ -75,7 +44,7 @@ class Parts(Protocol):
         ...
 
     def manifest(self, update: Update) -> Manifest:
-        """Read the manifest at the update's head."""
+        """Read the manifest at the update's commit."""
         ...
 
     def policy(self, update: Update) -> str:
@@ -86,13 +55,21 @@ class Parts(Protocol):
         """Give a session with the update's mirror, not yet connected."""
         ...
 
+    def preview_url(self, update: Update) -> str:
+        """Give the address of the pull request's preview."""
+        ...
+
     def wait_until_visible(self, update: Update, repomd: str) -> None:
         """Wait until clients are served the repomd.xml with this SHA-256."""
         ...
 
+    def wait_until_previewed(self, update: Update, repomd: str) -> None:
+        """Wait until the preview's repomd.xml is served with this SHA-256."""
+        ...
+
 
 def perform(update: Update, parts: Parts, step: Step) -> Outcome:
-    """Make what the manifest names installable from the mirror.
+    """Make what the manifest names installable: from the mirror, or from a preview beside it.
 
     Raises:
         GmError: why it could not; what clients see is then as it was.
@@ -100,64 +77,98 @@ def perform(update: Update, parts: Parts, step: Step) -> Outcome:
     """
     if step("supersede", parts.is_superseded, update):
         return Outcome("superseded", f"replaced by a newer delivery of {update.pull_request}")
+    if update.kind == "close":
+        return _close(update, parts, step)
     manifest = step("fetch manifest", parts.manifest, update)
-    if not manifest.specs:
+    if not manifest.specs and update.kind == "add":
         return Outcome("unchanged", "the manifest names no packages")
-    digest = _digest(manifest, parts.policy(update))
     with parts.session(update) as mirror:
         live = step("survey", mirror.survey)
-        if digest in live.manifests:
-            step("see", parts.wait_until_visible, update, live.repomd)
-            return Outcome("unchanged", "the mirror already serves this manifest", live.live)
-        extension = _Extension(update, manifest, digest, mirror, parts, step)
+        work = _WORK[update.kind](update, manifest, mirror, parts, step)
+        if (known := work.recognise(live)) is not None:
+            return known
         try:
-            return extension.perform(live)
+            return work.perform(live)
         finally:
             with suppress(GmError):  # what is left is swept by a later update
                 step("sweep", mirror.sweep, update.id)
 
 
+def _close(update: Update, parts: Parts, step: Step) -> Outcome:
+    """Take the preview away; a pull request that had none is closed as well."""
+    with parts.session(update) as mirror:
+        step("survey", mirror.survey)
+        step("drop preview", mirror.drop_preview, update.number)
+    return Outcome("closed", f"{update.pull_request} was closed; its preview is removed")
+
+
 @dataclass(frozen=True)
-class _Extension:
-    """Adds the manifest's closure to what is live."""
+class _Work:
+    """What the kinds of updates have in common."""
 
     update: Update
     manifest: Manifest
-    digest: str
     mirror: Session
     parts: Parts
     step: Step
 
+    def recognise(self, live: Survey) -> Outcome | None:  # noqa: ARG002  # a preview does not
+        """End at once if there is nothing to do."""
+        return None
+
     def perform(self, live: Survey) -> Outcome:
-        """Download, check, and publish if anything is not live yet."""
+        """Do it, beginning at what is live."""
+        raise NotImplementedError
+
+    @property
+    def exact(self) -> bool:
+        """Whether the closure takes the place of what is live, or is added to it."""
+        return self.update.kind != "add"
+
+    @property
+    def digest(self) -> str:
+        """Tell manifests and policies apart that lead to different publications."""
+        text = f"{self.manifest.digest}\n{self.parts.policy(self.update)}\n{self.exact}"
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    @property
+    def names_groups(self) -> bool:
+        """Whether the metadata must name groups, which may be missing though no RPM is."""
+        return any(spec.startswith("@") for spec in self.manifest.specs)
+
+    def fetch(self, live: Survey) -> tuple[Download, Closure]:
+        """Download and check the closure, and add it to the pool."""
         update, mirror, step = self.update, self.mirror, self.step
         download = step("download", mirror.download, update.id, self.manifest.specs, live.free)
         closure = step("inspect", mirror.inspect, update.id, live.live, download.rows)
-        added = closure.where("new", "pool")
-        if not added and not _names_groups(self.manifest):
-            step("remember", mirror.remember, live.live, self.digest)
-            step("see", self.parts.wait_until_visible, update, live.repomd)
-            return Outcome("unchanged", "the mirror already serves the whole closure", live.live)
-        step("add", mirror.add, update.id, closure.where("new"))
-        directory, repomd = self._publish(live, download, closure)
-        step("see", self.parts.wait_until_visible, update, repomd)
-        return Outcome(
-            "published",
-            f"{len(added)} packages added to {update.mirror}",
-            directory,
-            tuple(package.nevra for package in added),
-            sum(package.size for package in added),
-            _warnings(download),
+        return download, closure
+
+    def publication(self, live: Survey, number: int, download: Download) -> Publication:
+        """Describe what is made of the closure."""
+        update = self.update
+        before = Publication.parse(live.publication)
+        return Publication(
+            number=number,
+            update_id=update.id,
+            repository=update.pull_request,
+            commit=update.commit,
+            manifest=self.digest,
+            specs=self.manifest.specs,
+            entries=tuple((entry.name, entry.specs) for entry in self.manifest.entries),
+            kind=update.kind,
+            base=live.live,
+            mark=update.mark or (before.mark if before else ""),
+            groups=download.groups,
         )
 
-    def _publish(self, live: Survey, download: Download, closure: Closure) -> tuple[str, str]:
+    def publish(self, live: Survey, download: Download, closure: Closure) -> tuple[str, str]:
         """Build a candidate on what is live, prove it, switch to it; again if overtaken.
 
         Gives the publication's directory and the SHA-256 of its repomd.xml.
         """
         update, mirror, step = self.update, self.mirror, self.step
         for attempt in range(1, MAX_REBUILDS + 1):
-            publication = self._after(live)
+            publication = self.publication(live, Publication.number_of(live.live) + 1, download)
             step("createrepo", mirror.build, update.id, live.live, closure, publication)
             step("prove", mirror.prove, update.id, download.groups)
             try:
@@ -170,27 +181,126 @@ class _Extension:
                 return Publication.directory(publication.number), repomd
         raise AssertionError("unreachable")
 
-    def _after(self, live: Survey) -> Publication:
-        return Publication(
-            number=Publication.number_of(live.live) + 1,
-            update_id=self.update.id,
-            repository=self.update.pull_request,
-            commit=self.update.head_sha,
-            manifest=self.digest,
-            specs=self.manifest.specs,
-        )
+    def see(self, repomd: str) -> None:
+        """Wait until clients see it."""
+        self.step("see", self.parts.wait_until_visible, self.update, repomd)
 
 
-def _digest(manifest: Manifest, policy: str) -> str:
-    return hashlib.sha256(f"{manifest.digest}\n{policy}".encode()).hexdigest()
+class _Addition(_Work):
+    """Adds the manifest's closure to what is live."""
+
+    def recognise(self, live: Survey) -> Outcome | None:
+        """Tell a manifest whose closure is live."""
+        if self.digest not in live.manifests:
+            return None
+        self.see(live.repomd)
+        return Outcome("unchanged", "the mirror already serves this manifest", live.live)
+
+    def perform(self, live: Survey) -> Outcome:
+        """Download, check, and publish if anything is not live yet."""
+        download, closure = self.fetch(live)
+        plan = self.step("compare", self.mirror.compare, live.live, closure, exact=False)
+        if not plan.changes and not self.names_groups:
+            self.step("remember", self.mirror.remember, live.live, self.digest)
+            self.see(live.repomd)
+            return Outcome("unchanged", "the mirror already serves the whole closure", live.live)
+        self.step("add", self.mirror.add, self.update.id, closure.where("new"))
+        directory, repomd = self.publish(live, download, closure)
+        self.see(repomd)
+        message = f"{len(plan.added)} packages added to {self.update.mirror}"
+        return _outcome(plan, Outcome("published", message, directory), download)
 
 
-def _names_groups(manifest: Manifest) -> bool:
-    """Tell whether the metadata must name groups, which may be missing though no RPM is."""
-    return any(spec.startswith("@") for spec in manifest.specs)
+class _Preview(_Work):
+    """Publishes the manifest's closure beside what is live, for its pull request alone."""
+
+    def perform(self, live: Survey) -> Outcome:
+        """Download, check, and make the preview, unless it is there as it would be made."""
+        mirror, update, step = self.mirror, self.update, self.step
+        download, closure = self.fetch(live)
+        plan = step("compare", mirror.compare, live.live, closure, exact=True)
+        step("add", mirror.add, update.id, closure.where("new"))
+        publication = self.publication(live, update.number, download)
+        step("createrepo", mirror.build_preview, update.id, live.live, closure, publication)
+        step("prove", mirror.prove, update.id, download.groups)
+        repomd = step("switch", mirror.switch_preview, update.id, publication)
+        step("see", self.parts.wait_until_previewed, update, repomd)
+        message = f"preview of {update.pull_request} on {update.mirror}: {plan.summary}"
+        made = Outcome("previewed", message, preview=self.parts.preview_url(update))
+        return _outcome(plan, made, download)
+
+
+class _Merge(_Work):
+    """Makes the live set exactly the manifest's closure."""
+
+    def recognise(self, live: Survey) -> Outcome | None:
+        """Tell a manifest that is live, and one that is older than what is live."""
+        before = Publication.parse(live.publication)
+        if self.update.mark and before and before.mark > self.update.mark:
+            return Outcome("superseded", "what was merged later is live", live.live)
+        if self.digest not in live.manifests:
+            return None
+        self.see(live.repomd)
+        already = "the mirror already serves exactly this manifest"
+        return self._merged(Outcome("unchanged", already, live.live))
+
+    def perform(self, live: Survey) -> Outcome:
+        """Take what the preview showed if it was made on what is live, else plan again."""
+        step, update = self.step, self.update
+        download, closure = self._reviewed(live) or self.fetch(live)
+        plan = step("compare", self.mirror.compare, live.live, closure, exact=True)
+        if not plan.changes and not self.names_groups:
+            step("remember", self.mirror.remember, live.live, self.digest)
+            self.see(live.repomd)
+            already = "the mirror already serves exactly this closure"
+            return self._merged(Outcome("unchanged", already, live.live))
+        step("add", self.mirror.add, update.id, closure.where("new"))
+        directory, repomd = self.publish(live, download, closure)
+        self.see(repomd)
+        message = f"{update.mirror}: {plan.summary}"
+        return self._merged(_outcome(plan, Outcome("published", message, directory), download))
+
+    def _reviewed(self, live: Survey) -> tuple[Download, Closure] | None:
+        """Give the preview's packages, if merging now means what it showed."""
+        step, update = self.step, self.update
+        found = step("look at preview", self.mirror.preview, update.number)
+        if not _still_true(found, live, self.digest):
+            return None
+        assert found is not None  # noqa: S101  # as `_still_true` says
+        step("prepare", self.mirror.prepare, update.id)
+        closure = step("take preview", self.mirror.previewed, update.number)
+        return Download(found.publication.groups, ()), closure
+
+    def _merged(self, outcome: Outcome) -> Outcome:
+        """Take the preview away: what it showed is live, or was."""
+        if self.update.number:
+            self.step("drop preview", self.mirror.drop_preview, self.update.number)
+        return outcome
+
+
+_WORK: dict[str, type[_Work]] = {"add": _Addition, "preview": _Preview, "merge": _Merge}
+
+
+def _still_true(preview: Preview | None, live: Survey, digest: str) -> bool:
+    """Tell whether a preview shows what a manifest means, and nothing was published since."""
+    return (
+        preview is not None
+        and preview.publication.manifest == digest
+        and preview.publication.base == live.live
+    )
+
+
+def _outcome(plan: Plan, outcome: Outcome, download: Download) -> Outcome:
+    return replace(
+        outcome,
+        added=plan.added,
+        size=plan.size,
+        changes=plan.changes,
+        warnings=_warnings(download),
+    )
 
 
 def _warnings(download: Download) -> tuple[str, ...]:
-    if len(download.groups) == 1:
+    if len(download.groups) <= 1:
         return ()
     return ("the packages conflict with each other, so each was solved alone",)

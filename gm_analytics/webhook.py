@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from urllib.parse import parse_qs
 
 from gm_analytics.errors import BadDelivery, BadSignature, UnsupportedMediaType
+from gm_analytics.records import Kind
 
 MAX_BODY = 25 * 1024 * 1024
 """Bytes; GitHub caps payloads at 25 MB."""
@@ -23,6 +24,7 @@ MAX_BODY = 25 * 1024 * 1024
 JSON, FORM = "application/json", "application/x-www-form-urlencoded"
 T = TypeVar("T")
 _SHA = re.compile(r"[0-9a-f]{40}")
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 _DELIVERY_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _REPOSITORY = re.compile(r"[A-Za-z0-9._-]+/[A-Za-z0-9._-]+")
 
@@ -58,7 +60,12 @@ class PullRequest:
     fork: bool
     draft: bool
     merged: bool = False
-    merge_commit_sha: str | None = None
+    merge_commit_sha: str = ""
+    """Of an open pull request GitHub's trial of a merge, which may be out of date."""
+    merged_at: str = ""
+    """ISO 8601 in UTC."""
+    default_branch: str = ""
+    """Of the base repository."""
 
     @property
     def key(self) -> str:
@@ -83,8 +90,12 @@ class PullRequest:
                 f"expected repository.full_name, {repository!r}"
             )
         pull = payload["pull_request"]
+        action, merged = _get(payload, str, "action"), pull.get("merged") is True
+        if merged and action == "closed":
+            _matching(_SHA, payload, "pull_request", "merge_commit_sha")
+            _matching(_TIME, payload, "pull_request", "merged_at")
         return cls(
-            action=_get(payload, str, "action"),
+            action=action,
             number=_get(payload, int, "number"),
             repository=repository,
             head_sha=_matching(_SHA, payload, "pull_request", "head", "sha"),
@@ -93,8 +104,10 @@ class PullRequest:
             author_association=str(pull.get("author_association", "NONE")),
             fork=_is_fork(pull["head"], repository),
             draft=pull.get("draft") is True,
-            merged=pull.get("merged") is True,
-            merge_commit_sha=pull.get("merge_commit_sha"),
+            merged=merged,
+            merge_commit_sha=str(pull.get("merge_commit_sha") or ""),
+            merged_at=str(pull.get("merged_at") or ""),
+            default_branch=str(payload["repository"].get("default_branch") or ""),
         )
 
 
@@ -139,6 +152,18 @@ class Policy:
     repositories: frozenset[str]
     trusted_associations: frozenset[str] = frozenset({"OWNER", "MEMBER", "COLLABORATOR"})
     actions: frozenset[str] = frozenset({"opened", "reopened", "synchronize", "ready_for_review"})
+    on_merge: bool = False
+    """Whether merging is what publishes."""
+    branch: str | None = None
+    """The branch whose pull requests count with `on_merge`; None for the repository's default."""
+
+    def kind_of(self, pull: PullRequest) -> Kind:
+        """Say what a pull request's event is to do."""
+        if not self.on_merge:
+            return "add"
+        if pull.action != "closed":
+            return "preview"
+        return "merge" if pull.merged else "close"
 
     def reason_to_ignore(self, delivery: Delivery) -> str | None:
         """Say why a delivery causes no update, or None if it does cause one."""
@@ -148,11 +173,23 @@ class Policy:
         return next((reason for applies, reason in self._reasons(pull) if applies), None)
 
     def _reasons(self, pull: PullRequest) -> list[tuple[bool, str]]:
-        return [
+        ended = self.on_merge and pull.action == "closed"
+        followed = self.branch or pull.default_branch
+        listed = [
             (
                 pull.repository.lower() not in {r.lower() for r in self.repositories},
                 f"repository {pull.repository} is not listed in webhook.repositories",
             ),
+            (
+                self.on_merge and pull.base_ref != followed,
+                f"its base is {pull.base_ref}; the mirror follows {followed}",
+            ),
+        ]
+        # Whoever merged may write to the branch, and a preview may go whoever closed.
+        return listed if ended else listed + self._reasons_of_an_open_one(pull)
+
+    def _reasons_of_an_open_one(self, pull: PullRequest) -> list[tuple[bool, str]]:
+        return [
             (pull.action not in self.actions, f"action {pull.action} causes no update"),
             (pull.draft, "the pull request is a draft"),
             (pull.fork, f"{pull.key} comes from a fork"),

@@ -35,6 +35,8 @@ class PullRequest:
     draft: bool = False
     merged: bool = False
     merge_commit_sha: str | None = None
+    merged_at: str | None = None
+    """ISO 8601 in UTC."""
     head_ref: str = "add-packages"
     base_ref: str = "main"
     base_sha: str = "0" * 40
@@ -55,6 +57,7 @@ class PullRequest:
             "draft": self.draft,
             "merged": self.merged,
             "merge_commit_sha": self.merge_commit_sha,
+            "merged_at": self.merged_at,
         }
         pull["base"] |= {"sha": self.base_sha, "ref": self.base_ref}
         pull["head"] |= {"sha": self.head_sha, "ref": self.head_ref, "repo": self._head(pull)}

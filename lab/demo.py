@@ -13,7 +13,7 @@ from typing import Any
 
 from lab.deliveries import PullRequest
 from lab.processes import LabError, terminable
-from lab.site import ENDED, Service, Site
+from lab.site import UNENDED, Service, Site
 
 _STEPS = {
     "fetch manifest": "packages.json read at the head SHA",
@@ -48,7 +48,7 @@ def follow(service: Service, update_id: str, timeline: Timeline) -> dict[str, An
             elif step["name"] in _STEPS:
                 timeline.say(_STEPS[step["name"]], step["completed_at"])
         shown = len(status["steps"])
-        if status["state"] in ENDED:
+        if status["state"] not in UNENDED:
             return status
         time.sleep(0.05)  # between two looks at the status page, as a person reloads it
 

@@ -9,6 +9,8 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
@@ -25,7 +27,7 @@ from lab.web import WebServer
 
 PATIENCE = 60.0
 """Seconds for an update to end."""
-ENDED = frozenset({"published", "unchanged", "superseded", "failed", "cancelled"})
+UNENDED = frozenset({"waiting", "running"})
 
 
 class Mirror:
@@ -109,15 +111,21 @@ class Site:
         path.write_text(yaml.safe_dump(self.settings(**changes)), encoding="utf-8")
         return path
 
-    def client(self, mirror: Mirror | None = None) -> Client:
-        """Make a client with an empty system that knows only the mirror."""
+    def client(self, mirror: Mirror | None = None, path: str = "") -> Client:
+        """Make a client with an empty system that knows only the mirror, or a path below it."""
         place = Path(tempfile.mkdtemp(prefix="client-", dir=self.directory))
-        return Client(place, (mirror or self.mirror).web.url)
+        return Client(place, (mirror or self.mirror).web.url + path)
 
     def push(self, manifest: str, branch: str = "change", **pull: Any) -> PullRequest:
         """Commit a packages.json on a branch; give the pull request for it."""
         sha = self.repository.commit({"packages.json": manifest}, branch)
-        return PullRequest(sha, self.repository.name, **pull)
+        return PullRequest(sha, self.repository.name, head_ref=branch, **pull)
+
+    def merge(self, pull: PullRequest) -> PullRequest:
+        """Merge a pull request's branch; give what GitHub says of it then."""
+        sha = self.repository.merge(pull.head_ref)
+        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return replace(pull, action="closed", merged=True, merge_commit_sha=sha, merged_at=now)
 
 
 class Service:
@@ -192,7 +200,7 @@ class Service:
 
         def ended() -> dict[str, Any] | None:
             status = self.show(update_id)
-            return status if status["state"] in ENDED else None
+            return None if status["state"] in UNENDED else status
 
         return wait_for(ended, f"update {update_id} to end", patience) or {}
 

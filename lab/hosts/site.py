@@ -48,7 +48,7 @@ KEYS = "/etc/gm_keys"
 SERVICE = "http://127.0.0.1:8080"
 """On the CI host's loopback; ngrok's agent, which is not here, would lead GitHub to it."""
 
-ENDED = frozenset({"published", "unchanged", "superseded", "failed", "cancelled"})
+UNENDED = frozenset({"waiting", "running"})
 _LOCK = Path("/run/lock/gm-analytics-lab.lock")
 _PARTS = ("cookbooks", "gm_analytics", "swagger")
 _FILES = ("LICENSE", "README.md", "pyproject.toml", "requirements.txt")
@@ -155,7 +155,7 @@ class Pipeline:
             reply = self._get(f"/ci_server/updates/{update_id}")
             reply.raise_for_status()
             status: dict[str, Any] = reply.json()["mirrors"][0]
-            return status if status["state"] in ENDED else None
+            return None if status["state"] in UNENDED else status
 
         return wait_for(ended, f"update {update_id} to end", self.patience) or {}
 

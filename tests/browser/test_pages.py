@@ -52,6 +52,15 @@ def test_the_status_page_shows_what_was_added_and_each_step(service: Service) ->
     assert 'http-equiv="refresh"' not in page, "an ended update is not loaded again and again"
 
 
+def test_the_status_page_of_a_preview_shows_what_would_change(service: Service) -> None:
+    site = service.site
+    with Service.running(site, site.config(publish="on_merge")) as reviewed:
+        update_id = reviewed.perform(site.push("[]", number=8))["update_id"]
+        page = shown(f"{reviewed.url}/{update_id}")
+    assert "removed <code>tree-1.8.0-1.el9" in page
+    assert f'<a href="{site.mirror.web.url}previews/8/">' in page
+
+
 def test_the_status_page_shows_yums_words_without_running_them(service: Service) -> None:
     update_id = service.perform(service.site.push('["nosuch"]'))["update_id"]
     page = shown(f"{service.url}/{update_id}")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from lab.deliveries import PullRequest
 from lab.packages import Package
 from lab.processes import wait_for
 from lab.site import Service, Site
@@ -18,12 +19,14 @@ from lab.site import Service, Site
 from .conftest import manifest
 from .watch import metadata_is_whole, watching
 
+CRASH = {"executor_id": "crash"}
 STEPS = [
     "supersede",
     "fetch manifest",
     "survey",
     "download",
     "inspect",
+    "compare",
     "add",
     "createrepo",
     "prove",
@@ -36,7 +39,7 @@ STEPS = [
 @pytest.fixture(scope="module")
 def crash_site() -> Iterator[Site]:
     with Site.running() as site:
-        config = site.config(executor_id="crash")
+        config = site.config(**CRASH)
         with Service.running(site, config) as service:  # a first publication, so that there is one
             assert service.perform(site.push(manifest("tree")))["state"] == "published"
         yield site
@@ -51,7 +54,7 @@ def test_an_update_whose_worker_is_killed_in_a_step_is_completed_by_the_next_wor
     site.upstream.add(Package(name))
     before = len(list((site.mirror.host.root / ".publications").iterdir()))
     with watching(metadata_is_whole(site.mirror.web.url)) as watch:
-        update_id = _deliver_to_a_web_without_worker(site, name)
+        update_id = _deliver_to_a_web_without_worker(site, site.push(manifest(name)))
         killed = _worker(site, step, moment)
         assert killed.wait(30) == -signal.SIGKILL
         status = _finish(site, update_id)
@@ -67,25 +70,26 @@ def test_an_update_whose_worker_is_killed_in_a_step_is_completed_by_the_next_wor
     assert name in client.names()
 
 
-def _deliver_to_a_web_without_worker(site: Site, name: str) -> str:
-    web = Service(site, site.config(executor_id="crash"))
+def _deliver_to_a_web_without_worker(site: Site, pull: PullRequest, **settings: str) -> str:
+    web = Service(site, site.config(**CRASH | settings))
     web.start_web()
     try:
-        reply = web.deliver(site.push(manifest(name)))
+        reply = web.deliver(pull)
         assert reply.status_code == 202
         return str(reply.json()["update_id"])
     finally:
         web.stop(kill=True)
 
 
-def _worker(site: Site, step: str, moment: str) -> subprocess.Popen[bytes]:
-    environment = {**os.environ, "GM_ANALYTICS_CONFIG": str(site.config(executor_id="crash"))}
+def _worker(site: Site, step: str, moment: str, **settings: str) -> subprocess.Popen[bytes]:
+    config = site.config(**CRASH | settings)
+    environment = {**os.environ, "GM_ANALYTICS_CONFIG": str(config)}
     command = [sys.executable, "-m", "tests.integration.killed", step, moment]
     return subprocess.Popen(command, env=environment, cwd=Path.cwd())
 
 
-def _finish(site: Site, update_id: str) -> dict[str, object]:
-    with Service.running(site, site.config(executor_id="crash")) as service:
+def _finish(site: Site, update_id: str, **settings: str) -> dict[str, object]:
+    with Service.running(site, site.config(**CRASH | settings)) as service:
         return service.end_of(update_id)
 
 
@@ -100,7 +104,7 @@ def test_a_connection_that_breaks_in_the_middle_is_tried_again(crash_site: Site)
         'exec /usr/bin/createrepo_c "$@"\n',
     )
     host.owned_by_account(host.directory)
-    with Service.running(site, site.config(executor_id="crash")) as service:
+    with Service.running(site, site.config(**CRASH)) as service:
         reply = service.deliver(site.push(manifest("unplugged")))
         wait_for(started.exists, "createrepo_c to start", 20)
         assert host.disconnect() > 0
@@ -109,3 +113,42 @@ def test_a_connection_that_breaks_in_the_middle_is_tried_again(crash_site: Site)
     assert status["state"] == "published", status
     errors = [step["error"] for step in status["steps"] if step["error"]]  # type: ignore[index]
     assert any("opening an SSH session" in error for error in errors), errors
+
+
+# What merging and previewing have beside the steps above, or do otherwise in them. These come
+# last: they take what the tests above published out of the live set.
+REVIEW = [
+    ("preview", "createrepo", "after"),
+    ("preview", "switch", "before"),
+    ("preview", "switch", "after"),
+    ("merge", "look at preview", "after"),
+    ("merge", "take preview", "after"),
+    ("merge", "createrepo", "before"),
+    ("merge", "switch", "before"),
+    ("merge", "switch", "after"),
+    ("merge", "drop preview", "before"),
+]
+
+
+@pytest.mark.parametrize(("kind", "step", "moment"), REVIEW)
+def test_a_preview_and_a_merge_are_completed_too(
+    crash_site: Site, kind: str, step: str, moment: str
+) -> None:
+    site, name = crash_site, f"killed-{kind}-{step.replace(' ', '-')}-{moment}"
+    site.upstream.add(Package(name))
+    settings = {"publish": "on_merge"}
+    pull = site.push(manifest(name), branch=name, number=REVIEW.index((kind, step, moment)) + 100)
+    if kind == "merge":
+        with Service.running(site, site.config(**CRASH | settings)) as service:
+            assert service.perform(pull)["state"] == "previewed"
+        pull = site.merge(pull)
+    with watching(metadata_is_whole(site.mirror.web.url)) as watch:
+        update_id = _deliver_to_a_web_without_worker(site, pull, **settings)
+        assert _worker(site, step, moment, **settings).wait(30) == -signal.SIGKILL
+        status = _finish(site, update_id, **settings)
+    assert not watch.errors, watch.errors[:3]
+    path = f"previews/{pull.number}/" if kind == "preview" else ""
+    assert status["state"] == {"preview": "previewed", "merge": "published"}[kind], status
+    available = site.client(path=path).available()
+    assert {nevra.rpartition("-1.0-")[0] for nevra in available} == {name}
+    assert (site.mirror.host.root / "previews" / str(pull.number)).exists() == bool(path)

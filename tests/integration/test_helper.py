@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from gm_analytics import commands
+from gm_analytics import commands, yum
 from gm_analytics.commands import Manager, Target, Tools
 
 SOURCE = Path(__file__).parents[2] / "cookbooks/mirror_server/files/gm-mirror-helper"
@@ -129,8 +129,8 @@ def test_it_runs_what_the_service_would_run_as_root(
     if full:
         more = {"arch": "aarch64", "module_platform_id": "platform:el9"}
         host.configure(replace(host.target, **more, weak_dependencies=True, max_age=7))
-    for command in (commands.download, commands.resolve, commands.prove, commands.makecache):
-        specs = () if command is commands.makecache else (SPECS,)
+    for command in (yum.download, yum.resolve, yum.prove, yum.makecache):
+        specs = () if command is yum.makecache else (SPECS,)
         through = command(host.target, replace(host.tools, elevation="helper"), ID, *specs)
         assert through[:3] == ("sudo", "-n", str(host.helper))
         done = host.run(*through[3:])
@@ -144,8 +144,8 @@ def test_it_offers_the_same_repositories(host: Host) -> None:
     seen = host.place / "seen"
     host.program(f"cat {host.work}/{ID}/*.d/gm-pool.repo > {seen}")
     assert host.run(str(host.root), "resolve", ID, "tree").returncode == 0
-    candidate = commands.repo_file(f"file://{host.target.staging(ID, 'candidate')}/")
-    assert seen.read_text() == candidate + commands.repo_file(f"file://{host.root}/")
+    candidate = yum.repo_file(f"file://{host.target.staging(ID, 'candidate')}/")
+    assert seen.read_text() == candidate + yum.repo_file(f"file://{host.root}/")
 
 
 HOSTILE_IDS = ["", ".", "..", "../../etc", "a/b", "-rf", "a b", "a\nb", "a;id", "$(id)", "é"]

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from gm_analytics import commands
+from gm_analytics import commands, repository, yum
 from gm_analytics.commands import Argv, Survey, Target, Tools
 
 HERE = Path(__file__).parent
@@ -33,17 +33,25 @@ UNHELPED = [
     for case in CASES
     if case.values[0]["call"] in YUM and case.values[0]["tools"]["elevation"] != "helper"
 ]
-SCRIPTS = [
-    name
-    for name, value in vars(commands).items()
+MODULES = (commands, yum, repository)
+SCRIPTS = {
+    name: value
+    for module in MODULES
+    for name, value in vars(module).items()
     if name[1:].isupper() and isinstance(value, str) and "\n" in value and name != "_EXCHANGE"
-]
+}
+FUNCTIONS = {
+    name: function
+    for module in MODULES
+    for name, function in inspect.getmembers(module, inspect.isfunction)
+    if function.__module__ == module.__name__ and not name.startswith("_")
+}
 SCRIPT = "<script>"
 
 
 def make(case: dict[str, Any]) -> Argv:
     """Call the function that a case names with what its signature asks for."""
-    function = getattr(commands, case["call"])
+    function = FUNCTIONS[case["call"]]
     target = Target(**{"root": "/var/repo", "reposdir": "/r", "releasever": "9", **case["target"]})
     given = {"target": target, **case["arguments"]}
     if "tools" in inspect.signature(function).parameters:
@@ -115,10 +123,8 @@ def test_every_public_command_has_a_golden_case_for_every_kind_of_host() -> None
                 ), (call, manager, elevation)
     calls = {
         name
-        for name, function in inspect.getmembers(commands, inspect.isfunction)
-        if function.__module__ == commands.__name__
-        and "target" in inspect.signature(function).parameters
-        and not name.startswith("_")
+        for name, function in FUNCTIONS.items()
+        if "target" in inspect.signature(function).parameters
     }
     assert calls - {"in_empty_root"} == {m[0] for m in made}
     for createrepo in ("/usr/bin/createrepo", "/usr/bin/createrepo_c"):
@@ -168,10 +174,10 @@ def test_a_script_takes_its_parameters_as_arguments_never_in_its_text(tmp_path: 
     for argv in (
         commands.survey(target),
         commands.lock(target),
-        commands.sweep(target, marker),
-        commands.establish(target, tools),
-        commands.build(target, tools, marker, marker),
-        commands.switch(target, marker, marker, marker),
+        repository.sweep(target, marker),
+        repository.establish(target, tools),
+        repository.build(target, tools, marker, marker, exact=False),
+        repository.switch(target, marker, marker, marker),
     ):
         script = argv[argv.index("-euc") + 1]
         assert marker not in script
@@ -187,13 +193,13 @@ def test_a_bounded_command_is_stopped_on_the_far_side_and_speaks_english() -> No
 
 def test_the_install_root_is_emptied_before_the_command() -> None:
     target = Target("/var/repo", "/r", "9")
-    argv = commands.in_empty_root(target, "u1", ("dnf", "x"))
+    argv = yum.in_empty_root(target, "u1", ("dnf", "x"))
     assert argv[-4:] == ("empty-root", "/var/repo/.staging/u1/root", "dnf", "x")
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_every_script_is_posix_shell(name: str) -> None:
-    text = getattr(commands, name)
+    text = SCRIPTS[name]
     done = subprocess.run(["sh", "-n", "-c", text], capture_output=True, check=False, timeout=20)
     assert (done.returncode, done.stderr) == (0, b"")
 

@@ -24,10 +24,8 @@ from gm_analytics.plan import (
     compare_version,
     diff,
     evr_key,
-    transaction,
-    unknown_specs,
-    words,
 )
+from gm_analytics.yum import transaction, unknown_specs, words
 
 GOLDEN = sorted((Path(__file__).parent / "golden" / "transactions").glob("*.txt"))
 

@@ -74,6 +74,7 @@ def test_a_short_configuration_has_these_defaults(load: Any) -> None:
         "webhook": {
             "repositories": ["icesi/packages"],
             "trusted_associations": ["OWNER", "MEMBER", "COLLABORATOR"],
+            "branch": None,
         },
         "github": {
             "api_url": "https://api.github.com/",

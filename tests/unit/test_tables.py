@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gm_analytics.plan import transaction
+from gm_analytics.yum import transaction
 
 TABLES = sorted((Path(__file__).parent / "golden/tables").glob("*.txt"))
 LONG = "java-1.8.0-openjdk-headless-slowdebug"

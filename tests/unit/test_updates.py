@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self
 
 import pytest
@@ -20,20 +21,35 @@ from gm_analytics.errors import (
     UnknownPackages,
 )
 from gm_analytics.manifest import Manifest
-from gm_analytics.plan import Closure, Download, Package, Publication, Row, State
-from gm_analytics.updates import MAX_REBUILDS, Outcome, Update, perform
+from gm_analytics.plan import (
+    Change,
+    Closure,
+    Download,
+    Package,
+    Plan,
+    Preview,
+    Publication,
+    Row,
+    Whereabouts,
+    compare,
+)
+from gm_analytics.records import Outcome, Update
+from gm_analytics.updates import MAX_REBUILDS, perform
 
 UPDATE = Update("u1", "m", "icesi/packages", 7, "a" * 40)
 LIVE = Survey("live", None, live=".publications/000017", repomd="old", free=10**9)
 NEXT = Survey("live", None, live=".publications/000018", repomd="theirs", free=10**9)
 PUBLISHED = ["add", "createrepo", "prove", "switch", "see", "sweep"]
+PREVIEW = replace(UPDATE, kind="preview")
+MERGE = replace(UPDATE, kind="merge", merge_sha="b" * 40, merged_at="2026-11-24T10:00:00Z")
+CLOSE = replace(UPDATE, kind="close")
 
 
 def package(name: str, size: int = 10) -> Package:
     return Package(f"{name}-1-1.noarch.rpm", name, 0, "1", "1", "noarch", size, "ff")
 
 
-def closure(**states: State) -> Closure:
+def closure(**states: Whereabouts) -> Closure:
     return Closure(tuple(package(name) for name in states), tuple(states.values()))
 
 
@@ -41,20 +57,24 @@ def closure(**states: State) -> Closure:
 class World:
     """Parts, mirror and steps in one; every step is written to `steps`, every call to `calls`."""
 
+    update: Update = UPDATE
     text: str = '["tree"]'
     newer: bool = False
     surveys: list[Survey] = field(default_factory=lambda: [LIVE])
     closure: Closure = field(default_factory=lambda: closure(tree="new"))
     groups: tuple[tuple[str, ...], ...] = (("tree",),)
+    live_packages: tuple[Package, ...] = (package("zlib"),)
     policy_text: str = "EL 9"
     fail: dict[str, list[GmError]] = field(default_factory=dict)
     """Errors that a step raises, one a time it is run."""
     steps: list[str] = field(default_factory=list)
     calls: dict[str, list[tuple[Any, ...]]] = field(default_factory=dict)
     open: bool = False
+    shown: Preview | None = None
+    """The pull request's preview."""
 
     def perform(self) -> Outcome:
-        return perform(UPDATE, self, self.step)  # type: ignore[arg-type]  # a fake of `Session`
+        return perform(self.update, self, self.step)  # type: ignore[arg-type]  # a fake of `Session`
 
     def step(self, name: str, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         self.steps.append(name)
@@ -77,7 +97,13 @@ class World:
     def session(self, update: Update) -> Self:
         return self
 
+    def preview_url(self, update: Update) -> str:
+        return f"http://m/repo/previews/{update.number}/"
+
     def wait_until_visible(self, update: Update, repomd: str) -> None:
+        pass
+
+    def wait_until_previewed(self, update: Update, repomd: str) -> None:
         pass
 
     # What it needs of a mirror.
@@ -98,10 +124,33 @@ class World:
     def inspect(self, update_id: str, live: str, rows: tuple[Row, ...]) -> Closure:
         return self.closure
 
+    def compare(self, live: str, closure: Closure, exact: bool) -> Plan:
+        return compare(self.live_packages, closure.packages, exact=exact)
+
     def add(self, update_id: str, packages: tuple[Package, ...]) -> None:
         pass
 
     def build(self, update_id: str, live: str, closure: Closure, publication: Publication) -> None:
+        pass
+
+    def prepare(self, update_id: str) -> None:
+        pass
+
+    def preview(self, number: int) -> Preview | None:
+        return self.shown
+
+    def previewed(self, number: int) -> Closure:
+        return Closure.of_pool(self.closure.packages)
+
+    def build_preview(
+        self, update_id: str, live: str, closure: Closure, publication: Publication
+    ) -> None:
+        pass
+
+    def switch_preview(self, update_id: str, publication: Publication) -> str:
+        return f"repomd of preview {publication.number}"
+
+    def drop_preview(self, number: int) -> None:
         pass
 
     def prove(self, update_id: str, groups: tuple[tuple[str, ...], ...]) -> None:
@@ -129,11 +178,15 @@ def test_new_packages_are_published_in_this_order() -> None:
         "published",
         "2 packages added to m",
         ".publications/000018",
-        ("tree-1-1.noarch", "nmap-1-1.noarch"),
+        ("nmap-1-1.noarch", "tree-1-1.noarch"),
         20,
+        changes=(
+            Change("added", "nmap-1-1.noarch", 10, ""),
+            Change("added", "tree-1-1.noarch", 10, ""),
+        ),
     )
     assert world.steps == [
-        "supersede", "fetch manifest", "survey", "download", "inspect", *PUBLISHED,
+        "supersede", "fetch manifest", "survey", "download", "inspect", "compare", *PUBLISHED,
     ]  # fmt: skip
     assert not world.open
 
@@ -194,25 +247,26 @@ def test_another_upstream_policy_is_not_what_the_mirror_remembers() -> None:
 
 
 def test_a_closure_that_is_live_is_remembered_and_nothing_built() -> None:
-    world = World(closure=closure(tree="live"))
+    world = World(closure=closure(tree="live"), live_packages=(package("tree"),))
     assert world.perform() == Outcome(
         "unchanged", "the mirror already serves the whole closure", LIVE.live
     )
-    assert world.steps[3:] == ["download", "inspect", "remember", "see", "sweep"]
+    assert world.steps[3:] == ["download", "inspect", "compare", "remember", "see", "sweep"]
     assert world.calls["remember"] == [(LIVE.live, digest(World()))]
 
 
 def test_a_group_is_published_though_all_its_packages_are_live() -> None:
     """Its name may be missing in the metadata, and then no client could install it."""
-    world = World(text='["@tools"]', closure=closure(tree="live"))
-    assert (world.perform().state, world.steps[5:]) == ("published", PUBLISHED)
+    live = (package("tree"),)
+    world = World(text='["@tools"]', closure=closure(tree="live"), live_packages=live)
+    assert (world.perform().state, world.steps[6:]) == ("published", PUBLISHED)
 
 
 def test_a_candidate_that_is_overtaken_is_built_anew_on_what_is_live_now() -> None:
     overtaken = Overtaken("m", LIVE.live, NEXT.live)
     world = World(surveys=[LIVE, NEXT], fail={"switch": [overtaken]})
     assert world.perform().publication == ".publications/000019"
-    assert world.steps[5:] == [
+    assert world.steps[6:] == [
         "add", "createrepo", "prove", "switch",
         "survey", "createrepo", "prove", "switch", "see", "sweep",
     ]  # fmt: skip
@@ -281,3 +335,137 @@ def test_every_step_has_a_name_of_its_own() -> None:
     world.perform()
     assert len(world.steps) == len(set(world.steps))
     assert updates.MAX_REBUILDS > 1
+
+
+# --- publish: on_merge ----------------------------------------------------------------------
+
+
+def live(publication: Publication, *, manifests: tuple[str, ...] = ()) -> Survey:
+    text = json.dumps(asdict(publication))
+    return replace(LIVE, publication=text, manifests=manifests)
+
+
+def made(world: World) -> Publication:
+    """Give what the world's candidate was built as."""
+    publication: Publication = world.calls["createrepo"][-1][3]
+    return publication
+
+
+def test_a_preview_is_made_beside_what_is_live() -> None:
+    world = World(PREVIEW, closure=closure(tree="new", nmap="live"))
+    outcome = world.perform()
+    assert outcome == Outcome(
+        "previewed",
+        "preview of icesi/packages#7 on m: 2 added, 1 removed",
+        "",
+        ("nmap-1-1.noarch", "tree-1-1.noarch"),
+        20,
+        changes=(
+            Change("added", "nmap-1-1.noarch", 10, ""),
+            Change("added", "tree-1-1.noarch", 10, ""),
+            Change("removed", "zlib-1-1.noarch", 10, ""),
+        ),
+        preview="http://m/repo/previews/7/",
+    )
+    assert world.steps[3:] == ["download", "inspect", "compare", *PUBLISHED]
+    assert (made(world).number, made(world).base, made(world).commit) == (7, LIVE.live, "a" * 40)
+    assert world.calls["see"] == [(PREVIEW, "repomd of preview 7")]
+
+
+def test_an_empty_manifest_is_previewed_as_what_it_is() -> None:
+    world = World(PREVIEW, text="[]", closure=closure(), groups=())
+    assert [change.kind for change in world.perform().changes] == ["removed"]
+
+
+def test_a_merge_publishes_exactly_the_closure_of_the_merge_commit() -> None:
+    world = World(MERGE)
+    outcome = world.perform()
+    assert (outcome.state, outcome.message) == ("published", "m: 1 added, 1 removed")
+    assert outcome.publication == ".publications/000018"
+    publication = made(world)
+    assert publication.exact
+    assert (publication.commit, publication.mark) == ("b" * 40, MERGE.mark)
+    assert world.steps[3:] == [
+        "look at preview", "download", "inspect", "compare", *PUBLISHED[:-1], "drop preview",
+        "sweep",
+    ]  # fmt: skip
+    assert world.calls["drop preview"] == [(7,)]
+
+
+def preview_of(world: World, base: str = LIVE.live) -> Preview:
+    """Give the preview of a world's manifest, as it was made on `base`."""
+    other = replace(world, update=PREVIEW, surveys=[LIVE], steps=[], calls={})
+    other.perform()
+    return Preview(replace(made(other), base=base), "repomd of preview 7")
+
+
+def test_a_merge_takes_the_preview_that_was_reviewed_without_a_yum_run_but_the_proof() -> None:
+    world = World(MERGE)
+    world.shown = preview_of(world)
+    assert world.perform().state == "published"
+    assert world.steps[3:] == [
+        "look at preview", "prepare", "take preview", "compare", *PUBLISHED[:-1], "drop preview",
+        "sweep",
+    ]  # fmt: skip
+    assert world.calls["prove"] == [("u1", (("tree",),))], "as the preview was solved"
+
+
+@pytest.mark.parametrize("what", ["base", "manifest", "policy"])
+def test_a_merge_is_planned_again_if_the_preview_no_longer_shows_it(what: str) -> None:
+    """Something was published since, other commits were merged too, or upstream is another."""
+    world = World(MERGE)
+    world.shown = preview_of(world, NEXT.live if what == "base" else LIVE.live)
+    world.text = '["tree", "nmap"]' if what == "manifest" else world.text
+    world.policy_text = "EL 10" if what == "policy" else world.policy_text
+    world.perform()
+    assert "download" in world.steps
+    assert "take preview" not in world.steps
+
+
+def test_what_is_exact_is_not_what_contains_it() -> None:
+    """A mirror that was filled by additions may serve the manifest and more."""
+    world = World(MERGE, surveys=[replace(LIVE, manifests=(digest(World()),))])
+    assert world.perform().state == "published"
+
+
+def test_a_merged_manifest_that_is_live_needs_no_yum_run() -> None:
+    first = World(MERGE)
+    first.perform()
+    world = World(MERGE, surveys=[live(made(first), manifests=(made(first).manifest,))])
+    assert world.perform() == Outcome(
+        "unchanged", "the mirror already serves exactly this manifest", LIVE.live
+    )
+    assert world.steps[3:] == ["see", "drop preview"]
+
+
+def test_a_merge_whose_closure_is_live_is_remembered() -> None:
+    world = World(MERGE, closure=closure(zlib="live"))
+    assert world.perform().state == "unchanged"
+    assert world.steps[-5:] == ["compare", "remember", "see", "drop preview", "sweep"]
+
+
+@pytest.mark.parametrize(("later", "state"), [(True, "superseded"), (False, "published")])
+def test_an_older_merge_does_not_follow_a_newer_one(later: bool, state: str) -> None:
+    other = replace(MERGE, merged_at="2026-11-24T10:00:01Z" if later else "2026-11-24T09:59:59Z")
+    first = World(other)
+    first.perform()
+    world = World(MERGE, surveys=[live(made(first))])
+    assert world.perform().state == state
+
+
+def test_what_a_person_applies_keeps_the_mark_of_the_newest_merge() -> None:
+    first = World(MERGE)
+    first.perform()
+    world = World(Update("apply-1", "m", kind="merge"), surveys=[live(made(first))])
+    assert world.perform().state == "published"
+    assert made(world).mark == MERGE.mark
+    assert "drop preview" not in world.steps, "there is no pull request"
+
+
+def test_closing_takes_the_preview_away_and_reads_no_manifest() -> None:
+    world = World(CLOSE)
+    assert world.perform() == Outcome(
+        "closed", "icesi/packages#7 was closed; its preview is removed"
+    )
+    assert world.steps == ["supersede", "survey", "drop preview"]
+    assert world.calls["drop preview"] == [(7,)]

@@ -24,8 +24,8 @@ from gm_analytics.errors import (
     UnknownPackages,
 )
 from gm_analytics.plan import Change, Plan
-from gm_analytics.store import DurableStep, JsonSerializer, Record, Retry, StepRecord
-from gm_analytics.updates import Outcome, Update
+from gm_analytics.records import Outcome, Record, StepRecord, Update
+from gm_analytics.store import DurableStep, JsonSerializer, Retry
 
 
 def document(**groups: str) -> bytes:
@@ -150,12 +150,12 @@ def test_a_plan_lists_its_changes_and_their_sum() -> None:
     assert cli._plan_text(plan).splitlines() == [
         "added      tree-1-1.noarch  1 kB  from base",
         "upgraded   zlib-2-1.noarch  500 B  from updates  (now zlib-1-1.noarch)",
-        "2 packages, 1.5 kB",
+        "1 added, 1 upgraded; 1.5 kB new",
     ]
 
 
 def test_a_plan_without_changes_says_so() -> None:
-    assert cli._plan_text(Plan(())) == "nothing would change: the mirror has it all"
+    assert cli._plan_text(Plan(())) == "nothing would change"
 
 
 def record(**values: Any) -> Record:

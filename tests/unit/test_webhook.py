@@ -259,12 +259,73 @@ def test_other_actions_cause_none(action: str) -> None:
 
 
 def test_a_merge_is_read_as_such_and_causes_none() -> None:
-    data = payload(merged=True, merge_commit_sha=SHA[::-1])
+    data = payload(merged=True, merge_commit_sha=SHA[::-1], merged_at="2026-11-24T10:00:00Z")
     data["action"] = "closed"
     pull = parse(data).pull_request
     assert pull is not None
     assert (pull.merged, pull.merge_commit_sha) == (True, SHA[::-1])
     assert reason(data) == "action closed causes no update"
+
+
+# --- publish: on_merge ----------------------------------------------------------------------
+
+ON_MERGE = replace(POLICY, on_merge=True)
+
+
+def on_merge(policy: Policy = ON_MERGE, action: str = "opened", **pull: Any) -> str:
+    """Give what an event is to do, or why nothing."""
+    data = payload(**pull) | {"action": action}
+    data["repository"]["default_branch"] = "main"
+    delivery = parse(data)
+    assert delivery.pull_request is not None
+    return policy.reason_to_ignore(delivery) or policy.kind_of(delivery.pull_request)
+
+
+MERGED = {"merged": True, "merge_commit_sha": SHA[::-1], "merged_at": "2026-11-24T10:00:00Z"}
+
+
+def test_a_pull_request_is_previewed_merged_or_closed() -> None:
+    assert [on_merge(action=action) for action in ("opened", "synchronize")] == ["preview"] * 2
+    assert on_merge(action="closed", **MERGED) == "merge"
+    assert on_merge(action="closed") == "close"
+
+
+@pytest.mark.parametrize(
+    "pull",
+    [
+        {"head": {"sha": SHA, "repo": None}},
+        {"author_association": "NONE"},
+        {"draft": True},
+    ],
+)
+def test_an_end_counts_whoever_began_since_a_merge_is_the_base_s_own(pull: Any) -> None:
+    assert on_merge(**pull) not in {"preview", "merge", "close"}
+    assert on_merge(action="closed", **MERGED, **pull) == "merge"
+    assert on_merge(action="closed", **pull) == "close"
+
+
+@pytest.mark.parametrize("action", ["opened", "closed"])
+def test_another_base_than_the_branch_that_is_followed_is_ignored(action: str) -> None:
+    base = {"ref": "next", "repo": {"full_name": "icesi/packages"}}
+    assert on_merge(action=action, base=base, **MERGED) == (
+        "its base is next; the mirror follows main"
+    )
+    followed = replace(ON_MERGE, branch="next")
+    assert on_merge(followed, action, base=base, **MERGED) in {"preview", "merge"}
+    assert on_merge(followed, action, **MERGED) == "its base is main; the mirror follows next"
+
+
+def test_an_end_in_an_unlisted_repository_is_ignored() -> None:
+    assert "not listed" in on_merge(Policy(frozenset(), on_merge=True), "closed", **MERGED)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("merge_commit_sha", None), ("merge_commit_sha", "main"), ("merged_at", "yesterday")],
+)
+def test_a_merge_without_commit_or_time_names_the_field(field: str, value: Any) -> None:
+    with pytest.raises(BadDelivery, match=rf"^pull_request\.{field}: found"):
+        on_merge(action="closed", **{**MERGED, field: value})
 
 
 def test_other_events_cause_none() -> None:

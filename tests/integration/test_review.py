@@ -1,0 +1,154 @@
+"""`publish: on_merge`: previews beside what is live, and a merge that makes it exact."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from lab.client import Client
+from lab.packages import Package
+from lab.site import Service, Site
+from tests.integration.conftest import manifest
+
+
+@pytest.fixture
+def service(site: Site) -> Iterator[Service]:
+    """`gm-analytics serve` with `publish: on_merge`, on a site whose manifest is empty."""
+    with Service.running(site, site.config(publish="on_merge")) as running:
+        site.repository.commit({"packages.json": "[]"})
+        yield running
+
+
+def preview(site: Site, number: int) -> Client:
+    """Make a client that knows only a pull request's preview."""
+    return site.client(path=f"previews/{number}/")
+
+
+def names(found: frozenset[str]) -> set[str]:
+    return {nevra.rpartition("-")[0].rpartition("-")[0] for nevra in found}
+
+
+def kinds(status: dict[str, Any]) -> dict[str, str]:
+    return {change["nevra"]: change["kind"] for change in status["outcome"]["changes"]}
+
+
+def test_a_pull_request_is_previewed_then_merged_then_reverted(
+    site: Site, service: Service
+) -> None:
+    site.upstream.add(Package("lib-one"), Package("app-one", requires=("lib-one",)))
+    pull = site.push(manifest("app-one"), branch="one", number=11)
+    opened = service.perform(pull)
+    assert opened["state"] == "previewed", opened["message"]
+    assert kinds(opened) == {Package("app-one").nevra: "added", Package("lib-one").nevra: "added"}
+    assert preview(site, 11).install("app-one").returncode == 0
+    assert site.client().install("app-one", check=False).returncode != 0
+
+    merged = service.perform(site.merge(pull))
+    assert merged["state"] == "published", merged["message"]
+    assert "download" not in [step["name"] for step in merged["steps"]], "the preview is taken"
+    assert names(site.client().available()) == {"app-one", "lib-one"}
+    assert site.client().install("app-one").returncode == 0
+    assert preview(site, 11).makecache(check=False).returncode != 0
+
+    revert = site.push("[]", branch="revert-one", number=12)
+    assert set(kinds(service.perform(revert)).values()) == {"removed"}
+    assert service.perform(site.merge(revert))["state"] == "published"
+    assert site.client().available() == frozenset()
+
+
+def test_closing_removes_the_preview(site: Site, service: Service) -> None:
+    site.upstream.add(Package("shut"))
+    pull = site.push(manifest("shut"), branch="shut", number=21)
+    service.perform(pull)
+    assert names(preview(site, 21).available()) == {"shut"}
+    assert service.perform(replace(pull, action="closed"))["state"] == "closed"
+    assert preview(site, 21).makecache(check=False).returncode != 0
+
+
+def lines(*names: str) -> str:
+    """Give a manifest with a line an entry, so that git merges changes at both of its ends."""
+    return "[\n" + ",\n".join(f'"{name}"' for name in names) + "\n]\n"
+
+
+@pytest.fixture
+def base(site: Site, service: Service) -> tuple[str, ...]:
+    """What is live: four packages, of which the manifest on `main` names each on a line."""
+    names_of_base = ("base-a", "base-b", "base-c", "base-d")
+    if not site.upstream.path(Package("base-a")).exists():  # another build has other bytes
+        site.upstream.add(*map(Package, names_of_base))
+    pull = site.push(lines(*names_of_base), branch="base", number=30)
+    assert service.perform(site.merge(pull))["state"] in {"published", "unchanged"}
+    return names_of_base
+
+
+def test_two_open_pull_requests_do_not_see_each_other_and_merge_into_one_closure(
+    site: Site, service: Service, base: tuple[str, ...]
+) -> None:
+    site.upstream.add(Package("left"), Package("right"))
+    left = site.push(lines("left", *base), branch="left", number=31)
+    right = site.push(lines(*base, "right"), branch="right", number=32)
+    ids = ["open-left", "open-right"]
+    for pull, update_id in zip((left, right), ids, strict=True):
+        assert service.deliver(pull, delivery_id=update_id).status_code == 202
+    assert [service.end_of(update_id)["state"] for update_id in ids] == ["previewed"] * 2
+    assert names(preview(site, 31).available()) == {"left", *base}
+    assert names(preview(site, 32).available()) == {"right", *base}
+    assert names(site.client().available()) == set(base)
+
+    service.perform(site.merge(left))
+    assert names(preview(site, 32).available()) == {"right", *base}, "it stays as it was made"
+    merged = service.perform(site.merge(right))
+    assert "download" in [step["name"] for step in merged["steps"]], "planned again"
+    assert kinds(merged) == {Package("right").nevra: "added"}, "and nothing removed"
+    assert names(site.client().available()) == {"left", "right", *base}
+
+
+def test_a_merge_that_arrives_after_a_later_one_changes_nothing(
+    site: Site, service: Service, base: tuple[str, ...]
+) -> None:
+    site.upstream.add(Package("early"), Package("late"))
+    early = site.merge(site.push(lines("early", *base), branch="early", number=41))
+    late = site.merge(site.push(lines("early", *base, "late"), branch="late", number=42))
+    late = replace(late, merged_at="2099-01-01T00:00:00Z")
+    published = service.perform(late)
+    assert published["state"] == "published", published["message"]
+    assert service.perform(early)["state"] == "superseded"
+    assert names(site.client().available()) == {"early", "late", *base}
+
+
+def test_a_preview_is_metadata_alone_and_survives_a_push(site: Site, service: Service) -> None:
+    site.upstream.add(Package("grown", size=200_000), Package("second"))
+    service.perform(site.push(manifest("grown"), branch="grown", number=51))
+    client = preview(site, 51)
+    assert names(client.available()) == {"grown"}
+    here = site.mirror.host.root / "previews" / "51"
+    assert not list(here.resolve().rglob("*.rpm"))
+    assert sum(file.stat().st_size for file in here.resolve().rglob("*")) < 50_000
+    before = here.resolve()
+    pushed = site.push(manifest("grown", "second"), branch="grown", number=51)
+    assert service.perform(replace(pushed, action="synchronize"))["state"] == "previewed"
+    assert names(preview(site, 51).available()) == {"grown", "second"}
+    assert client.install("grown").returncode == 0
+    assert (before / "repodata" / "repomd.xml").exists(), "for a client that is reading it"
+
+
+def test_a_preview_that_cannot_be_solved_leaves_everything_as_it_was(
+    site: Site, service: Service
+) -> None:
+    live = site.client().available()
+    failed = service.perform(site.push(manifest("no-such-thing"), branch="typo", number=61))
+    assert failed["state"] == "failed"
+    assert "No match for argument: no-such-thing" in failed["message"]
+    assert preview(site, 61).makecache(check=False).returncode != 0
+    assert site.client().available() == live
+
+
+def test_on_merge_refuses_a_mirror_of_two_repositories(site: Site, cli: Any) -> None:
+    two = {"secret": site.secret, "repositories": ["team/packages", "team/more"]}
+    config = site.config(publish="on_merge", webhook=two)
+    said = cli("updates", "--config", str(config))
+    assert said.returncode == 2
+    assert "takes team/packages, team/more; with publish: on_merge expected one" in said.stderr
