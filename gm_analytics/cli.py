@@ -22,7 +22,7 @@ import requests
 from gm_analytics import __version__, checks
 from gm_analytics.errors import ConfigError, GmError, ManifestError
 from gm_analytics.manifest import Manifest
-from gm_analytics.plan import Plan
+from gm_analytics.plan import Plan, size_text
 from gm_analytics.records import Record, State
 from gm_analytics.service import DirectStep, Service
 from gm_analytics.webhook import sign
@@ -251,19 +251,11 @@ def _plan_text(found: Plan) -> str:
     if not found.changes:
         return "nothing would change"
     lines = [
-        f"{change.kind:<10} {change.nevra}  {_size(change.size)}  from {change.source}"
+        f"{change.kind:<10} {change.nevra}  {size_text(change.size)}  from {change.source}"
         + (f"  (now {change.before})" if change.before else "")
         for change in found.changes
     ]
-    return "\n".join([*lines, f"{found.summary}; {_size(found.size)} new"])
-
-
-def _size(size: float) -> str:
-    for unit in ("B", "kB", "MB"):
-        if size < 1000:  # noqa: PLR2004  # SI
-            return f"{size:.3g} {unit}"
-        size /= 1000
-    return f"{size:.3g} GB"
+    return "\n".join([*lines, f"{found.summary}; {size_text(found.size)} new"])
 
 
 def _record_json(record: Record) -> dict[str, Any]:

@@ -1,13 +1,18 @@
 """GitHub's REST API and raw content, over requests.
 
-Sources: https://docs.github.com/en/rest/repos/contents and
-https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api
+Sources: https://docs.github.com/en/rest/repos/contents,
+https://docs.github.com/en/rest/commits/statuses, https://docs.github.com/en/rest/issues/comments
+and https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
 from http import HTTPStatus
+from typing import Any, Literal
 from urllib.parse import quote
 
 import requests
@@ -18,6 +23,15 @@ from gm_analytics.manifest import MAX_BYTES
 
 DEFAULT_WAIT = 60.0
 """Seconds to wait after a 403 or 429 that says neither how long nor until when."""
+MAX_DESCRIPTION = 140
+"""Characters of a status's description."""
+MAX_COMMENT = 65_536
+"""Characters of a comment."""
+TO_SET_STATUSES = "Commit statuses: write"
+TO_COMMENT = "Pull requests: write"
+"""What GitHub calls the rights of a fine-grained token."""
+
+CommitState = Literal["pending", "success", "failure", "error"]
 
 
 class GitHub:
@@ -37,31 +51,120 @@ class GitHub:
         path = self._config.manifest
         doing = f"reading {path} of {repository} at {sha}"
         if self._config.token:
-            url = (
-                f"{self._config.api_url}".rstrip("/")
-                + f"/repos/{repository}/contents/{quote(path)}"
-            )
-            accept = "application/vnd.github.raw+json"
-            return self._get(doing, url, {"ref": sha}, {"Accept": accept})
-        url = f"{self._config.raw_url}".rstrip("/") + f"/{repository}/{sha}/{quote(path)}"
-        return self._get(doing, url, {}, {})
+            url = self._url(f"repos/{repository}/contents/{quote(path)}")
+            headers = {"Accept": "application/vnd.github.raw+json"}
+        else:
+            url = f"{self._config.raw_url}".rstrip("/") + f"/{repository}/{sha}/{quote(path)}"
+            headers = {}
+        query = {"ref": sha} if self._config.token else {}
+        with self._request(doing, "GET", url, headers, params=query) as response:
+            return _bounded(response)
 
-    def _get(self, doing: str, url: str, query: dict[str, str], headers: dict[str, str]) -> bytes:
-        if self._config.token:
-            headers = {**headers, "Authorization": f"Bearer {self._config.token}"}
+    def set_status(
+        self,
+        repository: str,
+        sha: str,
+        state: CommitState,
+        *,
+        description: str,
+        url: str,
+        context: str,
+    ) -> None:
+        """Say of a commit how it fares in a context; a later word takes an earlier one's place.
+
+        The description has at most `MAX_DESCRIPTION` characters, and `url` may be empty.
+
+        Raises:
+            GitHubError: GitHub does not know the commit, or the token may not.
+            GitHubUnavailable: GitHub could not answer, or asked to wait.
+
+        """
+        doing = f"setting status {context} of {repository} at {sha} to {state}"
+        body = {"state": state, "description": description, "context": context}
+        body |= {"target_url": url} if url else {}
+        with _naming(TO_SET_STATUSES):
+            self._send(doing, "POST", self._url(f"repos/{repository}/statuses/{sha}"), body)
+
+    def put_comment(self, repository: str, number: int, marker: str, body: str) -> None:
+        """Make `body`, which begins with `marker`, the one comment of ours on a pull request.
+
+        The comment is found by its marker, changed where it is, and written anew if somebody
+        deleted it. Of two callers at once each may write one, so call it in turns.
+
+        Raises:
+            GitHubError: there is no such pull request, or the token may not.
+            GitHubUnavailable: GitHub could not answer, or asked to wait.
+
+        """
+        doing = f"commenting on {repository}#{number}"
+        comments = self._url(f"repos/{repository}/issues/{number}/comments")
+        with _naming(TO_COMMENT):
+            ours = self._comment(doing, comments, marker)
+            if ours and _same(ours["body"], body):
+                return
+            try:
+                if ours:
+                    self._send(doing, "PATCH", ours["url"], {"body": body})
+                    return
+            except GitHubError as error:
+                if error.status != HTTPStatus.NOT_FOUND:
+                    raise
+            self._send(doing, "POST", comments, {"body": body})
+
+    def _comment(self, doing: str, url: str, marker: str) -> dict[str, Any] | None:
+        """Give the oldest comment that has the marker and is by the token's own user."""
+        page: str | None = f"{url}?per_page=100"
+        while page:
+            with self._request(doing, "GET", page) as response:
+                found, page = response.json(), response.links.get("next", {}).get("url")
+            for comment in found:
+                # Anybody can copy the marker, but not write as the token's user.
+                author = (comment["user"] or {}).get("id")
+                if comment["body"].startswith(marker) and self._user in (None, author):
+                    return dict(comment)
+        return None
+
+    @cached_property
+    def _user(self) -> int | None:
+        """The id of the token's user; None for an app's token, which may not ask."""
         try:
-            with requests.get(
-                url, params=query, headers=headers, timeout=self._config.timeout, stream=True
+            with self._request("asking whose the token is", "GET", self._url("user")) as response:
+                return int(response.json()["id"])
+        except GitHubError:
+            return None
+
+    def _url(self, path: str) -> str:
+        return f"{self._config.api_url}".rstrip("/") + f"/{path}"
+
+    def _send(self, doing: str, method: str, url: str, body: dict[str, str]) -> None:
+        with self._request(doing, method, url, json=body):
+            pass
+
+    @contextmanager
+    def _request(
+        self,
+        doing: str,
+        method: str,
+        url: str,
+        headers: dict[str, str] | None = None,
+        **options: Any,
+    ) -> Iterator[requests.Response]:
+        headers = dict(headers or {})
+        if self._config.token:
+            headers["Authorization"] = f"Bearer {self._config.token}"
+        try:
+            with requests.request(
+                method, url, headers=headers, timeout=self._config.timeout, stream=True, **options
             ) as response:
                 self._check(doing, response)
-                return _bounded(response)
+                yield response
         except requests.RequestException as error:
             raise GitHubUnavailable(doing, f"{type(error).__name__}: {error}") from error
 
     @staticmethod
     def _check(doing: str, response: requests.Response) -> None:
         status = response.status_code
-        if status == HTTPStatus.OK:
+        if status in (HTTPStatus.OK, HTTPStatus.CREATED):
             return
         said = _message(response)
         if status == HTTPStatus.TOO_MANY_REQUESTS or (
@@ -71,6 +174,28 @@ class GitHub:
         if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             raise GitHubUnavailable(doing, f"{status} {said}")
         raise GitHubError(doing, status, said)
+
+
+@contextmanager
+def _naming(right: str) -> Iterator[None]:
+    """Add to a refusal the right that the token may lack, where that is the likely reason.
+
+    GitHub says 404 of what a token may not see, and 403 for other reasons too (a locked
+    conversation, single sign-on).
+    """
+    try:
+        yield
+    except GitHubError as error:
+        hidden = error.status == HTTPStatus.NOT_FOUND
+        if hidden or "not accessible by" in error.message:
+            said = f"{error.message} (the token may lack the right '{right}')"
+            raise GitHubError(error.doing, error.status, said) from error
+        raise
+
+
+def _same(theirs: str, ours: str) -> bool:
+    """Compare as GitHub keeps a text: it may have other line ends and no blanks around it."""
+    return theirs.replace("\r\n", "\n").strip() == ours.strip()
 
 
 def _bounded(response: requests.Response) -> bytes:

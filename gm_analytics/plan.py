@@ -157,6 +157,15 @@ def compare(before: Iterable[Package], after: Iterable[_Versioned], *, exact: bo
     return Plan(tuple(sorted(changes, key=lambda change: change.nevra)))
 
 
+def size_text(size: float) -> str:
+    """Give bytes in the unit that is read most easily, to three digits."""
+    for unit in ("B", "kB", "MB"):
+        if size < 999.5:  # noqa: PLR2004  # SI; what follows would print as 1e+03
+            return f"{size:.3g} {unit}"
+        size /= 1000
+    return f"{size:.3g} GB"
+
+
 def _change(package: _Versioned, before: Package | None) -> Change:
     kind: ChangeKind = "added"
     if before is not None:

@@ -14,20 +14,21 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from gm_analytics import mirror, settings, store
+from gm_analytics import feedback, mirror, settings, store
 from gm_analytics.commands import Survey
-from gm_analytics.errors import DeliveryError, StoreUnavailable
+from gm_analytics.errors import DeliveryError, GmError, StoreUnavailable
 from gm_analytics.github import GitHub
 from gm_analytics.manifest import Manifest
 from gm_analytics.plan import Download, Plan, diff
 from gm_analytics.records import Kind, Outcome, Update
 from gm_analytics.settings import Settings
-from gm_analytics.updates import perform
+from gm_analytics.updates import Step, perform
 from gm_analytics.webhook import Delivery, Policy, PullRequest, verify
 
 STORE_DEADLINE = 8.0
 """Seconds; GitHub takes a delivery for failed after 10."""
 INTAKE_THREADS = 8
+PAGE = "/ci_server/updates"
 
 log = logging.getLogger(__name__)
 
@@ -128,18 +129,36 @@ class Service:
     def _store(self, update: Update) -> None:
         """Store within the time that GitHub waits; storing twice is harmless."""
         try:
-            self._threads.submit(lambda: self.store.enqueue(update)).result(STORE_DEADLINE)
+            stored = self._threads.submit(lambda: self.store.enqueue(update))
+            new = stored.result(STORE_DEADLINE)
         except FutureTimeoutError as error:
             doing = f"storing update {update.id}"
             raise StoreUnavailable(doing, f"no answer within {STORE_DEADLINE:g} s") from error
+        if new:
+            # GitHub does not wait for it, and what is lost with the process is said at the end.
+            self._threads.submit(self._give_feedback, update, ended=False)
+
+    def _give_feedback(self, update: Update, *, ended: bool) -> None:
+        """Have the pull request told, if there is a token to do it with; never fail for it."""
+        if not self.settings.github.token or not update.pull_request:
+            return
+        try:
+            self.store.enqueue_feedback(update, ended=ended)
+        except StoreUnavailable as error:
+            log.error("update %s: no feedback: %s", update.id, error)
 
     def _accepted(self, update_id: str) -> dict[str, Any]:
-        public = str(self.settings.public_url or "").rstrip("/")
+        page = f"{PAGE}/{update_id}"
         return {
             "command_return": "accepted",
             "update_id": update_id,
-            "status_url": f"{public}/ci_server/updates/{update_id}",
+            "status_url": self.page(update_id) or page,
         }
+
+    def page(self, update_id: str) -> str:
+        """Give the address of an update's status page, empty if the outside cannot reach it."""
+        public = str(self.settings.public_url or "").rstrip("/")
+        return f"{public}{PAGE}/{update_id}" if public else ""
 
     # --- work -----------------------------------------------------------------------------
 
@@ -150,9 +169,13 @@ class Service:
         parts = StoredParts(self)
 
         def run(update: Update, step: store.DurableStep) -> Outcome:
-            return perform(update, parts, step)
+            try:
+                return perform(update, parts, step)
+            finally:
+                self._give_feedback(update, ended=True)
 
-        with store.worker(self.settings.database_url, run, retry, self.settings.executor_id):
+        config, report = self.settings, Reporter(self)
+        with store.worker(config.database_url, run, report, retry, config.executor_id):
             yield
 
     def apply(self, manifest: Manifest, mirror_name: str, step: Any) -> Outcome:
@@ -232,6 +255,60 @@ class StoredParts(LocalParts):
 
 def _preview(update: Update) -> str:
     return f"previews/{update.number}/"
+
+
+class Reporter:
+    """Says on pull requests how their updates fare."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._github = GitHub(service.settings.github)
+
+    def __call__(self, update: Update, ended: bool, step: Step) -> None:
+        """Set the status; once the update has `ended`, which is then near, write the comment.
+
+        Either is tried if the other is refused, since their rights are given separately.
+
+        Raises:
+            GmError: why GitHub was not told, the last reason if there are two.
+
+        """
+        if ended:
+            step("await end", self._service.store.await_end, update.id)
+        refused = None
+        for name, say in [("status", self.set_status), ("comment", self.put_comment)][: 1 + ended]:
+            try:
+                step(name, say, update)
+            except GmError as error:
+                log.error("feedback on update %s: %s: %s", update.id, name, error)
+                refused = error
+        if refused:
+            raise refused
+
+    def set_status(self, update: Update) -> None:
+        """Set the status of the update's commit, unless a newer update has spoken for it."""
+        for record in self._service.store.of_pull_request(update.pull_request):
+            other = record.update
+            if (other.mirror, other.commit) == (update.mirror, update.commit):
+                break
+        else:
+            return
+        status = feedback.status(record)
+        self._github.set_status(
+            update.repository,
+            update.commit,
+            status.state,
+            description=status.description,
+            url=self._service.page(other.id),
+            context=f"gm-analytics/{update.mirror}",
+        )
+
+    def put_comment(self, update: Update) -> None:
+        """Write what the newest update of each mirror did, whichever ended last."""
+        records = self._service.store.of_pull_request(update.pull_request)
+        newest = {record.update.mirror: record for record in reversed(records)}
+        text = feedback.comment([newest[name] for name in sorted(newest)], self._service.page)
+        self._github.put_comment(update.repository, update.number, feedback.MARKER, text)
 
 
 class DirectStep:

@@ -3,7 +3,9 @@
 An update is a workflow, its id the delivery's. The queue is partitioned by mirror, one update
 at a time in each; the steps of `updates.perform` are the workflow's steps, so a worker that is
 killed goes on at the first step it had not finished. There is no other table: history, state
-and timings are DBOS's own. Source: https://docs.dbos.dev/python/reference
+and timings are DBOS's own. What is said on pull requests is a workflow of its own, on a queue
+that is partitioned by pull request: one comment has one writer, and GitHub's rate limits hold
+up no mirror. Source: https://docs.dbos.dev/python/reference
 """
 
 from __future__ import annotations
@@ -16,8 +18,9 @@ import os
 import socket
 import sqlite3
 import tempfile
+import uuid
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -41,6 +44,8 @@ from gm_analytics.updates import P, R
 NAME = "gm_analytics"
 QUEUE = "updates"
 WORKFLOW = "update"
+FEEDBACK = "feedback"
+"""The queue and the workflow."""
 APPLICATION_VERSION = "1"
 """Fixed: DBOS would derive it from the code, and an upgrade would leave old updates behind.
 Raise it when the order or the values of the steps change."""
@@ -48,10 +53,20 @@ POLL = 0.1
 """Seconds between two looks at the queue."""
 MAX_WAIT = 900.0
 """Seconds; a rate limit that lasts longer than this fails the update."""
+MAX_FEEDBACK_WAIT = 4000.0
+"""Seconds; GitHub's limits are an hour's."""
 PARTITION_SEPARATOR = "@"
 
 log = logging.getLogger(__name__)
 Perform = Callable[[Update, "DurableStep"], Outcome]
+Report = Callable[[Update, bool, "DurableStep"], None]
+"""Says on a pull request how an update fares; the flag is whether it has ended."""
+
+
+_ENDED_WITHOUT_RESULT = (
+    error.DBOSAwaitedWorkflowCancelledError,
+    error.DBOSAwaitedWorkflowMaxRecoveryAttemptsExceeded,
+)
 
 
 class JsonSerializer(Serializer):
@@ -109,8 +124,10 @@ class Store:
         """Close the connections."""
         self._client.destroy()
 
-    def enqueue(self, update: Update) -> None:
+    def enqueue(self, update: Update) -> bool:
         """Store an update; one that is there already is left alone, unless it failed.
+
+        Tells whether it will be performed because of this call.
 
         Raises:
             StoreUnavailable: it could not be stored.
@@ -130,7 +147,26 @@ class Store:
             try:
                 self._client.enqueue(options, asdict(update))
             except error.DBOSWorkflowIDInUseError:
-                self._retry_if_failed(update.id)
+                return self._retry_if_failed(update.id)
+        return True
+
+    def enqueue_feedback(self, update: Update, *, ended: bool) -> None:
+        """Have the pull request say how the update fares: now, or once it has `ended`.
+
+        Raises:
+            StoreUnavailable: it could not be stored.
+
+        """
+        options: EnqueueOptions = {
+            "queue_name": FEEDBACK,
+            "workflow_name": FEEDBACK,
+            # Feedback says what is so when it runs; the same twice is harmless.
+            "workflow_id": f"{FEEDBACK}-{uuid.uuid4()}",
+            "queue_partition_key": update.pull_request,
+            "app_version": APPLICATION_VERSION,
+        }
+        with _guarded(f"storing feedback on update {update.id}"):
+            self._client.enqueue(options, asdict(update), ended)
 
     def retry(self, update_id: str) -> bool:
         """Run a failed update again under its id; tell whether it was one.
@@ -156,7 +192,9 @@ class Store:
             prefixes = [update_id, update_id + PARTITION_SEPARATOR]
             found = [
                 status
-                for status in self._client.list_workflows(workflow_id_prefix=prefixes[0])
+                for status in self._client.list_workflows(
+                    name=WORKFLOW, workflow_id_prefix=prefixes[0]
+                )
                 if status.workflow_id == update_id or status.workflow_id.startswith(prefixes[1])
             ]
             if not found:
@@ -168,6 +206,22 @@ class Store:
         with _guarded("listing updates"):
             found = self._client.list_workflows(name=WORKFLOW, limit=limit, sort_desc=True)
             return [_record(status, ()) for status in found]
+
+    def await_end(self, update_id: str) -> None:
+        """Wait until an update has ended, however it did."""
+        with (
+            _guarded(f"waiting for the end of update {update_id}"),
+            suppress(GmError, *_ENDED_WITHOUT_RESULT),
+        ):
+            self._client.retrieve_workflow(update_id).get_result(polling_interval_sec=POLL)
+
+    def of_pull_request(self, pull_request: str) -> list[Record]:
+        """Give a pull request's updates, the newest first, without their steps."""
+        with _guarded(f"looking for updates of {pull_request}"):
+            found = self._client.list_workflows(name=WORKFLOW, user=pull_request)
+            records = [_record(status, ()) for status in found]
+        # DBOS keeps whole seconds on SQLite, so the updates' own times are compared.
+        return sorted(records, key=lambda record: record.accepted_at, reverse=True)
 
     def is_superseded(self, update: Update) -> bool:
         """Tell whether a newer update of the same pull request is there for this mirror.
@@ -228,8 +282,10 @@ class Store:
 
 
 @contextmanager
-def worker(url: str, perform: Perform, retry: Retry, executor_id: str | None) -> Iterator[None]:
-    """Perform updates from the queue in threads of this process, until the block ends.
+def worker(
+    url: str, perform: Perform, report: Report, retry: Retry, executor_id: str | None
+) -> Iterator[None]:
+    """Perform updates and report on them in threads of this process, until the block ends.
 
     Updates that an earlier worker of the same executor id left unfinished go on.
 
@@ -253,18 +309,25 @@ def worker(url: str, perform: Perform, retry: Retry, executor_id: str | None) ->
             work = Update(**values)
             log.info("update %s: started for mirror %s", work.id, work.mirror)
             try:
-                outcome = perform(work, DurableStep(work.id, retry))
+                outcome = perform(work, DurableStep(f"update {work.id}", retry))
             except GmError as failure:
                 log.error("update %s: failed: %s", work.id, failure)  # ours: no trace
                 raise
             log.info("update %s: %s: %s", work.id, outcome.state, outcome.message)
             return asdict(outcome)
 
+        @DBOS.workflow(name=FEEDBACK)
+        def feedback(values: dict[str, Any], ended: bool) -> None:
+            work = Update(**values)
+            subject = f"feedback on update {work.id}"
+            report(work, ended, DurableStep(subject, retry, MAX_FEEDBACK_WAIT))
+
         with _locked(url, "migration", block=True):
             DBOS.launch()
         logging.getLogger("dbos").addFilter(_is_not_a_trace)
         try:
-            DBOS.register_queue(QUEUE, partition_concurrency=1, polling_interval_sec=POLL)
+            for queue in (QUEUE, FEEDBACK):
+                DBOS.register_queue(queue, partition_concurrency=1, polling_interval_sec=POLL)
             log.info("worker %s takes updates", executor)
             yield
         finally:
@@ -283,9 +346,11 @@ class DurableStep:
     nor forgets one. Values are stored as JSON and come back as the function's annotation says.
     """
 
-    def __init__(self, update_id: str, retry: Retry) -> None:
-        self._update_id = update_id
+    def __init__(self, subject: str, retry: Retry, max_wait: float = MAX_WAIT) -> None:
+        """Name what the steps are of, for the log; `max_wait` in seconds bounds one pause."""
+        self._subject = subject
         self._retry = retry
+        self._max_wait = max_wait
 
     def __call__(
         self, name: str, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs
@@ -301,11 +366,11 @@ class DurableStep:
                 stored = DBOS.run_step({"name": name}, once)
             except TransientError as failure:
                 pause = self._pause(failure, attempt)
-                if attempt == self._retry.attempts or pause > MAX_WAIT:
+                if attempt == self._retry.attempts or pause > self._max_wait:
                     raise
                 log.warning(
-                    "update %s: %s: %s; trying again in %g s",
-                    self._update_id,
+                    "%s: %s: %s; trying again in %g s",
+                    self._subject,
                     name,
                     failure,
                     pause,

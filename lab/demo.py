@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from lab import review
 from lab.deliveries import PullRequest
 from lab.processes import LabError, terminable
 from lab.site import UNENDED, Service, Site
@@ -82,8 +83,14 @@ def _seen(client: Any, names: list[str]) -> str:
     return ", ".join(sorted(available & set(names))) or "neither"
 
 
-def main() -> int:
-    """Run the demo; give the exit code."""
+def main(arguments: list[str]) -> int:
+    """Run the demo, or the one that is named; give the exit code."""
+    if arguments[:1] == ["review"]:
+        with terminable():
+            return review.main(arguments[1:])
+    if arguments:
+        print(f"demo: no such demo: {arguments[0]}; there is `review`", file=sys.stderr)
+        return 2
     manifest = Path("packages.json").read_text(encoding="utf-8")
     print("bringing up the lab: upstream, mirror host, GitHub's stand-in, service", flush=True)
     with terminable(), Site.running() as site, Service.running(site) as service:
@@ -94,7 +101,7 @@ def main() -> int:
 
 if __name__ == "__main__":
     try:
-        sys.exit(main())
+        sys.exit(main(sys.argv[1:]))
     except LabError as error:
         sys.exit(f"demo: {error}")
     except KeyboardInterrupt:

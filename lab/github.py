@@ -36,6 +36,8 @@ MAX_CONTENTS = 1_000_000
 """Bytes of a file above which only the raw media type gives it."""
 RAW_MEDIA_TYPE = "application/vnd.github.raw+json"
 STATES = ("error", "failure", "pending", "success")
+RIGHTS = {"contents": "contents=read", "statuses": "statuses=write", "issues": "issues=write"}
+"""Of a token: part of the API to what GitHub calls it."""
 _PATIENCE = 60.0
 
 
@@ -160,8 +162,8 @@ class Call:
 class GitHub:
     """The HTTP side. `token`, if set, is the one that is valid; `rights` may be taken from it.
 
-    `missing_issues` are numbers that do not exist; every other issue does. `pulls` has what
-    `add_pull` was given.
+    `missing_issues` are numbers that do not exist; every other issue does. In the `locked` ones
+    the token's user may not speak. `pulls` has what `add_pull` was given.
     """
 
     def __init__(
@@ -170,12 +172,13 @@ class GitHub:
         self.repository = repository
         self.token = token
         self.address = address
-        self.rights = True
+        self.rights = set(RIGHTS)
         self.calls: list[Call] = []
         self.statuses: dict[str, list[dict[str, Any]]] = {}
         self.comments: dict[int, list[dict[str, Any]]] = {}
         self.pulls: dict[int, dict[str, Any]] = {}
         self.missing_issues: set[int] = set()
+        self.locked: set[int] = set()
         self._canned: list[Canned] = []
         self._releases: list[threading.Event] = []
         self._numbers = itertools.count(1)
@@ -225,6 +228,33 @@ class GitHub:
         """Let `GET …/pulls/<number>` answer with a delivery's pull request."""
         self.pulls[payload["number"]] = payload["pull_request"]
 
+    def say(self, number: int, body: str, login: str = "octo-author") -> dict[str, Any]:
+        """Let somebody comment on a pull request; the token's own user is `lab-bot`."""
+        user = _BOT if login == _BOT["login"] else _BOT | {"login": login, "id": 2}
+        comment = self._made("IssueComment", "issues/comments/")
+        comment |= {
+            "url": f"{comment['url']}{comment['id']}",
+            "issue_url": self._url(f"issues/{number}"),
+            "body": body,
+            "user": dict(user),
+            "author_association": "MEMBER",
+        }
+        self.comments.setdefault(number, []).append(comment)
+        return comment
+
+    def conversation(self, number: int, sha: str) -> str:
+        """Give a pull request as its page shows it: the newest statuses of a commit, comments."""
+        lines = [
+            f"{status['state']}: {status['context']} — {status['description']}"
+            + (f" ({status['target_url']})" if status["target_url"] else "")
+            for status in self._newest(sha).values()
+        ]
+        said = [
+            f"{comment['user']['login']} said:\n{comment['body']}"
+            for comment in self.comments.get(number, [])
+        ]
+        return "\n\n".join([*(["\n".join(lines)] if lines else []), *said])
+
     def calls_to(self, pattern: str, method: str | None = None) -> list[Call]:
         """Give the calls whose path matches, in order."""
         return [
@@ -257,6 +287,7 @@ class GitHub:
             ("DELETE", f"{mine}/issues/comments/<int:comment_id>", self._delete_comment),
             ("GET", f"{mine}/pulls/<int:number>", self._show_pull),
             ("GET", "/api/v3/rate_limit", self._rate_limit),
+            ("GET", "/api/v3/user", lambda: jsonify(dict(_BOT))),
         ]
         for method, rule, view in rules:
             app.add_url_rule(rule, f"{method} {rule}", view, methods=[method])
@@ -285,8 +316,13 @@ class GitHub:
             return _refuse(404, "Not Found")
         if not given and request.method != "GET":
             return _refuse(401, "Requires authentication")
-        if request.method != "GET" and not self.rights:
-            return _refuse(403, "Resource not accessible by personal access token")
+        part = next((name for name in RIGHTS if f"/{name}/" in request.path), None)
+        # What is public may be read with any token.
+        needed = request.method != "GET" or self.repository.private
+        if needed and part and part not in self.rights:
+            refusal, status = _refuse(403, "Resource not accessible by personal access token")
+            refusal.headers["X-Accepted-GitHub-Permissions"] = RIGHTS[part]
+            return refusal, status
         return None
 
     def _decorate(self, response: Response) -> Response:
@@ -358,9 +394,7 @@ class GitHub:
         return self._page(self.statuses.get(sha, []))
 
     def _combined_status(self, sha: str) -> Any:
-        newest: dict[str, dict[str, Any]] = {}
-        for status in self.statuses.get(sha, []):
-            newest.setdefault(status["context"], status)
+        newest = self._newest(sha)
         states = {status["state"] for status in newest.values()}
         if states & {"failure", "error"}:
             state = "failure"
@@ -368,6 +402,10 @@ class GitHub:
             state = "success" if states == {"success"} else "pending"
         statuses = list(newest.values())
         return jsonify(state=state, sha=sha, statuses=statuses, total_count=len(statuses))
+
+    def _newest(self, sha: str) -> dict[str, dict[str, Any]]:
+        """Give the newest status of each context."""
+        return {status["context"]: status for status in reversed(self.statuses.get(sha, []))}
 
     def _list_comments(self, number: int) -> Any:
         if number in self.missing_issues:
@@ -380,16 +418,9 @@ class GitHub:
         body = request.get_json().get("body")
         if problem := _comment_problem(body):
             return _invalid("IssueComment", "body", problem)
-        comment = self._made("IssueComment", "issues/comments/")
-        comment |= {
-            "url": f"{comment['url']}{comment['id']}",
-            "issue_url": self._url(f"issues/{number}"),
-            "body": body,
-            "user": dict(_BOT),
-            "author_association": "MEMBER",
-        }
-        self.comments.setdefault(number, []).append(comment)
-        return jsonify(comment), 201
+        if number in self.locked:
+            return _refuse(403, "Unable to create comment because issue is locked.")
+        return jsonify(self.say(number, body, _BOT["login"])), 201
 
     def _show_comment(self, comment_id: int) -> Any:
         comment = self._find_comment(comment_id)
@@ -453,7 +484,7 @@ class GitHub:
         return reply
 
 
-_BOT = {"login": "lab-bot", "id": 1, "type": "User", "site_admin": False}
+_BOT: dict[str, Any] = {"login": "lab-bot", "id": 1, "type": "User", "site_admin": False}
 
 
 def _now() -> str:

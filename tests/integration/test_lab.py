@@ -390,7 +390,7 @@ def test_a_private_repository_and_a_token_are_guarded_as_githubs(github: GitHub)
     wrong = {"Authorization": "Bearer other"}
     assert requests.get(contents, headers=wrong, timeout=10).json()["message"] == "Bad credentials"
     assert requests.post(statuses, json={"state": "success"}, timeout=10).status_code == 401
-    github.rights = False
+    github.rights.remove("statuses")
     assert as_bot("POST", statuses, json={"state": "success"}).status_code == 403
     github.repository.private = True
     try:
@@ -450,6 +450,32 @@ def test_comments_are_written_paged_changed_and_deleted(github: GitHub) -> None:
         assert as_bot("POST", comments, json={"body": body}).status_code == 422
     github.missing_issues.add(4)
     assert as_bot("POST", api(github, "issues/4/comments"), json={"body": "x"}).status_code == 404
+
+
+def test_comments_need_a_right_and_a_conversation_that_is_not_locked(github: GitHub) -> None:
+    comments = api(github, "issues/3/comments")
+    github.locked.add(3)
+    refused = as_bot("POST", comments, json={"body": "x"})
+    assert (refused.status_code, "is locked" in refused.json()["message"]) == (403, True)
+    github.locked.clear()
+    github.rights.remove("issues")
+    refused = as_bot("POST", comments, json={"body": "x"})
+    assert refused.headers["X-Accepted-GitHub-Permissions"] == "issues=write"
+    assert as_bot("GET", comments).json() == []
+
+
+def test_a_conversation_shows_the_newest_statuses_and_who_said_what(github: GitHub) -> None:
+    sha = github.repository.commit({"packages.json": "[]"})
+    for state, url in (("pending", None), ("success", "https://ci/1")):
+        given = {"state": state, "context": "m", "description": "words", "target_url": url}
+        as_bot("POST", api(github, f"statuses/{sha}"), json=given)
+    github.say(3, "Please review")
+    as_bot("POST", api(github, "issues/3/comments"), json={"body": "Done"})
+    assert as_bot("GET", f"{github.api_url}/user").json()["login"] == "lab-bot"
+    assert github.conversation(3, sha) == (
+        "success: m — words (https://ci/1)\n\n"
+        "octo-author said:\nPlease review\n\nlab-bot said:\nDone"
+    )
 
 
 def test_answers_can_be_canned_in_order_and_connections_cut(github: GitHub) -> None:

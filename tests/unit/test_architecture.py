@@ -13,6 +13,7 @@ MODULES = {path.stem: ast.parse(path.read_text(encoding="utf-8")) for path in PA
 
 PURE = {
     "errors", "webhook", "manifest", "plan", "comps", "commands", "yum", "repository", "records",
+    "feedback",
 }  # fmt: skip
 """Bytes and values in, values out."""
 ROOMS: dict[str, set[str]] = {
@@ -26,6 +27,7 @@ ROOMS: dict[str, set[str]] = {
     "commands": {"errors"},
     "yum": {"commands", "plan"},
     "repository": {"commands"},
+    "feedback": {"errors", "manifest", "plan", "records"},
     # Configuration is a value once it is read, so the adapters may be made of it.
     "settings": {"errors"},
     "github": {"errors", "manifest", "settings"},

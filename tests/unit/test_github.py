@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -34,6 +35,25 @@ def http(monkeypatch: pytest.MonkeyPatch) -> Iterator[responses.RequestsMock]:
 
 def read(**config: Any) -> bytes:
     return GitHub(settings.GitHub(**config)).manifest(REPOSITORY, SHA)
+
+
+def token() -> GitHub:
+    return GitHub(settings.GitHub(token=TOKEN))
+
+
+def set_status() -> None:
+    token().set_status(
+        REPOSITORY, SHA, "success", description="done", url="https://ci/1", context="m"
+    )
+
+
+def put_comment(body: str = "<!-- m --> text") -> None:
+    token().put_comment(REPOSITORY, 7, "<!-- m -->", body)
+
+
+def comment(number: int, body: str, user: int = 1) -> dict[str, Any]:
+    url = f"https://api.github.com/repos/{REPOSITORY}/issues/comments/{number}"
+    return {"id": number, "url": url, "body": body, "user": {"id": user}}
 
 
 def failure(**config: Any) -> GmError:
@@ -169,3 +189,163 @@ def test_a_body_is_read_only_so_far_that_its_size_can_be_refused(
     found = read()
     assert (len(found) > MAX_BYTES) == (extra > 0)
     assert len(found) <= MAX_BYTES + 64 * 1024
+
+
+# --- statuses and comments ----------------------------------------------------------------
+
+STATUSES = f"https://api.github.com/repos/{REPOSITORY}/statuses/{SHA}"
+COMMENTS = f"https://api.github.com/repos/{REPOSITORY}/issues/7/comments"
+USER = "https://api.github.com/user"
+NO_RIGHT = {"message": "Resource not accessible by personal access token"}
+
+
+def sent(http: responses.RequestsMock) -> list[tuple[str | None, str, Any]]:
+    """Give what was written: method, address, body."""
+    return [
+        (call.request.method, call.request.url or "", json.loads(call.request.body or "null"))
+        for call in http.calls
+        if call.request.method != "GET"
+    ]
+
+
+def test_a_status_is_set_with_its_link(http: responses.RequestsMock) -> None:
+    http.post(STATUSES, status=201, json={})
+    set_status()
+    said = {"state": "success", "description": "done", "context": "m"}
+    assert sent(http) == [("POST", STATUSES, {**said, "target_url": "https://ci/1"})]
+    assert http.calls[0].request.headers["Authorization"] == f"Bearer {TOKEN}"
+
+
+def test_a_status_without_a_page_has_no_link(http: responses.RequestsMock) -> None:
+    http.post(STATUSES, status=201, json={})
+    token().set_status(REPOSITORY, SHA, "pending", description="d", url="", context="m")
+    assert "target_url" not in sent(http)[0][2]
+
+
+def test_the_first_comment_is_written(http: responses.RequestsMock) -> None:
+    http.get(COMMENTS, json=[comment(1, "what somebody says of <!-- m -->", 2)])
+    http.post(COMMENTS, status=201, json={})
+    put_comment()
+    assert sent(http) == [("POST", COMMENTS, {"body": "<!-- m --> text"})]
+
+
+def test_the_comment_is_found_on_a_later_page_and_edited_in_place(
+    http: responses.RequestsMock,
+) -> None:
+    link = {"Link": f'<{COMMENTS}?per_page=100&page=2>; rel="next"'}
+    first, second = {"per_page": "100"}, {"per_page": "100", "page": "2"}
+    ours = comment(9, "<!-- m --> old")
+    http.get(USER, json={"id": 1})
+    http.get(
+        COMMENTS,
+        json=[comment(1, "hello", 2)],
+        headers=link,
+        match=[matchers.query_param_matcher(first)],
+    )
+    http.get(COMMENTS, json=[ours], match=[matchers.query_param_matcher(second)])
+    http.patch(ours["url"], json={})
+    put_comment()
+    assert sent(http) == [("PATCH", ours["url"], {"body": "<!-- m --> text"})]
+
+
+def test_a_comment_that_says_the_same_is_left_alone(http: responses.RequestsMock) -> None:
+    http.get(USER, json={"id": 1})
+    http.get(COMMENTS, json=[comment(9, "<!-- m --> one\r\ntwo")])
+    put_comment("<!-- m --> one\ntwo\n")
+    assert sent(http) == []
+
+
+def test_a_strangers_comment_with_our_marker_is_not_ours(http: responses.RequestsMock) -> None:
+    http.get(USER, json={"id": 1})
+    http.get(COMMENTS, json=[comment(8, "<!-- m --> forged", 2), comment(9, "<!-- m -->", 1)])
+    http.patch(comment(9, "")["url"], json={})
+    put_comment()
+    assert [url for _, url, _ in sent(http)] == [comment(9, "")["url"]]
+
+
+def test_an_apps_token_which_may_not_ask_for_its_user_finds_the_comment_by_its_marker(
+    http: responses.RequestsMock,
+) -> None:
+    http.get(USER, status=403, json={"message": "Resource not accessible by integration"})
+    http.get(COMMENTS, json=[comment(9, "<!-- m --> old", 5)])
+    http.patch(comment(9, "")["url"], json={})
+    put_comment()
+    assert [method for method, _, _ in sent(http)] == ["PATCH"]
+
+
+def test_a_comment_that_is_deleted_meanwhile_is_written_anew(http: responses.RequestsMock) -> None:
+    http.get(USER, json={"id": 1})
+    http.get(COMMENTS, json=[comment(9, "<!-- m --> old")])
+    http.patch(comment(9, "")["url"], status=404, json={"message": "Not Found"})
+    http.post(COMMENTS, status=201, json={})
+    put_comment()
+    assert [method for method, _, _ in sent(http)] == ["PATCH", "POST"]
+
+
+@pytest.mark.parametrize(
+    ("act", "url", "right"),
+    [
+        (set_status, STATUSES, "Commit statuses: write"),
+        (put_comment, COMMENTS, "Pull requests: write"),
+    ],
+)
+@pytest.mark.parametrize(("status", "said"), [(403, NO_RIGHT), (404, {"message": "Not Found"})])
+def test_a_token_without_rights_is_told_the_right_it_may_lack(
+    http: responses.RequestsMock,
+    act: Callable[[], None],
+    url: str,
+    right: str,
+    *,
+    status: int,
+    said: dict[str, str],
+) -> None:
+    if act is put_comment:
+        http.get(COMMENTS, json=[])
+    http.post(url, status=status, json=said)
+    with pytest.raises(GitHubError) as caught:
+        act()
+    assert f"{status} {said['message']} (the token may lack the right '{right}')" in str(
+        caught.value
+    )
+    assert TOKEN not in str(caught.value)
+
+
+def test_a_locked_conversation_is_final_and_not_a_matter_of_rights(
+    http: responses.RequestsMock,
+) -> None:
+    http.get(COMMENTS, json=[])
+    said = "Unable to create comment because issue is locked."
+    http.post(COMMENTS, status=403, json={"message": said})
+    with pytest.raises(GitHubError) as caught:
+        put_comment()
+    assert str(caught.value) == f"GitHub: commenting on {REPOSITORY}#7: 403 {said}"
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "wait"),
+    [
+        (403, {"retry-after": "17"}, 17.0),
+        (429, {}, DEFAULT_WAIT),
+        (502, {}, None),
+    ],
+)
+@pytest.mark.parametrize("where", [USER, STATUSES, COMMENTS])
+def test_a_limit_or_fault_while_writing_may_pass(
+    http: responses.RequestsMock,
+    where: str,
+    *,
+    status: int,
+    headers: dict[str, str],
+    wait: float | None,
+) -> None:
+    """Also while asking whose the token is: it must not pass for an app's."""
+    if where == USER:
+        http.get(COMMENTS, json=[comment(9, "<!-- m --> old")])
+        http.get(USER, status=status, headers=headers, json={"message": "slow down"})
+    elif where == COMMENTS:
+        http.get(COMMENTS, status=status, headers=headers, json={"message": "slow down"})
+    else:
+        http.post(STATUSES, status=status, headers=headers, json={"message": "slow down"})
+    with pytest.raises(GitHubUnavailable) as caught:
+        set_status() if where == STATUSES else put_comment()
+    assert caught.value.retry_after == wait

@@ -23,7 +23,7 @@ from gm_analytics.errors import (
     Unexpected,
     UnknownPackages,
 )
-from gm_analytics.plan import Change, Plan
+from gm_analytics.plan import Change, Plan, size_text
 from gm_analytics.records import Outcome, Record, StepRecord, Update
 from gm_analytics.store import DurableStep, JsonSerializer, Retry
 
@@ -123,7 +123,7 @@ def test_what_is_not_json_cannot_be_stored() -> None:
 def test_pauses_double_and_are_no_shorter_than_github_asks(
     error: Any, attempt: int, pause: float
 ) -> None:
-    assert DurableStep("u", Retry(6, 2.0))._pause(error, attempt) == pause
+    assert DurableStep("update u", Retry(6, 2.0))._pause(error, attempt) == pause
 
 
 # --- command line ---------------------------------------------------------------------------
@@ -133,11 +133,11 @@ def test_pauses_double_and_are_no_shorter_than_github_asks(
     ("size", "text"),
     [
         (0, "0 B"), (999, "999 B"), (1000, "1 kB"), (1536, "1.54 kB"), (10**6, "1 MB"),
-        (5_767_168, "5.77 MB"), (2.5e9, "2.5 GB"), (3e12, "3e+03 GB"),
+        (5_767_168, "5.77 MB"), (2.5e9, "2.5 GB"), (3e12, "3e+03 GB"), (999_700, "1 MB"),
     ],
 )  # fmt: skip
 def test_sizes_are_short(size: float, text: str) -> None:
-    assert cli._size(size) == text
+    assert size_text(size) == text
 
 
 def test_a_plan_lists_its_changes_and_their_sum() -> None:

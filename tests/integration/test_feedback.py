@@ -1,0 +1,412 @@
+"""What pull requests are told, against the stand-in for GitHub."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import uuid
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gm_analytics import settings
+from gm_analytics.errors import StoreUnavailable, UnknownUpdate
+from gm_analytics.feedback import MARKER
+from gm_analytics.service import Service as Inside
+from gm_analytics.store import FEEDBACK, Store
+from lab.client import Client
+from lab.deliveries import PullRequest, signature
+from lab.packages import Package
+from lab.processes import LabError, wait_for
+from lab.site import Service, Site
+
+from .conftest import manifest
+
+TOKEN = "lab-token"
+PUBLIC = "https://ci.example.org"
+numbers = iter(range(1, 1000))
+"""A pull request of its own for each test."""
+
+
+def with_token(site: Site, **changes: Any) -> dict[str, Any]:
+    """Give configuration keys with which feedback is given."""
+    github = {"api_url": site.github.api_url, "raw_url": site.github.raw_url, "token": TOKEN}
+    return {"github": github, "public_url": PUBLIC, **changes}
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[Site]:
+    with Site.running() as running:
+        running.github.token = TOKEN
+        yield running
+
+
+@pytest.fixture(scope="module")
+def service(site: Site) -> Iterator[Service]:
+    with Service.running(site, site.config(**with_token(site))) as running:
+        yield running
+
+
+@pytest.fixture
+def number() -> int:
+    return next(numbers)
+
+
+def deliver(service: Service, pull: PullRequest) -> str:
+    reply = service.deliver(pull)
+    assert reply.status_code == 202, reply.text
+    return str(reply.json()["update_id"])
+
+
+def states(site: Site, sha: str) -> list[str]:
+    """Give a commit's states, the oldest first."""
+    return [status["state"] for status in reversed(site.github.statuses.get(sha, []))]
+
+
+def comments(site: Site, number: int) -> list[str]:
+    return [comment["body"] for comment in site.github.comments.get(number, [])]
+
+
+def await_comment(site: Site, number: int, words: str) -> str:
+    """Wait until one comment has these words, and give it."""
+
+    def found() -> list[str]:
+        return [body for body in comments(site, number) if words in body]
+
+    return wait_for(found, f"a comment with {words}")[0]
+
+
+def await_log(service: Service, words: str) -> None:
+    wait_for(lambda: words in service.log, f"{words!r} in the log")
+
+
+def hold_manifest(site: Site, *names: str) -> threading.Event:
+    """Let the next manifest be read only once this is set."""
+    release = threading.Event()
+    site.github.answer_next("/contents/", status=200, body=list(names), release=release)
+    return release
+
+
+def test_a_commit_is_pending_at_once_then_a_success_and_the_comment_is_there(
+    site: Site, service: Service, number: int
+) -> None:
+    release = hold_manifest(site, "tree")
+    pull = site.push(manifest("tree"), number=number)
+    update_id = deliver(service, pull)
+    wait_for(lambda: states(site, pull.head_sha) == ["pending"], "a pending status")
+    assert not comments(site, number), "a mail about what is not known yet helps nobody"
+    release.set()
+    body = await_comment(site, number, update_id)
+    assert body.startswith(f"{MARKER}\n\n### {site.mirror.name}: published\n\n")
+    assert re.search(r"^\| added \| `tree-1[^`]*` \| \S+ k?B \| `\w+` \|$", body, re.MULTILINE)
+    newest = site.github.statuses[pull.head_sha][0]
+    assert newest["state"] == "success"
+    assert newest["context"] == f"gm-analytics/{site.mirror.name}"
+    assert newest["target_url"] == f"{PUBLIC}/ci_server/updates/{update_id}"
+    assert newest["description"] == service.show(update_id)["message"]
+
+
+def test_an_unknown_name_is_a_failure_of_the_pull_request(
+    site: Site, service: Service, number: int
+) -> None:
+    pull = site.push(manifest("tre"), number=number)
+    update_id = deliver(service, pull)
+    body = await_comment(site, number, update_id)
+    assert "Upstream has no package of these names:\n\n- `tre`" in body
+    newest = site.github.statuses[pull.head_sha][0]
+    assert newest["state"] == "failure"
+    assert "No match for argument: tre" in newest["description"]
+
+
+def test_a_manifest_is_refused_with_its_places(site: Site, service: Service, number: int) -> None:
+    pull = site.push('["tree", "-y @octocat"]', number=number)
+    body = await_comment(site, number, deliver(service, pull))
+    assert '- at `/1`: found `"-y", an option`' in body
+    assert '`"@octocat"' not in body, "a group's name is a package spec"
+    assert states(site, pull.head_sha)[-1] == "failure"
+
+
+def test_the_next_push_edits_the_comment_in_place(
+    site: Site, service: Service, number: int
+) -> None:
+    site.github.say(number, "What do you think?")
+    first = deliver(service, site.push(manifest("nope"), number=number))
+    await_comment(site, number, first)
+    kept = site.github.comments[number][1]["id"]
+    pull = site.push(manifest("leaf01"), number=number, action="synchronize")
+    await_comment(site, number, deliver(service, pull))
+    assert [comment["id"] for comment in site.github.comments[number]][1:] == [kept]
+    assert states(site, pull.head_sha)[-1] == "success"
+
+
+def test_a_deleted_comment_is_written_anew(site: Site, service: Service, number: int) -> None:
+    await_comment(site, number, deliver(service, site.push(manifest("leaf02"), number=number)))
+    site.github.comments[number].clear()
+    await_comment(site, number, deliver(service, site.push(manifest("leaf03"), number=number)))
+    assert len(comments(site, number)) == 1
+
+
+def test_what_github_asks_to_wait_is_waited_and_holds_up_no_update(
+    site: Site, service: Service, number: int
+) -> None:
+    limit = {"message": "You have exceeded a secondary rate limit."}
+    site.github.answer_next(
+        f"/issues/{number}/", status=403, body=limit, headers={"Retry-After": "2"}
+    )
+    pull = site.push(manifest("leaf04"), number=number)
+    update_id = deliver(service, pull)
+    await_log(service, f"feedback on update {update_id}: comment")
+    assert "rate limit. (asked to wait 2 s); trying again in 2 s" in service.log
+    assert service.perform(site.push(manifest("leaf05"), number=next(numbers)))["state"] == (
+        "published"
+    )
+    await_comment(site, number, update_id)
+    assert len(comments(site, number)) == 1
+
+
+@pytest.mark.parametrize(
+    ("right", "words"),
+    [
+        ("statuses", "status: GitHub: setting status .* the right 'Commit statuses: write'"),
+        ("issues", "comment: GitHub: commenting on .* the right 'Pull requests: write'"),
+    ],
+)
+def test_a_token_without_a_right_fails_no_update_and_the_log_says_which(
+    site: Site, service: Service, number: int, right: str, words: str
+) -> None:
+    site.github.rights.remove(right)
+    try:
+        pull = site.push(manifest("leaf06"), number=number)
+        update_id = deliver(service, pull)
+        assert service.end_of(update_id)["state"] in {"published", "unchanged"}
+        said, _, missing = words.partition(" .* ")
+        await_log(service, f"feedback on update {update_id}: {said}")
+        assert missing in service.log
+        # What the token may do is done.
+        if right == "statuses":
+            await_comment(site, number, update_id)
+        else:
+            wait_for(lambda: "success" in states(site, pull.head_sha), "a status")
+    finally:
+        site.github.rights.add(right)
+    assert "Traceback" not in service.log
+
+
+def test_a_pull_request_that_is_closed_meanwhile_is_told_all_the_same(
+    site: Site, service: Service, number: int
+) -> None:
+    release = hold_manifest(site, "leaf07")
+    pull = site.push(manifest("leaf07"), number=number)
+    update_id = deliver(service, pull)
+    closed = service.deliver(PullRequest(pull.head_sha, number=number, action="closed"))
+    assert closed.json()["command_return"] == "ignored"
+    release.set()
+    await_comment(site, number, update_id)
+
+
+@pytest.mark.parametrize(
+    ("trouble", "words"),
+    [
+        ("locked", "403 Unable to create comment because issue is locked."),
+        ("missing_issues", "404"),
+    ],
+)
+def test_a_pull_request_that_takes_no_comment_fails_no_update(
+    site: Site, service: Service, number: int, trouble: str, words: str
+) -> None:
+    getattr(site.github, trouble).add(number)
+    pull = site.push(manifest("leaf08"), number=number)
+    update_id = deliver(service, pull)
+    assert service.end_of(update_id)["state"] in {"published", "unchanged"}
+    subject = f"feedback on update {update_id}: comment: GitHub: commenting on"
+    await_log(service, f"{subject} {site.repository.name}#{number}: {words}")
+    assert states(site, pull.head_sha)[-1] == "success"
+
+
+def test_a_superseded_update_leaves_the_newer_ones_word(
+    site: Site, service: Service, number: int
+) -> None:
+    release = hold_manifest(site, "leaf09")
+    other = deliver(service, site.push(manifest("leaf09"), "other", number=next(numbers)))
+    older = site.push(manifest("nope"), number=number)
+    newer = site.push(manifest("leaf10"), number=number, action="synchronize")
+    first, second = deliver(service, older), deliver(service, newer)
+    release.set()
+    assert service.end_of(other)["state"] == "published"
+    assert service.end_of(first)["state"] == "superseded"
+    await_comment(site, number, second)
+    wait_for(lambda: states(site, older.head_sha)[-1] == "error", "the older one's last status")
+    wait_for(lambda: states(site, newer.head_sha)[-1] == "success", "the newer one's last status")
+    assert len(comments(site, number)) == 1
+    assert first not in comments(site, number)[0]
+
+
+def test_a_delivery_that_comes_again_sets_its_status_to_pending_again(
+    site: Site, service: Service, number: int
+) -> None:
+    pull, delivery_id = site.push(manifest("nope"), number=number), str(uuid.uuid4())
+    service.perform(pull, delivery_id=delivery_id)
+    await_comment(site, number, delivery_id)
+    release = hold_manifest(site, "leaf11")
+    service.deliver(pull, delivery_id=delivery_id)
+    wait_for(lambda: states(site, pull.head_sha)[-1] == "pending", "a pending status")
+    release.set()
+    await_comment(site, number, "published")
+    assert states(site, pull.head_sha)[-1] == "success"
+
+
+def test_two_mirrors_at_once_share_one_comment(site: Site, number: int) -> None:
+    """The first to look for the comment is held while the other could look too."""
+    second = site.add_mirror("second")
+    database = f"sqlite:///{site.directory}/two.sqlite"
+    config = site.config(**with_token(site, database_url=database))
+    release = threading.Event()
+    site.github.answer_next(f"/issues/{number}/", status=200, body=[], release=release)
+    pull = site.push(manifest("leaf12"), number=number)
+    with Service.running(site, config) as service:
+        update_id = deliver(service, pull)
+        for mirror in (site.mirror, second):
+            service.end_of(f"{update_id}@{mirror.name}")
+        with pytest.raises(LabError):  # one second is ten looks at the queue
+            wait_for(lambda: comments(site, number), "a comment by another writer", 1)
+        release.set()
+        wait_for(
+            lambda: [body.count(": published") for body in comments(site, number)] == [2],
+            "both mirrors in one comment",
+        )
+    contexts = {status["context"] for status in site.github.statuses[pull.head_sha]}
+    assert contexts == {f"gm-analytics/{site.mirror.name}", "gm-analytics/second"}
+    site.mirrors.remove(second)
+
+
+def test_feedback_is_no_update(site: Site, service: Service, number: int) -> None:
+    await_comment(site, number, deliver(service, site.push(manifest("leaf13"), number=number)))
+    store = Store(site.settings()["database_url"])
+    told = store._client.list_workflows(name=FEEDBACK, limit=1)[0]
+    assert not [record for record in store.recent(1000) if FEEDBACK in record.update.id]
+    with pytest.raises(UnknownUpdate):
+        store.get(told.workflow_id)
+    store.close()
+
+
+def test_without_a_token_nothing_is_asked_and_nothing_stored(site: Site, number: int) -> None:
+    database = f"sqlite:///{site.directory}/without.sqlite"
+    before = len(site.github.calls)
+    with Service.running(site, site.config(database_url=database)) as service:
+        status = service.perform(site.push(manifest("leaf14"), number=number))
+    assert status["state"] == "published", status
+    assert [call.path.split("/")[1] for call in site.github.calls[before:]] == ["raw"]
+    store = Store(database)
+    assert store._client.list_workflows(name=FEEDBACK) == []
+    store.close()
+
+
+@pytest.fixture
+def reviewed(site: Site) -> Iterator[Service]:
+    """The service with `publish: on_merge`."""
+    database = f"sqlite:///{site.directory}/review.sqlite"
+    config = site.config(**with_token(site, publish="on_merge", database_url=database))
+    with Service.running(site, config) as running:
+        yield running
+
+
+def test_the_line_in_a_previews_comment_installs_from_it_also_after_the_next_push(
+    site: Site, reviewed: Service, number: int
+) -> None:
+    """On a client whose configuration asks for signatures, as EL's does."""
+    one = Package("tried-one", requires=("tried-lib",))
+    site.upstream.add(one, Package("tried-lib"), Package("tried-two"))
+    pull = site.push(manifest("tried-one"), branch="tried", number=number)
+    body = await_comment(site, number, deliver(reviewed, pull))
+    assert f"### {site.mirror.name}: a preview is ready\n\nIf merged: 2 added" in body
+    assert f"| added | `{one.nevra}` | " in body
+    client = Client(site.directory / "tried", site.mirror.web.url, options={"gpgcheck": "1"})
+    client.dnf(*line_to_try(body))
+    assert client.names() == {"tried-lib", "tried-one"}
+
+    again = site.push(manifest("tried-one", "tried-two"), branch="tried", number=number)
+    client.dnf(*line_to_try(await_comment(site, number, deliver(reviewed, again))))
+    assert "tried-two" in client.names()
+
+    merged = site.merge(again)
+    body = await_comment(site, number, deliver(reviewed, merged))
+    assert f"### {site.mirror.name}: published" in body
+    assert "sudo" not in body
+    assert states(site, merged.merge_commit_sha or "")[-1] == "success"
+    assert len(comments(site, number)) == 1
+
+
+def line_to_try(body: str) -> list[str]:
+    """Give the arguments that follow `sudo dnf`."""
+    return body.partition("```sh\nsudo dnf ")[2].partition("\n")[0].split()
+
+
+def test_a_pull_request_that_is_closed_is_told_that_its_preview_is_gone(
+    site: Site, reviewed: Service, number: int
+) -> None:
+    pull = site.push(manifest("leaf16"), branch="shut", number=number)
+    await_comment(site, number, deliver(reviewed, pull))
+    body = await_comment(site, number, deliver(reviewed, replace(pull, action="closed")))
+    assert f"### {site.mirror.name}: the preview is gone" in body
+    assert states(site, pull.head_sha)[-1] == "success"
+
+
+class Full:
+    """A store that takes updates and no feedback."""
+
+    def enqueue(self, update: object) -> bool:
+        return True
+
+    def enqueue_feedback(self, update: object, *, ended: bool) -> None:
+        raise StoreUnavailable("storing feedback", "disk full")
+
+
+def test_feedback_that_cannot_be_stored_fails_no_delivery(
+    site: Site, number: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    service = Inside(settings.Settings.model_validate(site.settings(**with_token(site))))
+    service.__dict__["store"] = Full()
+    pull = PullRequest("a" * 40, number=number)
+    payload = json.dumps(pull.payload()).encode()
+    headers = {
+        "content-type": "application/json",
+        "x-github-event": "pull_request",
+        "x-github-delivery": "d1",
+        "x-hub-signature-256": signature(site.secret, payload),
+    }
+    assert service.receive(headers, payload).status == 202
+    service._threads.shutdown()
+    assert "update d1: no feedback: store: storing feedback: disk full" in caplog.text
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_a_worker_that_is_killed_while_commenting_leaves_one_comment(
+    site: Site, number: int, moment: str
+) -> None:
+    database = f"sqlite:///{site.directory}/killed-{moment}.sqlite"
+    config = site.config(**with_token(site, database_url=database, executor_id="killed"))
+    web = Service(site, config)
+    web.start_web()
+    try:
+        update_id = deliver(web, site.push(manifest("leaf15"), number=number))
+    finally:
+        web.stop(kill=True)
+    environment = {**os.environ, "GM_ANALYTICS_CONFIG": str(config)}
+    command = [sys.executable, "-m", "tests.integration.killed", "comment", moment]
+    worker = subprocess.Popen(command, env=environment, cwd=Path.cwd())
+    assert worker.wait(30) == -signal.SIGKILL
+    assert len(comments(site, number)) == (moment == "after")
+    with Service.running(site, config):
+        await_comment(site, number, update_id)
+        calls = f"/issues/{number}/comments"
+        seen = 2 if moment == "after" else 1
+        wait_for(lambda: len(site.github.calls_to(calls, "GET")) >= seen, "the step to be done")
+    assert len(comments(site, number)) == 1
