@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import signal
 import sys
 import threading
@@ -79,7 +80,7 @@ def main() -> None:
 def serve(config: Path | None, host: str, port: int) -> None:
     """Take deliveries and perform updates, in one process."""
     service = _start(config)
-    with service.worker():
+    with _working(service):
         _web(service, host, port)
 
 
@@ -96,8 +97,27 @@ def web(config: Path | None, host: str, port: int) -> None:
 @CONFIG
 def worker(config: Path | None) -> None:
     """Perform updates that were taken by `web`, or by `connexion run`."""
-    with _start(config).worker(), suppress(KeyboardInterrupt):
+    with _working(_start(config)), suppress(KeyboardInterrupt):
         threading.Event().wait()
+
+
+@contextmanager
+def _working(service: Service) -> Iterator[None]:
+    """Perform updates until the block ends, and then end the process at once.
+
+    Python would wait for the worker's threads, and one may be pausing for the hour that GitHub
+    asked for. Whatever they are at, the next worker goes on with it, as after a SIGKILL.
+    """
+    code: Any = 0
+    try:
+        with service.worker():
+            yield
+    except SystemExit as end:
+        code = end.code
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    logging.shutdown()
+    os._exit(code or 0)
 
 
 def _start(config: Path | None) -> Service:

@@ -254,17 +254,26 @@ class ToolsMissing(GmError):
         return f"mirror {self.mirror}: not installed: {', '.join(self.missing)}"
 
 
+def _placed(spec: str, places: dict[str, str]) -> str:
+    return f"{spec} at {places[spec]}" if spec in places else spec
+
+
 @dataclass(eq=False)
 class UnknownPackages(GmError):
-    """Upstream has no package of these names: all of them, with near matches if any."""
+    """Upstream has no package of these names: all of them, with near matches if any.
+
+    `places` says where in the manifest each is, as far as there is one.
+    """
 
     mirror: str
     specs: list[str]
     near: dict[str, list[str]] = field(default_factory=dict)
+    places: dict[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
         return f"mirror {self.mirror}: resolving {', '.join(self.specs)}: " + "; ".join(
-            f"No match for argument: {spec}" + self._near(spec) for spec in self.specs
+            f"No match for argument: {_placed(spec, self.places)}" + self._near(spec)
+            for spec in self.specs
         )
 
     def _near(self, spec: str) -> str:
@@ -274,14 +283,19 @@ class UnknownPackages(GmError):
 
 @dataclass(eq=False)
 class Unresolvable(GmError):
-    """The packages exist, but what they need does not, or it conflicts: yum's words."""
+    """The packages exist, but what they need does not, or it conflicts: yum's words.
+
+    `places` says where in the manifest they are, as far as there is one.
+    """
 
     mirror: str
     specs: list[str]
     words: str
+    places: dict[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        return f"mirror {self.mirror}: resolving {', '.join(self.specs)}: {self.words}"
+        specs = ", ".join(_placed(spec, self.places) for spec in self.specs)
+        return f"mirror {self.mirror}: resolving {specs}: {self.words}"
 
 
 @dataclass(eq=False)

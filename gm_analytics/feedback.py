@@ -159,7 +159,8 @@ def _changes(outcome: Outcome, room: Room, *, future: bool) -> Iterator[str]:
     changes = outcome.changes
     if not changes:
         return
-    summary = f"{Plan(changes).summary}; {_total(changes)} in all"
+    plan = Plan(changes)
+    summary = plan.summary + (f"; {size_text(plan.size)} new" if plan.added else "")
     yield f"If merged: {summary}." if future else f"{summary}."
     head = ["| | package | size | from |", "| --- | --- | ---: | --- |"]
     rows = [
@@ -172,9 +173,10 @@ def _changes(outcome: Outcome, room: Room, *, future: bool) -> Iterator[str]:
         len(changes),
         [*head, *rows, *room.rest(changes, "| | {} | | |")],
     )
-    entries = dict.fromkeys(spec for change in changes for spec in change.wanted)
+    brought = [change for change in changes if change.kind != "removed"]
+    entries = dict.fromkeys(spec for change in brought for spec in change.wanted)
     if entries:
-        lines = [f"- {_entry(spec, changes)}" for spec in [*entries][: room.lines]]
+        lines = [f"- {_entry(spec, brought)}" for spec in [*entries][: room.lines]]
         rest = room.rest(entries, "- {}")
         yield "What each entry pulls in:"
         yield _fold(_count(entries, "entry", "entries"), len(entries), [*lines, *rest])
@@ -187,13 +189,10 @@ def _before(change: Change) -> str:
 def _entry(spec: str, changes: Iterable[Change]) -> str:
     theirs = [change for change in changes if spec in change.wanted]
     named = ", ".join(_code(change.nevra) for change in theirs[:NAMES])
+    size = size_text(Plan(tuple(theirs)).size)
     left = len(theirs) - NAMES
     more = f" and {left:,} more" if left > 0 else ""
-    return f"{_code(spec)}: {_count(theirs, 'package')}, {_total(theirs)}: {named}{more}"
-
-
-def _total(changes: Iterable[Change]) -> str:
-    return size_text(Plan(tuple(changes)).size)
+    return f"{_code(spec)}: {_count(theirs, 'package')}, {size}: {named}{more}"
 
 
 def _trial(update: Update, outcome: Outcome, room: Room) -> Iterator[str]:
@@ -222,13 +221,20 @@ def _failure(error: GmError, room: Room) -> Iterator[str]:
         ]
     elif isinstance(error, UnknownPackages):
         yield "Upstream has no package of these names:"
-        lines = [f"- {_code(spec)}{_near(error.near.get(spec))}" for spec in error.specs]
+        lines = [
+            f"- {_code(spec)}{_at(error.places.get(spec))}{_near(error.near.get(spec))}"
+            for spec in error.specs
+        ]
     else:
         yield _block(str(error), room)
         return
     yield _fold(
         _count(lines, "problem"), len(lines), [*lines[: room.lines], *room.rest(lines, "- {}")]
     )
+
+
+def _at(place: str | None) -> str:
+    return f" at {_code(place)}" if place else ""
 
 
 def _near(names: Sequence[str] | None) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -100,6 +100,11 @@ class Manifest:
     def specs(self) -> tuple[str, ...]:
         """Every package spec once, in the order of the file."""
         return tuple(dict.fromkeys(spec for entry in self.entries for spec in entry.specs))
+
+    def places(self, specs: Iterable[str]) -> dict[str, str]:
+        """Say where in the file each of these specs is first wanted."""
+        first = {spec: entry.where for entry in reversed(self.entries) for spec in entry.specs}
+        return {spec: first[spec] for spec in specs if spec in first}
 
     @property
     def digest(self) -> str:

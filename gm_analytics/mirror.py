@@ -9,6 +9,7 @@ import base64
 import json
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -17,7 +18,7 @@ from typing import Any, Self
 
 import requests
 
-from gm_analytics import commands, comps, repository, settings, ssh, yum
+from gm_analytics import commands, comps, near, repository, settings, ssh, wanted, yum
 from gm_analytics.commands import Argv, Survey, Target, Tools
 from gm_analytics.errors import (
     BadPackages,
@@ -158,9 +159,13 @@ class Session:
         listed = self._run(repository.packages(self._target, live), "listing packages")
         return tuple(map(Package.from_line, listed.splitlines()))
 
-    def prepare(self, update_id: str) -> None:
-        """Make the update's staging directory; one that is there already is kept."""
-        self._run(yum.prepare(self._target, update_id), "preparing the staging directory")
+    def prepare(self, update_id: str, number: int = 0) -> None:
+        """Make the update's staging directory; one that is there already is kept.
+
+        What the preview of the pull request `number` has is not downloaded again.
+        """
+        argv = yum.prepare(self._target, update_id, number)
+        self._run(argv, "preparing the staging directory")
 
     def resolve(self, update_id: str, specs: tuple[str, ...]) -> Download:
         """Solve the specs against an empty system without downloading anything.
@@ -169,12 +174,14 @@ class Session:
             UnknownPackages, Unresolvable, UpstreamUnavailable: as `download`.
 
         """
+        self.prepare(update_id)
         return self._solve(update_id, specs, yum.resolve)
 
-    def download(self, update_id: str, specs: tuple[str, ...], free: int) -> Download:
+    def download(self, update_id: str, specs: tuple[str, ...], free: int, number: int) -> Download:
         """Solve the specs against an empty system and download what the pool lacks.
 
-        All at once; if they conflict, each alone. `free` is the disk's free space in bytes.
+        All at once; if they conflict, each alone. `free` is the disk's free space in bytes,
+        `number` the pull request's.
 
         Raises:
             UnknownPackages: upstream has no such packages.
@@ -184,12 +191,13 @@ class Session:
             UpstreamUnavailable: an upstream repository could not be read.
 
         """
+        self.prepare(update_id, number)
         if free < self._mirror.disk_reserve:
-            self._refuse_what_does_not_fit(self.resolve(update_id, specs).rows, free)
+            self._refuse_what_does_not_fit(self._solve(update_id, specs, yum.resolve).rows, free)
         return self._solve(update_id, specs, yum.download)
 
-    def inspect(self, update_id: str, live: str, rows: tuple[Row, ...]) -> Closure:
-        """Check the downloaded files and compare them with the pool and the live set.
+    def inspect(self, update_id: str, live: str, download: Download, number: int) -> Closure:
+        """Check the downloaded files, compare them with what is there, say who wanted them.
 
         Raises:
             BadPackages: a file is damaged.
@@ -201,11 +209,15 @@ class Session:
             output = self._run(argv, "checking packages", self._target.timeout)
         except CommandFailed as error:
             raise BadPackages(self._name, words(error.output)) from error
-        closure = Closure.parse(output, rows)
-        if absent := sorted({row.nevra for row in rows} - {p.nevra for p in closure.packages}):
+        closure = Closure.parse(output, download.rows)
+        there = {package.nevra for package in closure.packages}
+        if absent := sorted({row.nevra for row in download.rows} - there):
             raise BadPackages(self._name, f"solved, but not downloaded: {', '.join(absent)}")
         if differing := closure.where("differs"):
             raise BytesDiffer(self._name, [package.file for package in differing])
+        closure = self._explain(update_id, live, closure, download)
+        if any(package.source == yum.PREVIEW_ID for package in closure.packages):
+            closure = closure.sourced(self.previewed(number).packages)
         return closure
 
     def add(self, update_id: str, packages: tuple[Package, ...]) -> None:
@@ -323,7 +335,6 @@ class Session:
         return found
 
     def _solve(self, update_id: str, specs: tuple[str, ...], command: _YumCommand) -> Download:
-        self.prepare(update_id)
         if not specs:
             return Download((), ())
         try:
@@ -356,7 +367,37 @@ class Session:
             return self._solve_once(update_id, specs, command, self._target)
         except UnknownPackages:
             # Upstream may have got them since its metadata was cached.
-            return self._solve_once(update_id, specs, command, replace(self._target, max_age=0))
+            fresh = replace(self._target, max_age=0)
+        try:
+            return self._solve_once(update_id, specs, command, fresh)
+        except UnknownPackages as error:
+            error.specs += self._unknown_besides(error.specs, update_id, specs)
+            error.near = self._near(update_id, error.specs)
+            raise
+
+    def _unknown_besides(
+        self, groups: list[str], update_id: str, specs: tuple[str, ...]
+    ) -> list[str]:
+        """Give what else is unknown: dnf 4 tells of unknown groups and looks no further."""
+        rest = tuple(spec for spec in specs if spec not in groups)
+        if rest and all(spec.startswith("@") for spec in groups):
+            try:
+                self._solve_once(update_id, rest, yum.resolve, self._target)
+            except UnknownPackages as error:
+                return error.specs
+            except GmError:  # it would be told once the groups are known
+                pass
+        return []
+
+    def _near(self, update_id: str, specs: list[str]) -> dict[str, list[str]]:
+        """Look for what may have been meant by specs that upstream has nothing for."""
+        with suppress(Exception):  # whatever goes wrong here must not hide what went wrong before
+            argv = yum.names(self._target, self.tools, update_id)
+            listed = self._yum(update_id, argv, "listing what upstream has").stdout
+            groups = any(spec.startswith("@") for spec in specs)
+            ids = comps.ids(self._comps("")) if groups else ()
+            return near.suggest(specs, yum.listing(listed), ids)
+        return {}
 
     def _solve_once(
         self, update_id: str, specs: tuple[str, ...], command: _YumCommand, target: Target
@@ -376,7 +417,7 @@ class Session:
         """Say what a failed yum run means."""
         output = result.stdout + result.stderr
         doing = f"resolving {', '.join(specs)}"
-        needed = sum(row.size for row in rows if row.repository != yum.POOL_ID)
+        needed = sum(row.size for row in rows if not yum.is_here(row))
         kind = yum.failure(result.exited, output, specs)
         if kind in {"signature", "network", "unsolvable", "other"} and rows:
             # dnf says in many ways that a disk is full, and in some not at all.
@@ -396,9 +437,25 @@ class Session:
         return self.look().free
 
     def _refuse_what_does_not_fit(self, rows: tuple[Row, ...], free: int) -> None:
-        needed = sum(row.size for row in rows if row.repository != yum.POOL_ID)
+        needed = sum(row.size for row in rows if not yum.is_here(row))
         if needed > free:
             raise DiskFull(self._name, self._mirror.root, needed, free)
+
+    def _explain(self, update_id: str, live: str, closure: Closure, download: Download) -> Closure:
+        """Say which specs wanted the packages of a closure, and what to warn of."""
+        paths = [spec for spec in download.specs if spec.startswith("/")]
+        argv = repository.relations(self._target, update_id, paths)
+        printed = self._run(argv, "reading what packages need", self._target.timeout)
+        relations, weak = wanted.parse(printed), self._target.weak_dependencies
+        groups = [spec for spec in download.specs if spec.startswith("@")]
+        documents = self._comps(live) if groups else []
+        names = {package.name for package in closure.packages}
+        members = {spec: comps.members(documents, spec[1:], names) for spec in groups}
+        packages = wanted.attribute(
+            closure.packages, relations, download.specs, members, weak=weak
+        )
+        told = wanted.warnings(relations, weak=weak)
+        return replace(closure, packages=packages, warnings=told)
 
     def _describe(
         self, update_id: str, live: str, packages: list[Package], publication: Publication

@@ -287,6 +287,8 @@ class Publication:
     """Of the newest merge that it contains."""
     groups: tuple[tuple[str, ...], ...] = ()
     """Specs that can be installed together: one group, or one a spec where they conflict."""
+    warnings: tuple[str, ...] = ()
+    """What a reviewer should know of the manifest's closure."""
     published_at: str = ""
     """UTC, ISO 8601; known once it is written."""
 
@@ -298,7 +300,11 @@ class Publication:
         data = json.loads(text)
         entries = tuple((name, tuple(specs)) for name, specs in data.get("entries", ()))
         groups = tuple(map(tuple, data.get("groups", ())))
-        return cls(**data | {"specs": tuple(data["specs"]), "entries": entries, "groups": groups})
+        return cls(
+            **data
+            | {"specs": tuple(data["specs"]), "entries": entries, "groups": groups}
+            | {"warnings": tuple(data.get("warnings", ()))}
+        )
 
     @property
     def exact(self) -> bool:
@@ -333,6 +339,11 @@ class Download:
     """Specs that were solved together: one group, or one a spec where they conflict."""
     rows: tuple[Row, ...]
 
+    @property
+    def specs(self) -> tuple[str, ...]:
+        """All specs."""
+        return tuple(spec for group in self.groups for spec in group)
+
 
 Whereabouts = Literal["new", "pool", "live", "differs"]
 
@@ -343,6 +354,8 @@ class Closure:
 
     packages: tuple[Package, ...]
     states: tuple[Whereabouts, ...]
+    warnings: tuple[str, ...] = ()
+    """What a reviewer should know of it."""
 
     @classmethod
     def parse(cls, output: str, rows: Iterable[Row]) -> Closure:
@@ -362,6 +375,12 @@ class Closure:
         known = tuple(packages)
         states: tuple[Whereabouts, ...] = tuple("pool" for _ in known)
         return cls(known, states)
+
+    def sourced(self, known: Iterable[Package]) -> Closure:
+        """Give the closure with the sources that are known of some of its files."""
+        sources = {package.file: package.source for package in known}
+        packages = (replace(p, source=sources.get(p.file, p.source)) for p in self.packages)
+        return replace(self, packages=tuple(packages))
 
     def where(self, *states: Whereabouts) -> tuple[Package, ...]:
         """Give the packages in one of these states."""

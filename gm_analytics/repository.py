@@ -9,6 +9,7 @@ ROOT/.cache/  ROOT/.lock        yum's cache; flock, one writer
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import PurePosixPath
 
 from gm_analytics.commands import (
@@ -126,6 +127,47 @@ def inspect(target: Target, update_id: str, live: str) -> Argv:
     staging = target.staging(update_id)
     inner = script(_FACTS_OF + _INSPECT, "inspect", staging, target.root, live)
     return ("env", f"FACTS={_FACTS}", f"CANONICAL={_CANONICAL}", *inner)
+
+
+_RELATION = r"[{0}\t%{{{1}NAME}}\t%{{{1}FLAGS:depflags}}\t%{{{1}VERSION}}\n]"
+_RELATIONS_FORM = (
+    r"package\t%{NAME}-%{VERSION}-%{RELEASE}.%{ARCH}.rpm\n"
+    + _RELATION.format("require", "REQUIRE")
+    + _RELATION.format("provide", "PROVIDE")
+    + r"[file\t%{FILENAMES}\n]"
+)
+_RELATIONS = r"""
+cd "$1/rpms"; form=$2 weak=$3; shift 3
+printf '%s\n' "$@" > ../paths
+set -- *.rpm
+[ -e "$1" ] || exit 0
+# A tag that rpm does not know is an error: weak dependencies came with 4.12, OPENPGP with 6.0.
+rpm --querytags > ../tags
+if grep -qx RECOMMENDNAME ../tags; then form=$form$weak; fi
+for tag in DSAHEADER RSAHEADER SIGGPG SIGPGP OPENPGP; do
+    if grep -qx "$tag" ../tags; then form="$form%|$tag?{signed\n}|"; fi
+done
+rpm -qp --nosignature --qf "$form" "$@" > ../relations
+awk -F '\t' '
+    pass == 0 { asked[$1]; next }
+    pass == 1 && ($1 == "require" || $1 == "recommend") && index($2, "/") {
+        count = split($2, words, /[() ]+/)
+        for (i = 1; i <= count; i++) asked[words[i]]
+    }
+    pass == 1 { next }
+    $1 != "file" || $2 in asked
+' pass=0 ../paths pass=1 ../relations pass=2 ../relations
+"""
+
+
+def relations(target: Target, update_id: str, paths: Iterable[str]) -> Argv:
+    """Print what each file of the closure requires, recommends and provides; if it is signed.
+
+    Of the files that a package has, only those that another requires, and `paths`.
+    """
+    weak = _RELATION.format("recommend", "RECOMMEND")
+    staging = target.staging(update_id)
+    return script(_RELATIONS, "relations", staging, _RELATIONS_FORM, weak, *paths)
 
 
 _ADD = """

@@ -22,7 +22,7 @@ from gm_analytics.manifest import Manifest
 from gm_analytics.plan import Download, Plan, diff
 from gm_analytics.records import Kind, Outcome, Update
 from gm_analytics.settings import Settings
-from gm_analytics.updates import Step, perform
+from gm_analytics.updates import Step, perform, placed
 from gm_analytics.webhook import Delivery, Policy, PullRequest, verify
 
 STORE_DEADLINE = 8.0
@@ -190,7 +190,8 @@ class Service:
         with mirror.Session(self.settings.mirror(mirror_name)) as session:
             live: Survey = session.survey()
             try:
-                solved: Download = session.resolve(name, manifest.specs)
+                with placed(manifest):
+                    solved: Download = session.resolve(name, manifest.specs)
                 exact = self.settings.publishes_on_merge
                 return diff(session.packages(live.live), solved.rows, exact=exact)
             finally:

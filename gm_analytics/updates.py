@@ -7,13 +7,13 @@ such call through `step`, which a durable engine records and a person's terminal
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import ParamSpec, Protocol, TypeVar
 
 from gm_analytics.commands import Survey
-from gm_analytics.errors import GmError, Overtaken
+from gm_analytics.errors import GmError, Overtaken, UnknownPackages, Unresolvable
 from gm_analytics.manifest import Manifest
 from gm_analytics.mirror import Session
 from gm_analytics.plan import Closure, Download, Plan, Preview, Publication
@@ -139,11 +139,15 @@ class _Work:
     def fetch(self, live: Survey) -> tuple[Download, Closure]:
         """Download and check the closure, and add it to the pool."""
         update, mirror, step = self.update, self.mirror, self.step
-        download = step("download", mirror.download, update.id, self.manifest.specs, live.free)
-        closure = step("inspect", mirror.inspect, update.id, live.live, download.rows)
-        return download, closure
+        asked = (update.id, self.manifest.specs, live.free, update.number)
+        with placed(self.manifest):
+            download = step("download", mirror.download, *asked)
+        closure = step("inspect", mirror.inspect, update.id, live.live, download, update.number)
+        return download, replace(closure, warnings=(*_warnings(download), *closure.warnings))
 
-    def publication(self, live: Survey, number: int, download: Download) -> Publication:
+    def publication(
+        self, live: Survey, number: int, download: Download, closure: Closure
+    ) -> Publication:
         """Describe what is made of the closure."""
         update = self.update
         before = Publication.parse(live.publication)
@@ -159,6 +163,7 @@ class _Work:
             base=live.live,
             mark=update.mark or (before.mark if before else ""),
             groups=download.groups,
+            warnings=closure.warnings,
         )
 
     def publish(self, live: Survey, download: Download, closure: Closure) -> tuple[str, str]:
@@ -168,7 +173,8 @@ class _Work:
         """
         update, mirror, step = self.update, self.mirror, self.step
         for attempt in range(1, MAX_REBUILDS + 1):
-            publication = self.publication(live, Publication.number_of(live.live) + 1, download)
+            number = Publication.number_of(live.live) + 1
+            publication = self.publication(live, number, download, closure)
             step("createrepo", mirror.build, update.id, live.live, closure, publication)
             step("prove", mirror.prove, update.id, download.groups)
             try:
@@ -208,7 +214,7 @@ class _Addition(_Work):
         directory, repomd = self.publish(live, download, closure)
         self.see(repomd)
         message = f"{len(plan.added)} packages added to {self.update.mirror}"
-        return _outcome(plan, Outcome("published", message, directory), download)
+        return _outcome(plan, Outcome("published", message, directory), closure)
 
 
 class _Preview(_Work):
@@ -220,14 +226,14 @@ class _Preview(_Work):
         download, closure = self.fetch(live)
         plan = step("compare", mirror.compare, live.live, closure, exact=True)
         step("add", mirror.add, update.id, closure.where("new"))
-        publication = self.publication(live, update.number, download)
+        publication = self.publication(live, update.number, download, closure)
         step("createrepo", mirror.build_preview, update.id, live.live, closure, publication)
         step("prove", mirror.prove, update.id, download.groups)
         repomd = step("switch", mirror.switch_preview, update.id, publication)
         step("see", self.parts.wait_until_previewed, update, repomd)
         message = f"preview of {update.pull_request} on {update.mirror}: {plan.summary}"
         made = Outcome("previewed", message, preview=self.parts.preview_url(update))
-        return _outcome(plan, made, download)
+        return _outcome(plan, made, closure)
 
 
 class _Merge(_Work):
@@ -258,7 +264,7 @@ class _Merge(_Work):
         directory, repomd = self.publish(live, download, closure)
         self.see(repomd)
         message = f"{update.mirror}: {plan.summary}"
-        return self._merged(_outcome(plan, Outcome("published", message, directory), download))
+        return self._merged(_outcome(plan, Outcome("published", message, directory), closure))
 
     def _reviewed(self, live: Survey) -> tuple[Download, Closure] | None:
         """Give the preview's packages, if merging now means what it showed."""
@@ -269,7 +275,8 @@ class _Merge(_Work):
         assert found is not None  # noqa: S101  # as `_still_true` says
         step("prepare", self.mirror.prepare, update.id)
         closure = step("take preview", self.mirror.previewed, update.number)
-        return Download(found.publication.groups, ()), closure
+        shown = found.publication
+        return Download(shown.groups, ()), replace(closure, warnings=shown.warnings)
 
     def _merged(self, outcome: Outcome) -> Outcome:
         """Take the preview away: what it showed is live, or was."""
@@ -281,6 +288,16 @@ class _Merge(_Work):
 _WORK: dict[str, type[_Work]] = {"add": _Addition, "preview": _Preview, "merge": _Merge}
 
 
+@contextmanager
+def placed(manifest: Manifest) -> Iterator[None]:
+    """Have an error say where in the manifest the specs are that it names."""
+    try:
+        yield
+    except (UnknownPackages, Unresolvable) as error:
+        error.places = manifest.places(error.specs)
+        raise
+
+
 def _still_true(preview: Preview | None, live: Survey, digest: str) -> bool:
     """Tell whether a preview shows what a manifest means, and nothing was published since."""
     return (
@@ -290,13 +307,13 @@ def _still_true(preview: Preview | None, live: Survey, digest: str) -> bool:
     )
 
 
-def _outcome(plan: Plan, outcome: Outcome, download: Download) -> Outcome:
+def _outcome(plan: Plan, outcome: Outcome, closure: Closure) -> Outcome:
     return replace(
         outcome,
         added=plan.added,
         size=plan.size,
         changes=plan.changes,
-        warnings=_warnings(download),
+        warnings=closure.warnings,
     )
 
 

@@ -238,15 +238,22 @@ def build(packages: Iterable[Package], dest: Path) -> tuple[Path, ...]:
 
 
 def _batches(packages: Sequence[Package]) -> Iterator[tuple[Package, ...]]:
-    """Split packages so that each batch has a name once: a spec cannot have it twice."""
+    """Split packages so that each batch has a name once and one architecture beside noarch."""
     rest = list(packages)
     while rest:
         batch: dict[str, Package] = {}
+        arch = _target(rest)
         for package in rest:
-            batch.setdefault(package.name, package)
+            if package.arch in {NOARCH, arch}:
+                batch.setdefault(package.name, package)
         yield tuple(batch.values())
         chosen = {id(package) for package in batch.values()}
         rest = [package for package in rest if id(package) not in chosen]
+
+
+def _target(packages: Iterable[Package]) -> str:
+    """Give the architecture to build for."""
+    return next((package.arch for package in packages if package.arch != NOARCH), ARCH)
 
 
 def _collect(batch: Sequence[Package], built: Path, dest: Path) -> None:
@@ -282,7 +289,7 @@ def _rpmbuild(batch: Sequence[Package], top: Path) -> None:
         "source_date_epoch_from_changelog": "0",
     }
     defines = [word for item in macros.items() for word in ("--define", " ".join(item))]
-    argv = ["rpmbuild", "-bb", "--quiet", "--target", ARCH, *defines, str(spec)]
+    argv = ["rpmbuild", "-bb", "--quiet", "--target", _target(batch), *defines, str(spec)]
     run(argv, env=_environment(top), timeout=600)
 
 

@@ -15,7 +15,8 @@ from typing import Self
 
 from lab.deliveries import PullRequest
 from lab.processes import run, wait_for
-from lab.site import Service, Site
+from lab.site import UNENDED, Service, Site
+from lab.upstream import SigningKey
 
 TOKEN = "lab-token"  # noqa: S105  # the stand-in's
 PUBLIC = "https://ci.example.org"
@@ -43,7 +44,7 @@ class Story:
     @contextmanager
     def running(cls) -> Iterator[Self]:
         """Bring up the lab with a token, so that there is feedback."""
-        with Site.running() as site:
+        with SigningKey.make() as key, Site.running(key) as site:
             site.github.token = TOKEN
             github = {"api_url": site.github.api_url, "raw_url": site.github.raw_url}
             config = site.config(
@@ -75,13 +76,16 @@ class Story:
         status = self.service.perform(pull, delivery_id=update_id)
         sha = pull.merge_commit_sha or pull.head_sha
         github = self.site.github
-        wait_for(
-            lambda: any(update_id in c["body"] for c in github.comments.get(pull.number, [])),
-            f"the comment on {update_id}",
-        )
+        wait_for(lambda: self._is_told(pull.number, update_id), f"the comment on {update_id}")
         wait_for(lambda: github.statuses[sha][0]["state"] != "pending", "the status")
         self.shown(github.conversation(pull.number, sha))
         return status
+
+    def _is_told(self, number: int, update_id: str) -> bool:
+        """Tell whether the comment says how an update ended."""
+        bodies = [comment["body"] for comment in self.site.github.comments.get(number, [])]
+        unended = (f": {state}\n" for state in UNENDED)
+        return bool(bodies) and update_id in bodies[0] and not any(map(bodies[0].count, unended))
 
     def sees(self, name: str, path: str = "") -> bool:
         """Try to install a package from the mirror, or from a preview below it."""

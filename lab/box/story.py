@@ -7,8 +7,7 @@ import re
 from lab.box.vagrant import Machines
 from lab.hosts.report import Report, expect
 from lab.hosts.site import NAMES, POOL, RESERVED
-from lab.hosts.story import commit_status, publish
-from lab.processes import wait_for
+from lab.hosts.story import publish
 
 _COUNT = re.compile(r"(\d+/\d+) resources updated")
 _ADDRESS = re.compile(r"192\.168\.131\.\d+")
@@ -65,12 +64,6 @@ def failed_units(machines: Machines, name: str) -> list[str]:
 def pull_request(machines: Machines, report: Report, number: int, package: str) -> None:
     """Follow a pull request from its signed delivery to the package on the client."""
     publish(machines, report, number, package)
-    with report.step(f"pull request {number}: commit status") as seen:
-        sha = machines.outside.repository.head(f"change-{number}")
-        success = f"success of {sha}"
-        wait_for(lambda: commit_status(machines, sha) == "success", success, machines.patience)
-        states = [status["state"] for status in machines.outside.github.statuses[sha]]
-        seen(", then ".join(reversed(states)))
     log = "sudo journalctl -u gm-analytics-worker -o cat -n 3"
     machines.ssh("ci_server", log, capture=f"worker-{number}")
     with report.step(f"pull request {number}: dnf install on mirror_client") as seen:

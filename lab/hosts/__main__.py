@@ -17,7 +17,7 @@ from lab.processes import terminable
 NOT_COVERED = """Not covered by these hosts, which are Debian:
   EL (its dhcp-server, kea and python3.12), SELinux, firewalld: ChefSpec, `make test-cookbooks`
   Vagrant, its boxes and its synced folders: `make vagrant-check`
-  ngrok and GitHub themselves: nothing here has a way out"""
+  ngrok's agent and GitHub themselves, for which stand-ins are here: nothing has a way out"""
 
 
 def everything(keep: bool) -> int:

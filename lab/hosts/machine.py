@@ -160,7 +160,8 @@ class Machine:
         if leader is None:
             raise LabError(f"host {self.name}: not running")
         env = ("env", "-i", f"PATH={PATH}", "HOME=/root", "LANG=C.UTF-8", "TERM=dumb")
-        return ["nsenter", f"--target={leader}", "--all", "--", *env, *argv]
+        # Root and directory too: where nspawn runs in a chroot they are not the namespace's.
+        return ["nsenter", f"--target={leader}", "--all", "--root", "--wd", "--", *env, *argv]
 
     def do(
         self, *argv: str, check: bool = True, timeout: float = 300, stdin: str | None = None

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from lab.hosts.shell import CACHE, CHECKOUT, LOGS, LabError, run, say
+from lab.hosts.shell import CACHE, CHECKOUT, LOGS, run, say
 
 PACKAGES = (
     "systemd", "systemd-sysv", "dbus", "udev", "ifupdown", "isc-dhcp-client", "iproute2",
@@ -26,7 +26,6 @@ PACKAGES = (
 CHEF = "18.11.11"
 """Chef Infra Client; the same code as Cinc, which is what the Vagrant lab installs."""
 
-GEMS_ENVIRONMENT = "GM_ANALYTICS_GEMS"
 SUITE_ENVIRONMENT = "GM_ANALYTICS_SUITE"
 OFF = ("nginx", "ssh", "kea-dhcp4-server")
 """Services that Debian's packages enable; what runs on a host is the cookbooks' to say.
@@ -80,12 +79,14 @@ def suite() -> str:
 
 
 def gems() -> Path | None:
-    """Give the folder of gem files, or None: then they come from RubyGems."""
-    named = os.environ.get(GEMS_ENVIRONMENT)
-    place = Path(named) if named else CHECKOUT.parent / "shared" / "gems" / "cache"
-    if named and not any(place.glob("chef-bin-*.gem")):
-        raise LabError(f"{GEMS_ENVIRONMENT}={named}: no chef-bin-*.gem there")
-    return place if any(place.glob("chef-bin-*.gem")) else None
+    """Give the folder of gem files, or None: then they come from RubyGems.
+
+    Raises:
+        LabError: neither can be had; it says what to do.
+
+    """
+    said = run(CHECKOUT / "lab" / "gems").text.strip()
+    return Path(said) if said else None
 
 
 def build(name: str = "root", more: tuple[str, ...] = (), then: str = "") -> Path:

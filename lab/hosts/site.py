@@ -25,6 +25,7 @@ from lab.github import GitHub, Repository
 from lab.hosts import chef, network, rootfs
 from lab.hosts.machine import RUN, Machine
 from lab.hosts.needs import cgroup_trees
+from lab.hosts.report import expect
 from lab.hosts.shell import CACHE, CHECKOUT, LOGS, LabError, run
 from lab.processes import wait_for
 from lab.upstream import SigningKey, Upstream, built_catalog
@@ -44,6 +45,7 @@ POOL: tuple[str, str] = (
 )
 MIRROR_NAME = "mirror.icesi.edu.co"
 REPOSITORY_URL = f"http://{MIRROR_NAME}/repo/"
+REPOSITORY_ID = "gm-mirror"
 KEYS = "/etc/gm_keys"
 SERVICE = "http://127.0.0.1:8080"
 """On the CI host's loopback; ngrok's agent, which is not here, would lead GitHub to it."""
@@ -226,6 +228,13 @@ class Site(Pipeline):
         """Converge a host once. Raises LabError when Chef fails."""
         return chef.converge(self[name], self.node(name, **changes))
 
+    def converge_again(self, name: str, **changes: Any) -> chef.Converge:
+        """Converge a host that is converged. Raises LabError when Chef changes anything."""
+        again = self.converge(name, **changes)
+        changed = "; ".join(again.changed)
+        expect(again.updated == 0, f"host {name}: second run: {again}: {changed}")
+        return again
+
     def _attributes(self) -> dict[str, dict[str, Any]]:
         return {"dhcp_server": {"backend": self.backend}, **self.attributes()}
 
@@ -308,6 +317,7 @@ def _uninterrupted() -> Iterator[None]:
 
 @contextmanager
 def _alone() -> Iterator[None]:
+    _LOCK.parent.mkdir(parents=True, exist_ok=True)
     with _LOCK.open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

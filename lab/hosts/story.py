@@ -10,15 +10,28 @@ from typing import Any
 
 import requests
 
-from lab.hosts import network
-from lab.hosts.chef import attempt
+from lab.hosts import network, options
+from lab.hosts.chef import NODE, attempt
+from lab.hosts.machine import Machine
 from lab.hosts.report import Report, expect
 from lab.hosts.shell import run
-from lab.hosts.site import MIRROR_NAME, NAMES, POOL, RESERVED, STATIC, Pipeline, Site, leftovers
+from lab.hosts.site import (
+    MIRROR_NAME,
+    NAMES,
+    POOL,
+    RESERVED,
+    STATIC,
+    Pipeline,
+    Site,
+    leftovers,
+    mac,
+)
 from lab.processes import wait_for
 
 UNITS = ("gm-analytics-web.service", "gm-analytics-worker.service")
+REFRESH = "gm-mirror-refresh"
 DHCP = {"isc": "isc-dhcp-server.service", "kea": "kea-dhcp4-server.service"}
+PROGRAM = {"isc": "dhcpd", "kea": "kea-dhcp4"}
 LEASES = {"isc": "/var/lib/dhcp/dhcpd.leases", "kea": "/var/lib/kea/kea-leases4.csv"}
 SYSTEM = "/srv/el9"
 """The empty system on the client into which packages are installed: the host itself is Debian."""
@@ -36,7 +49,20 @@ def boot(site: Site, report: Report, name: str) -> None:
     with report.step(f"{name}: boot") as seen:
         site[name].create()
         site[name].boot()
+        if name == "dhcp_server":
+            add_interface(site[name])
         seen(address(site, name))
+
+
+def add_interface(machine: Machine) -> None:
+    """Give a host one more interface, as with Vagrant: DHCP must not be served there."""
+    for command in (
+        "ip link add eth0 type veth peer name eth0-peer",
+        "ip address add 10.0.2.15/24 dev eth0",
+        "ip link set eth0-peer up",
+        "ip link set eth0 up",
+    ):
+        machine.do(*command.split())
 
 
 def address(site: Site, name: str) -> str:
@@ -56,10 +82,7 @@ def converge_twice(site: Site, report: Report, name: str) -> None:
     with report.step(f"{name}: Chef, first run") as seen:
         seen(site.converge(name))
     with report.step(f"{name}: Chef, second run") as seen:
-        again = site.converge(name)
-        changed = "; ".join(again.changed)
-        expect(again.updated == 0, f"host {name}: second run: {again}: {changed}")
-        seen(again)
+        seen(site.converge_again(name))
 
 
 def check_hosts(site: Site, report: Report) -> None:
@@ -75,6 +98,12 @@ def check_hosts(site: Site, report: Report) -> None:
         expect(states == ["active"] * len(UNITS), f"ci_server: {dict(zip(UNITS, states))}")  # noqa: B905
         wait_for(site.healthy, "GET /healthz", 30)
         seen("web and worker active, systemd-analyze verify silent, /healthz 200")
+    with report.step("refresh timer of mirror_client") as seen:
+        client = site["mirror_client"]
+        state = client.do("systemctl", "is-active", f"{REFRESH}.timer", check=False).last
+        expect(state == "active", f"mirror_client: {REFRESH}.timer is {state}")
+        client.do("systemctl", "start", f"{REFRESH}.service")
+        seen("active; its service refreshes the mirror's metadata")
     with report.step("failed units on all hosts") as seen:
         failed = {name: units for name in NAMES if (units := site[name].failed_units())}
         expect(not failed, f"failed: {failed}")
@@ -88,13 +117,17 @@ def leases(site: Site) -> str:
     server = site["dhcp_server"]
     active = server.do("systemctl", "is-active", DHCP[site.backend], check=False).last
     expect(active == "active", f"dhcp_server: {DHCP[site.backend]} is {active}")
+    sockets = server.do("ss", "--packet", "--numeric", "--processes").text.splitlines()
+    served = {line.split()[3] for line in sockets if f'"{PROGRAM[site.backend]}"' in line}
+    expect(served == {f"*:{network.INTERFACE}"}, f"dhcp_server: serves {served}: {sockets}")
     text = server.do("cat", LEASES[site.backend]).text
     client = site["mirror_client"].addresses().partition("/")[0]
     expect(client in text, f"dhcp_server: no lease of {client} in {LEASES[site.backend]}")
     for name in ("ci_server", "mirror_client"):
         known = site[name].do("sh", "-c", "cat /var/lib/dhcp/dhclient*.leases").text
         expect(f"dhcp-server-identifier {STATIC['dhcp_server']}" in known, f"{name}: no lease")
-    return f"{site.backend}: ci_server {RESERVED['ci_server']}, mirror_client {client}"
+    held = f"ci_server {RESERVED['ci_server']}, mirror_client {client}"
+    return f"{site.backend}, on {network.INTERFACE} alone: {held}"
 
 
 def check_keys(site: Site) -> str:
@@ -103,16 +136,27 @@ def check_keys(site: Site) -> str:
     secret = "/etc/gm_analytics/webhook_secret"  # noqa: S105 - a path
     modes = ci.do("stat", "-c", "%a %U %n", secret, "/etc/gm_analytics/id_ed25519").text
     expect(modes.count("600 gm_analytics") == 2, f"ci_server: {modes}")  # noqa: PLR2004
+    places = ci.do("grep", "-rlsF", site.secret, "/etc", "/opt", "/var", check=False).text
+    known = {secret, NODE}
+    expect(set(places.split()) == known, f"ci_server: the secret lies in {places.split()}")
     shared = ci.do("sh", "-c", "cat /etc/gm_keys/*").text
     expect("PRIVATE" not in shared, "a private key lies in the shared directory")
-    command = ["ssh", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=accept-new"]
-    key = site["ci_server"].merged / "etc/gm_analytics/id_ed25519"
+    target = f"mirror@{STATIC['mirror_server']}"
+    key = "/etc/gm_analytics/id_ed25519"
+    options = ("-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=accept-new")
+    command = ("ssh", *options, "-o", "UserKnownHostsFile=/dev/null", "-i")
     with network.inside(network.namespace("mirror_client")):
-        argv = (*command, "-o", "UserKnownHostsFile=/dev/null", "-i", str(key))
-        target = f"mirror@{STATIC['mirror_server']}"
-        login = run(*argv, target, "true", check=False).text
+        login = run(*command, f"{ci.merged}{key}", target, "true", check=False).text
     expect("Permission denied" in login, f"the key was taken from another address: {login}")
-    return "0600, private half on ci_server alone; the key is refused from another address"
+    forward = ci.do(*command, key, "-W", "127.0.0.1:80", target, check=False).text
+    expect("administratively prohibited" in forward, f"the key forwards: {forward}")
+    line = site["mirror_server"].do("/usr/libexec/gm-mirror-authorized-keys").text
+    expect(line.startswith(f'restrict,from="{RESERVED["ci_server"]}" ssh-ed25519 '), line)
+    with_address = f"user=mirror,host=ci-server,addr={RESERVED['ci_server']}"
+    rules = site["mirror_server"].do("/usr/sbin/sshd", "-T", "-C", with_address).text.splitlines()
+    missing = {"passwordauthentication no", "authenticationmethods publickey"} - set(rules)
+    expect(not missing, f"mirror_server: sshd does not say {missing}")
+    return "0600, private half on ci_server alone; restricted, no password, no other address"
 
 
 def deliver(site: Site, report: Report, number: int, *names: str) -> None:
@@ -127,6 +171,7 @@ def publish(site: Pipeline, report: Report, number: int, *names: str) -> None:
     manifest = json.dumps([{"package_name": n, "installation_commands": n} for n in names])
     wanted = ", ".join(names)
     with report.step(f"pull request {number} ({wanted}): delivery") as seen:
+        wait_for(site.healthy, "GET /healthz", 30)
         pull = site.push(manifest, f"change-{number}", number)
         reply = site.deliver(pull)
         expect(reply.status_code == requests.codes.accepted, f"{reply.status_code} {reply.text}")
@@ -139,10 +184,15 @@ def publish(site: Pipeline, report: Report, number: int, *names: str) -> None:
 
 
 def commit_status(site: Pipeline, sha: str) -> str:
-    """Give the newest commit status, which must not be a failure."""
-    statuses = site.outside.github.statuses.get(sha, [])
-    state = str(statuses[0]["state"]) if statuses else "no status"
-    expect(state not in {"failure", "error"}, f"commit status {statuses}")
+    """Wait for the commit status that ends an update; it must be a success."""
+
+    def ended() -> str | None:
+        statuses = site.outside.github.statuses.get(sha, [])
+        state = str(statuses[0]["state"]) if statuses else "pending"
+        return None if state == "pending" else state
+
+    state = wait_for(ended, f"a commit status of {sha} other than pending", site.patience) or ""
+    expect(state == "success", f"commit status {state}")
     return state
 
 
@@ -161,28 +211,35 @@ def install(site: Site, *names: str) -> str:
 
 
 def check_mirror(site: Site, report: Report) -> None:
-    """Look at what the mirror's web server says to a client."""
+    """Look at what the mirror's web server says to a client, of a preview too."""
     with report.step("HTTP of the mirror, from mirror_client") as seen:
         url = f"http://{MIRROR_NAME}/repo"
         client = site["mirror_client"]
-        head = client.do("curl", "-sSI", f"{url}/repodata/repomd.xml").text.lower()
-        expect("200 ok" in head and "cache-control: no-cache" in head, head)
+        preview = (
+            "cd /var/repo; mkdir -p .previews/lab previews; ln -s ../.previews/lab previews;"
+            "cp -r repodata/ .previews/lab/"
+        )
+        site["mirror_server"].do("sh", "-c", preview)
+        for place in ("", "/previews/lab"):
+            head = client.do("curl", "-sSI", f"{url}{place}/repodata/repomd.xml").text.lower()
+            expect("200 ok" in head and "cache-control: no-cache" in head, head)
         codes = [
             client.do("curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", f"{url}/{path}").text
-            for path in (".lock", ".staging/", ".publications/", "")
+            for path in (".lock", ".staging/", ".previews/lab/repodata/repomd.xml", "")
         ]
         expect(codes == ["404", "404", "404", "200"], f"{url}: {codes}")
-        seen("repomd.xml no-cache; dot names 404; listing 200")
+        site["mirror_server"].do("rm", "-r", "/var/repo/previews/lab", "/var/repo/.previews/lab")
+        seen("repomd.xml, live and of a preview, no-cache; dot names 404; listing 200")
 
 
-def recreate_mirror(site: Site, report: Report) -> None:
-    """Destroy the mirror host alone; provisioning again must make it work with no other hand."""
-    with report.step("mirror_server: destroyed") as seen:
-        site["mirror_server"].destroy()
-        expect(site["mirror_server"].leader() is None, "mirror_server still runs")
-        seen("disk, host key and packages are gone")
-    boot(site, report, "mirror_server")
-    converge_twice(site, report, "mirror_server")
+def recreate(site: Site, report: Report, name: str) -> None:
+    """Destroy one host alone; provisioning again must make it work with no other hand."""
+    with report.step(f"{name}: destroyed") as seen:
+        site[name].destroy()
+        expect(site[name].leader() is None, f"{name} still runs")
+        seen("its disk is gone, and its keys with it")
+    boot(site, report, name)
+    converge_twice(site, report, name)
 
 
 def change_to_kea(site: Site, report: Report) -> None:
@@ -206,6 +263,8 @@ def wrong_attributes(site: Site, report: Report) -> None:
             pool={"first": POOL[0], "last": "192.168.132.10"})  # fmt: skip
     refused(site, report, "static address in the pool", "dhcp_server", r"mirror_server.*pool",
             static_addresses={"mirror_server": "192.168.131.160"})  # fmt: skip
+    refused(site, report, "reservation in the pool", "dhcp_server", r"reservations\.ci.*pool",
+            reservations={"ci": {"mac": mac("ci_server"), "address": POOL[0]}})  # fmt: skip
     secret = "/etc/gm_analytics/webhook_secret"  # noqa: S105 - a path
     ci = site["ci_server"]
     refused(site, report, "missing secret", "ci_server", r"webhook_secret.*openssl rand",
@@ -245,17 +304,30 @@ def refused(
         seen(done.error)
 
 
+def turn_options(site: Site, report: Report) -> None:
+    """Ask a role for what it does not do by itself, and take it back."""
+    with report.step("mirror_client: exclusive, on and off") as seen:
+        seen(options.exclusive(site))
+    with report.step("ci_server: ngrok, with an authtoken and without") as seen:
+        seen(options.ngrok(site))
+    refused(site, report, "ngrok's checksum", "ci_server", r"[Cc]hecksum",
+            ngrok={**options.archive(site), "archive_checksum": "0" * 64})  # fmt: skip
+
+
 def tell(site: Site, report: Report) -> None:
     """Everything, in order. Raises LabError at the first step that fails."""
     bring_up(site, report)
     check_hosts(site, report)
     deliver(site, report, 1, "tree")
     check_mirror(site, report)
-    recreate_mirror(site, report)
+    recreate(site, report, "mirror_server")
     deliver(site, report, 2, "tree", "nmap")
+    recreate(site, report, "ci_server")
+    deliver(site, report, 3, "make")
     change_to_kea(site, report)
-    deliver(site, report, 3, "autoconf")
+    deliver(site, report, 4, "autoconf")
     wrong_attributes(site, report)
+    turn_options(site, report)
     with report.step("failed units on all hosts, at the end") as seen:
         failed = {name: units for name in NAMES if (units := site[name].failed_units())}
         expect(not failed, f"failed: {failed}")

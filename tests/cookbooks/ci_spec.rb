@@ -58,10 +58,10 @@ RSpec.describe ci do
   end
 
   it 'has a Python that is new enough on each platform' do
-    found = [%w(rhel 9.6), %w(rhel 10.0), %w(debian 12), %w(debian 13)].map { |family, version| described_class.platform(family, version).python }
-    expect(found).to eq(%w(/usr/bin/python3.12 /usr/bin/python3 /usr/bin/python3 /usr/bin/python3))
-    [%w(rhel 8.10), %w(debian 11), %w(ubuntu 24.04)].each do |family, version|
-      expect { described_class.platform(family, version) }.to raise_error(ci::Invalid, /found #{family} #{version}; expected one of EL 9/)
+    found = [%w(rhel 8.10), %w(rhel 9.6), %w(rhel 10.0), %w(debian 12), %w(debian 13)].map { |family, version| described_class.platform(family, version).python }
+    expect(found).to eq(%w(/usr/bin/python3.12 /usr/bin/python3.12 /usr/bin/python3 /usr/bin/python3 /usr/bin/python3))
+    [%w(rhel 7.9), %w(debian 11), %w(ubuntu 24.04)].each do |family, version|
+      expect { described_class.platform(family, version) }.to raise_error(ci::Invalid, /found #{family} #{version}; expected one of EL 8, 9 and 10, Debian 12/)
     end
   end
 
@@ -115,7 +115,7 @@ RSpec.describe 'ci_server::default' do
   PLATFORMS.each_key do |platform|
     context "on #{platform}" do
       let(:chef_run) { run(platform) }
-      let(:python) { platform == 'EL 9' ? 'python3.12' : 'python3' }
+      let(:python) { ['EL 8', 'EL 9'].include?(platform) ? 'python3.12' : 'python3' }
 
       it 'has a Python that is new enough' do
         rest = debian?(platform) ? %w(openssh-client python3 python3-venv) : ['openssh-clients', python, "#{python}-pip"]
@@ -219,6 +219,10 @@ RSpec.describe 'ci_server::default' do
       expect(chef_run).to install_package('ngrok')
       expect(chef_run).to create_systemd_unit('ngrok.service').with(content: %r{^ExecStart=/usr/local/bin/ngrok http 127.0.0.1:8080 --config})
     end
+  end
+
+  it 'stops on any other platform' do
+    expect { run('EL 7') }.to raise_error(ci::Invalid, /ci_server: found rhel 7\.8.*; expected one of EL 8/)
   end
 
   it 'restarts both units when told to' do

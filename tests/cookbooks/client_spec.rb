@@ -22,7 +22,7 @@ RSpec.describe client do
   end
 
   it 'refuses other platforms' do
-    expect { described_class.platform!('rhel', '7.9') }.to raise_error(client::Invalid, /found rhel 7.9; expected one of EL 9/)
+    expect { described_class.platform!('rhel', '7.9') }.to raise_error(client::Invalid, /found rhel 7.9; expected one of EL 8, 9 and 10, Debian 12/)
     expect { described_class.platform!('suse', '15') }.to raise_error(client::Invalid)
   end
 
@@ -129,6 +129,10 @@ RSpec.describe 'mirror_client::default' do
   it 'checks signatures when the mirror signs' do
     chef_run = run('EL 9', gpgcheck: true, repo_gpgcheck: true, gpgkey: 'http://mirror.icesi.edu.co/repo/key')
     expect(chef_run).to render_file('/etc/yum.repos.d/gm-mirror.repo').with_content("gpgcheck=1\nrepo_gpgcheck=1\ngpgkey=http://mirror.icesi.edu.co/repo/key\n")
+  end
+
+  it 'stops on any other platform' do
+    expect { run('EL 7') }.to raise_error(client::Invalid, /mirror_client: found rhel 7\.8.*; expected one of EL 8/)
   end
 
   it 'leaves the name to DNS without an address' do

@@ -78,7 +78,7 @@ end
 
 RSpec.describe dhcp do
   {
-    ['rhel', '9.6'] => 'isc', ['rhel', '10.0'] => 'kea', %w(debian 12) => 'isc', ['debian', '13.1'] => 'isc'
+    ['rhel', '8.10'] => 'isc', ['rhel', '9.6'] => 'isc', ['rhel', '10.0'] => 'kea', %w(debian 12) => 'isc', ['debian', '13.1'] => 'isc'
   }.each do |(family, version), name|
     it("prefers #{name} on #{family} #{version}") { expect(described_class.backend(family, version).name).to eq(name) }
   end
@@ -92,7 +92,7 @@ RSpec.describe dhcp do
     expect { described_class.backend('rhel', '10', 'isc') }.to raise_error(dhcp::Invalid, /EL 10 has no ISC dhcpd/)
     expect { described_class.backend('debian', '12', 'dnsmasq') }.to raise_error(dhcp::Invalid, /found "dnsmasq"; expected auto, isc or kea/)
     [%w(rhel 7.9), %w(debian 11), %w(suse 15)].each do |family, version|
-      expect { described_class.backend(family, version) }.to raise_error(dhcp::Invalid, /found #{family} #{version}; expected one of EL 9, EL 10, Debian 12/)
+      expect { described_class.backend(family, version) }.to raise_error(dhcp::Invalid, /found #{family} #{version}; expected one of EL 8, 9 and 10, Debian 12/)
     end
   end
 end
@@ -107,6 +107,7 @@ RSpec.describe 'dhcp_server::default' do
 
   # platform, backend => package, file, service, the other's service
   {
+    ['EL 8', 'isc'] => %w(dhcp-server /etc/dhcp/dhcpd.conf dhcpd kea-dhcp4),
     ['EL 9', 'isc'] => %w(dhcp-server /etc/dhcp/dhcpd.conf dhcpd kea-dhcp4),
     ['Debian 12', 'isc'] => %w(isc-dhcp-server /etc/dhcp/dhcpd.conf isc-dhcp-server kea-dhcp4-server),
     ['Debian 13', 'isc'] => %w(isc-dhcp-server /etc/dhcp/dhcpd.conf isc-dhcp-server kea-dhcp4-server),
@@ -133,13 +134,17 @@ RSpec.describe 'dhcp_server::default' do
 
   PLATFORMS.each_key do |platform|
     it "takes the platform's own server on #{platform}" do
-      own = { 'EL 9' => 'dhcp-server', 'EL 10' => 'kea' }.fetch(platform, 'isc-dhcp-server')
+      own = { 'EL 8' => 'dhcp-server', 'EL 9' => 'dhcp-server', 'EL 10' => 'kea' }.fetch(platform, 'isc-dhcp-server')
       expect(run(platform)).to install_package(own)
     end
 
     it "stops on #{platform} at a range outside the subnet" do
       expect { run(platform, subnet: '10.0.0.0/24', static_addresses: {}) }.to raise_error(dhcp::Invalid, %r{dhcp_server.pool.first: found "192.168.131.150"; expected a host's address inside 10.0.0.0/24})
     end
+  end
+
+  it 'stops on any other platform' do
+    expect { run('EL 7') }.to raise_error(dhcp::Invalid, /dhcp_server: found rhel 7\.8.*; expected one of EL 8/)
   end
 
   it 'tells ISC dhcpd the lab interface alone' do

@@ -36,8 +36,8 @@ RSpec.describe mirror do
   end
 
   it 'refuses other platforms' do
-    [%w(rhel 8.10), %w(debian 11), %w(fedora 41)].each do |family, version|
-      expect { described_class.platform(family, version) }.to raise_error(mirror::Invalid, /found #{family} #{version}; expected one of EL 9/)
+    [%w(rhel 7.9), %w(debian 11), %w(fedora 41)].each do |family, version|
+      expect { described_class.platform(family, version) }.to raise_error(mirror::Invalid, /found #{family} #{version}; expected one of EL 8, 9 and 10, Debian 12/)
     end
   end
 
@@ -60,6 +60,7 @@ RSpec.describe 'mirror_server::default' do
     allow(File).to receive(:exist?).and_call_original
     allow(File).to receive(:exist?).with('/var/repo/repodata').and_return(false)
     allow(File).to receive(:read).and_call_original
+    allow(File).to receive(:read).with('/etc/ssh/sshd_config').and_return("UsePAM yes\n")
     allow(File).to receive(:read).with('/etc/ssh/ssh_host_ed25519_key.pub').and_return("#{PUBLIC_KEY} root@mirror\n")
     allow(mirror).to receive(:selinux?).and_return(false)
     stub_command('command -v firewall-cmd >/dev/null && firewall-cmd --quiet --state').and_return(true)
@@ -96,7 +97,7 @@ RSpec.describe 'mirror_server::default' do
         expect(chef_run).to run_execute('make the SSH host keys').with(creates: '/etc/ssh/ssh_host_ed25519_key')
         expect(chef_run).to enable_service(ssh)
         expect(chef_run).to start_service(ssh)
-        conf = chef_run.template('/etc/ssh/sshd_config.d/10-gm-mirror.conf')
+        conf = chef_run.template(platform == 'EL 8' ? '/etc/ssh/sshd_config' : '/etc/ssh/sshd_config.d/10-gm-mirror.conf')
         expect(chef_run).to render_file(conf.name).with_content(/^Match User mirror\n.*PasswordAuthentication no\n.*KbdInteractiveAuthentication no$/m)
         expect(tests_of(conf)).to eq(['/usr/sbin/sshd -t -f %{path}'])
         expect(conf).to notify("service[#{ssh}]").to(:reload).immediately
@@ -179,6 +180,20 @@ RSpec.describe 'mirror_server::default' do
     end
   end
 
+  it 'stops on any other platform' do
+    expect { run('EL 7') }.to raise_error(mirror::Invalid, /mirror_server: found rhel 7\.8.*; expected one of EL 8/)
+  end
+
+  it "keeps what sshd's one file says on EL 8, and stands after it once" do
+    mine = rendered(run('EL 9'), '/etc/ssh/sshd_config.d/10-gm-mirror.conf')
+    once = rendered(run('EL 8'), '/etc/ssh/sshd_config')
+    expect(once).to eq("UsePAM yes\n#{mine}")
+    allow(File).to receive(:read).with('/etc/ssh/sshd_config').and_return(once)
+    expect(rendered(run('EL 8'), '/etc/ssh/sshd_config')).to eq(once)
+    allow(File).to receive(:read).with('/etc/ssh/sshd_config').and_return("#{once}Match User other")
+    expect(rendered(run('EL 8'), '/etc/ssh/sshd_config')).to eq("UsePAM yes\nMatch User other\n#{mine}")
+  end
+
   it 'leaves a mirror that has metadata alone' do
     allow(File).to receive(:symlink?).with('/var/repo/repodata').and_return(true)
     chef_run = run('Debian 12')
@@ -222,10 +237,13 @@ RSpec.describe 'mirror_server::default' do
     end
   end
 
-  it 'hides dot names and lets only what never changes be kept' do
+  it "hides, follows and lets be kept what the lab's own nginx.conf does" do
     conf = rendered(run('EL 9'), '/etc/nginx/nginx.conf')
-    expect(conf).to match(%r{location ~ /\\\. \{\n\s+return 404;})
-    expect(conf).to match(%r{repomd\\\.xml.*\n\s+alias /var/repo/\$repomd;\n\s+add_header Cache-Control "no-cache";})
-    expect(conf).to match(%r{location /repo/ \{\n\s+alias /var/repo/;\n\s+autoindex on;})
+    own = File.read("#{CHECKOUT}/lab/data/mirror.nginx.conf").gsub('@prefix@', '/repo/').gsub('@root@', '/var/repo')
+    ['map $uri', 'location ~ /\\.', 'location /repo/'].each do |head|
+      one, other = [conf, own].map { |text| text[/^ *#{Regexp.escape(head)}.*?^ *\}$/m].to_s.squeeze(' ').gsub(/^ /, '') }
+      expect(one).to start_with(head)
+      expect(one).to eq(other)
+    end
   end
 end

@@ -6,9 +6,10 @@ CHECKOUT = File.expand_path('../..', __dir__)
 # tests/cookbooks/mutations points this at a copy.
 COOKBOOKS = File.realpath(ENV.fetch('COOKBOOKS', File.join(CHECKOUT, 'cookbooks')))
 PLATFORMS = {
-  'EL 9' => %w(almalinux 9), 'EL 10' => %w(almalinux 10),
+  'EL 8' => %w(almalinux 8), 'EL 9' => %w(almalinux 9), 'EL 10' => %w(almalinux 10),
   'Debian 12' => %w(debian 12), 'Debian 13' => %w(debian 13)
 }.freeze
+TOO_OLD = { 'EL 7' => %w(centos 7.8) }.freeze
 
 # By the path that Chef loads them from, so that they are loaded once.
 Dir["#{COOKBOOKS}/*/libraries/*.rb"].sort.each { |file| require file }
@@ -22,7 +23,7 @@ end
 
 # Converge a recipe on one platform, stepping into our own resources.
 def converge(recipe, platform, step_into: [], &attributes)
-  name, version = PLATFORMS.fetch(platform)
+  name, version = PLATFORMS.merge(TOO_OLD).fetch(platform)
   runner = ChefSpec::SoloRunner.new(platform: name, version: version, step_into: step_into, &attributes)
   runner.converge("#{recipe}::default")
 end

@@ -20,6 +20,8 @@ import pytest
 from gm_analytics import settings
 from gm_analytics.errors import StoreUnavailable, UnknownUpdate
 from gm_analytics.feedback import MARKER
+from gm_analytics.records import Update
+from gm_analytics.service import Reporter
 from gm_analytics.service import Service as Inside
 from gm_analytics.store import FEEDBACK, Store
 from lab.client import Client
@@ -170,6 +172,23 @@ def test_what_github_asks_to_wait_is_waited_and_holds_up_no_update(
     )
     await_comment(site, number, update_id)
     assert len(comments(site, number)) == 1
+
+
+@pytest.mark.parametrize("number_of", [signal.SIGTERM, signal.SIGINT])
+def test_a_service_that_waits_for_github_still_ends_when_asked_to(
+    site: Site, number: int, number_of: signal.Signals
+) -> None:
+    """The pause is on disk; nobody need sit it out."""
+    limit, hour = {"message": "API rate limit exceeded"}, {"Retry-After": "3600"}
+    site.github.answer_next("/statuses/", status=403, body=limit, headers=hour)
+    database = f"sqlite:///{site.directory}/hour-{number}.sqlite"
+    with Service.running(site, site.config(**with_token(site, database_url=database))) as service:
+        deliver(service, site.push("[]", number=number))
+        await_log(service, "trying again in 3600 s")
+        (daemon,) = service.daemons
+        os.kill(daemon.pid, number_of)
+        wait_for(lambda: not daemon.running, "the service to end")
+        assert "Traceback" not in service.log
 
 
 @pytest.mark.parametrize(
@@ -357,6 +376,38 @@ def test_a_pull_request_that_is_closed_is_told_that_its_preview_is_gone(
     body = await_comment(site, number, deliver(reviewed, replace(pull, action="closed")))
     assert f"### {site.mirror.name}: the preview is gone" in body
     assert states(site, pull.head_sha)[-1] == "success"
+
+
+def test_feedback_on_an_end_waits_until_the_end_is_stored(
+    site: Site, service: Service, number: int
+) -> None:
+    """It is asked for by the update's last act, while the update still counts as running."""
+    release = hold_manifest(site, "leaf17")
+    update_id = deliver(service, site.push(manifest("leaf17"), number=number))
+    store = Store(site.settings()["database_url"])
+    waiting = threading.Thread(target=store.await_end, args=[update_id])
+    waiting.start()
+    wait_for(lambda: service.show(update_id)["state"] == "running", "the update to run")
+    assert waiting.is_alive()
+    release.set()
+    waiting.join(20)
+    assert not waiting.is_alive()
+    assert service.show(update_id)["state"] == "published"
+    store.close()
+
+
+@pytest.mark.parametrize(
+    ("ended", "steps"), [(False, ["status"]), (True, ["await end", "status", "comment"])]
+)
+def test_the_end_is_awaited_before_anything_is_said(
+    site: Site, *, ended: bool, steps: list[str]
+) -> None:
+    service = Inside(settings.Settings.model_validate(site.settings()))
+    done: list[str] = []
+    update = Update("d1", site.mirror.name, site.repository.name, 1)
+    Reporter(service)(update, ended, lambda name, *_: done.append(name))  # type: ignore[arg-type,return-value]
+    assert done == steps
+    service.store.close()
 
 
 class Full:

@@ -129,8 +129,8 @@ def test_it_runs_what_the_service_would_run_as_root(
     if full:
         more = {"arch": "aarch64", "module_platform_id": "platform:el9"}
         host.configure(replace(host.target, **more, weak_dependencies=True, max_age=7))
-    for command in (yum.download, yum.resolve, yum.prove, yum.makecache):
-        specs = () if command is yum.makecache else (SPECS,)
+    for command in (yum.download, yum.resolve, yum.prove, yum.makecache, yum.names):
+        specs = () if command in {yum.makecache, yum.names} else (SPECS,)
         through = command(host.target, replace(host.tools, elevation="helper"), ID, *specs)
         assert through[:3] == ("sudo", "-n", str(host.helper))
         done = host.run(*through[3:])
@@ -183,6 +183,7 @@ def test_a_hostile_spec_is_refused(host: Host, command: str, spec: str) -> None:
         ("{root}", "download"),
         ("{root}", "download", ID),
         ("{root}", "makecache", ID, "tree"),
+        ("{root}", "names", ID, "tree"),
         ("{root}", "remove", ID, "tree"),
         ("{root}", "download;id", ID, "tree"),
         ("{root}/", "download", ID, "tree"),

@@ -333,6 +333,25 @@ def test_the_mirrors_web_server_follows_repodata_and_hides_dot_names(site: Site)
     assert requests.get(f"http://127.0.0.1:{mirror.web.port}/", timeout=10).status_code == 404
 
 
+def test_a_preview_is_served_through_its_link_and_its_repomd_never_kept(site: Site) -> None:
+    mirror = site.add_mirror("previews.example.org")
+    root = str(mirror.host.root)
+    made = f"{root}/.previews/7-1/repodata"
+    mirror.host.ssh("mkdir", "-p", made, f"{root}/previews")
+    mirror.host.ssh("touch", f"{made}/repomd.xml", f"{made}/abc-primary.xml.gz")
+    mirror.host.ssh("ln", "-s", "../.previews/7-1", f"{root}/previews/7")
+
+    def kept(path: str) -> tuple[int, str]:
+        reply = requests.get(mirror.web.url + path, timeout=10)
+        return reply.status_code, reply.headers.get("Cache-Control", "")
+
+    for_long = "public, max-age=604800, immutable"
+    assert kept("previews/7/repodata/repomd.xml") == (200, "no-cache")
+    assert kept("previews/7/repodata/abc-primary.xml.gz") == (200, for_long)
+    assert kept("previews/") == (200, "no-cache")
+    assert kept(".previews/7-1/repodata/repomd.xml") == (404, "")
+
+
 def test_a_web_server_stops_and_starts_on_its_port(tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
     with WebServer.serving(tmp_path / "web", tmp_path, "/x/") as web:

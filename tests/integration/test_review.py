@@ -49,6 +49,9 @@ def test_a_pull_request_is_previewed_then_merged_then_reverted(
     merged = service.perform(site.merge(pull))
     assert merged["state"] == "published", merged["message"]
     assert "download" not in [step["name"] for step in merged["steps"]], "the preview is taken"
+    assert "2 packages are not signed" in opened["outcome"]["warnings"][0]
+    for told in ("warnings", "changes"):
+        assert merged["outcome"][told] == opened["outcome"][told]
     assert names(site.client().available()) == {"app-one", "lib-one"}
     assert site.client().install("app-one").returncode == 0
     assert preview(site, 11).makecache(check=False).returncode != 0
@@ -133,6 +136,18 @@ def test_a_preview_is_metadata_alone_and_survives_a_push(site: Site, service: Se
     assert names(preview(site, 51).available()) == {"grown", "second"}
     assert client.install("grown").returncode == 0
     assert (before / "repodata" / "repomd.xml").exists(), "for a client that is reading it"
+
+
+def test_a_push_fetches_nothing_that_its_preview_has(site: Site, service: Service) -> None:
+    site.upstream.add(Package("once"), Package("after"))
+    service.perform(site.push(manifest("once"), branch="once", number=71))
+    pushed = site.push(manifest("once", "after"), branch="once", number=71)
+    status = service.perform(replace(pushed, action="synchronize"))
+    fetched = [path for path in site.upstream_web.paths() if path.endswith(".rpm")]
+    assert sum("once-1.0" in path for path in fetched) == 1
+    assert sum("after-1.0" in path for path in fetched) == 1
+    added = [c for c in status["outcome"]["changes"] if c["kind"] == "added"]
+    assert {change["source"] for change in added} == {"upstream"}
 
 
 def test_a_preview_that_cannot_be_solved_leaves_everything_as_it_was(

@@ -12,14 +12,16 @@ PACKAGE = Path(__file__).parents[2] / "gm_analytics"
 MODULES = {path.stem: ast.parse(path.read_text(encoding="utf-8")) for path in PACKAGE.glob("*.py")}
 
 PURE = {
-    "errors", "webhook", "manifest", "plan", "comps", "commands", "yum", "repository", "records",
-    "feedback",
+    "errors", "webhook", "manifest", "plan", "wanted", "near", "comps", "commands", "yum",
+    "repository", "records", "feedback",
 }  # fmt: skip
 """Bytes and values in, values out."""
 ROOMS: dict[str, set[str]] = {
     # The core: nothing but the errors.
     "errors": set(),
     "plan": {"errors"},
+    "wanted": {"plan"},
+    "near": {"plan"},
     "records": {"errors", "plan"},
     "webhook": {"errors", "records"},
     "manifest": {"errors"},
@@ -32,7 +34,7 @@ ROOMS: dict[str, set[str]] = {
     "settings": {"errors"},
     "github": {"errors", "manifest", "settings"},
     "ssh": {"errors", "commands", "settings"},
-    "mirror": {"errors", "plan", "comps", "commands", "yum", "repository", "settings", "ssh"},
+    "mirror": PURE - {"webhook", "manifest", "records", "feedback"} | {"settings", "ssh"},
     # The story knows its parts' values, and no GitHub and no store; `Session` is a type to it.
     "updates": {"errors", "manifest", "plan", "commands", "records", "mirror"},
     # The store keeps the story's values.

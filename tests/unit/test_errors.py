@@ -24,6 +24,7 @@ VALUES: dict[Any, Any] = {
     list[str]: ["aWord", "another"],
     list[Problem]: [Problem("/0", "aWord", "another")],
     dict[str, list[str]]: {"aWord": ["near"]},
+    dict[str, str]: {"aWord": "/0"},
 }
 SILENT = {("CommandFailed", "argv")}
 """Data for the log and the status page, too long for a line."""
@@ -128,6 +129,17 @@ def test_an_error_that_is_not_ours_is_wrapped_and_ours_is_not() -> None:
         (
             errors.UnknownPackages("m", ["tre"], {"tre": ["tree"]}),
             "mirror m: resolving tre: No match for argument: tre (did you mean tree?)",
+        ),
+        (
+            errors.UnknownPackages("m", ["a", "b"], {"a": ["x", "y"]}, {"a": "/0", "b": "/7"}),
+            (
+                "mirror m: resolving a, b: No match for argument: a at /0 (did you mean x, y?); "
+                "No match for argument: b at /7"
+            ),
+        ),
+        (
+            errors.Unresolvable("m", ["a", "b"], "Problem: x", {"b": "/7"}),
+            "mirror m: resolving a, b at /7: Problem: x",
         ),
         (
             errors.CommandFailed("m", "running x", ["x"], 2, " \n"),

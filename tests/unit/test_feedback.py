@@ -85,7 +85,11 @@ CASES: dict[str, list[Record]] = {
         ended("closed", "team/packages#42 was closed", update=replace(UPDATE, kind="close"))
     ],
     "unchanged": [ended("unchanged", "the mirror already serves this manifest")],
-    "unknown": [failed(UnknownPackages("m", ["tre", "nope"], {"tre": ["tree", "tracer"]}))],
+    "unknown": [
+        failed(
+            UnknownPackages("m", ["tre", "nope"], {"tre": ["tree", "tracer"]}, {"tre": "/1"}),
+        )
+    ],
     "manifest": [
         failed(
             manifest_error(
@@ -170,7 +174,7 @@ def hostile_records(text: str) -> list[Record]:
         ended("unchanged", text, warnings=(text,)),
         failed(ManifestError([Problem(text, text, text)] * 2)),
         failed(ManifestError([Problem(text, text, text)] * 20)),
-        failed(UnknownPackages(text, [text], {text: [text, text]})),
+        failed(UnknownPackages(text, [text], {text: [text, text]}, {text: text})),
         failed(Unresolvable("m", [text], text)),
         failed(CommandFailed("m", text, [text], 1, f"{text}\n{text}")),
     ]

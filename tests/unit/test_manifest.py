@@ -338,3 +338,9 @@ def test_what_the_schema_refuses_does_not_parse(data: Any) -> None:
         jsonschema.validate(data, manifest.schema())
     with pytest.raises(ManifestError):
         parse(data)
+
+
+def test_a_spec_s_place_is_that_of_the_first_entry_that_wants_it() -> None:
+    text = b'["tree", {"package_name": "x", "installation_commands": "nmap; tree"}, "nmap"]'
+    found = Manifest.parse(text)
+    assert found.places(["tree", "nmap", "jq"]) == {"tree": "/0", "nmap": "/1"}

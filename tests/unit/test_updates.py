@@ -19,6 +19,7 @@ from gm_analytics.errors import (
     NotVisible,
     Overtaken,
     UnknownPackages,
+    Unresolvable,
 )
 from gm_analytics.manifest import Manifest
 from gm_analytics.plan import (
@@ -118,10 +119,10 @@ class World:
     def survey(self) -> Survey:
         return self.surveys.pop(0)
 
-    def download(self, update_id: str, specs: tuple[str, ...], free: int) -> Download:
+    def download(self, update_id: str, specs: tuple[str, ...], free: int, number: int) -> Download:
         return Download(self.groups, (Row("tree", "noarch", "1-1", "upstream", 10),))
 
-    def inspect(self, update_id: str, live: str, rows: tuple[Row, ...]) -> Closure:
+    def inspect(self, update_id: str, live: str, download: Download, number: int) -> Closure:
         return self.closure
 
     def compare(self, live: str, closure: Closure, exact: bool) -> Plan:
@@ -194,7 +195,7 @@ def test_new_packages_are_published_in_this_order() -> None:
 def test_each_step_gets_what_the_one_before_found() -> None:
     world = World(closure=closure(tree="new", nmap="pool", zlib="live"))
     world.perform()
-    assert world.calls["download"] == [("u1", ("tree",), 10**9)]
+    assert world.calls["download"] == [("u1", ("tree",), 10**9, 7)]
     assert world.calls["inspect"][0][:2] == ("u1", LIVE.live)
     assert world.calls["add"] == [("u1", (package("tree"),))]
     _, live, built, publication = world.calls["createrepo"][0]
@@ -307,6 +308,15 @@ def test_a_failure_ends_the_update_there_and_staging_is_swept(step: str, error: 
     assert not world.open
 
 
+@pytest.mark.parametrize(
+    "error", [UnknownPackages("m", ["nmap"]), Unresolvable("m", ["nmap"], "nothing provides x")]
+)
+def test_an_error_names_the_places_of_its_packages_in_the_manifest(error: GmError) -> None:
+    world = World(text='["tree", "nmap"]', fail={"download": [error]})
+    with pytest.raises(type(error), match="nmap at /1"):
+        world.perform()
+
+
 @pytest.mark.parametrize("step", ["supersede", "fetch manifest", "survey"])
 def test_a_failure_before_the_download_leaves_nothing_to_sweep(step: str) -> None:
     world = World(fail={step: [LockHeld("m", "/x")]})
@@ -408,6 +418,16 @@ def test_a_merge_takes_the_preview_that_was_reviewed_without_a_yum_run_but_the_p
         "sweep",
     ]  # fmt: skip
     assert world.calls["prove"] == [("u1", (("tree",),))], "as the preview was solved"
+
+
+def test_a_merge_that_takes_the_preview_warns_of_what_it_warned_of() -> None:
+    told = replace(closure(tree="new"), warnings=("1 package is not signed: tree-1-1.noarch",))
+    world = World(MERGE, text='["tree", "nmap"]', groups=(("tree",), ("nmap",)), closure=told)
+    world.shown = preview_of(world)
+    assert world.perform().warnings == (
+        "the packages conflict with each other, so each was solved alone",
+        "1 package is not signed: tree-1-1.noarch",
+    )
 
 
 @pytest.mark.parametrize("what", ["base", "manifest", "policy"])

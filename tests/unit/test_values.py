@@ -68,6 +68,23 @@ def test_text_that_is_not_ascii_survives() -> None:
     assert merged([document(a="café")], []) == {"a": "café"}
 
 
+def test_a_group_installs_no_optional_package_and_a_conditional_one_with_its_condition() -> None:
+    requests = (
+        '<packagereq type="mandatory">a</packagereq><packagereq type="default">b</packagereq>'
+        '<packagereq type="optional">c</packagereq><packagereq>d</packagereq>'
+        '<packagereq type="conditional" requires="a">e</packagereq>'
+        '<packagereq type="conditional" requires="z">f</packagereq>'
+    )
+    text = f"<comps><group><id>tools</id><packagelist>{requests}</packagelist></group></comps>"
+    documents = [text.encode(), document(tools="g", games="chess")]
+    assert comps.members(documents, "tools", {"a"}) == {"a", "b", "d", "e", "g"}
+    assert comps.members(documents, "absent", {"a"}) == frozenset()
+
+
+def test_the_ids_of_all_groups_are_known() -> None:
+    assert comps.ids([document(a="x", b="y"), document(b="z")]) == {"a", "b"}
+
+
 # --- store ----------------------------------------------------------------------------------
 
 

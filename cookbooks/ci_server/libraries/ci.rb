@@ -9,10 +9,10 @@ module GmAnalytics
     class Invalid < ArgumentError; end
 
     Platform = Struct.new(:python, :packages, keyword_init: true)
-    EL9 = Platform.new(python: '/usr/bin/python3.12', packages: %w(openssh-clients python3.12 python3.12-pip)).freeze
+    EL8 = Platform.new(python: '/usr/bin/python3.12', packages: %w(openssh-clients python3.12 python3.12-pip)).freeze
     EL = Platform.new(python: '/usr/bin/python3', packages: %w(openssh-clients python3 python3-pip)).freeze
     DEBIAN = Platform.new(python: '/usr/bin/python3', packages: %w(openssh-client python3 python3-venv)).freeze
-    SUPPORTED = 'EL 9, EL 10, Debian 12 and Debian 13'.freeze
+    SUPPORTED = 'EL 8, 9 and 10, Debian 12 and 13'.freeze
 
     ETC = '/etc/gm_analytics'.freeze
     MIN_SECRET = 16
@@ -30,7 +30,7 @@ module GmAnalytics
     def platform(family, version)
       major = version.to_i
       return DEBIAN if family == 'debian' && major >= 12
-      return major == 9 ? EL9 : EL if family == 'rhel' && major >= 9
+      return major < 10 ? EL8 : EL if family == 'rhel' && major >= 8
 
       raise Invalid, "ci_server: found #{family} #{version}; expected one of #{SUPPORTED}"
     end

@@ -1,4 +1,4 @@
-# 'isc', 'kea', or 'auto': ISC dhcpd where the platform has it (EL 9, Debian), else Kea (EL 10).
+# 'isc', 'kea', or 'auto': ISC dhcpd where the platform has it (EL 8, EL 9, Debian), else Kea (EL 10).
 default['dhcp_server']['backend'] = 'auto'
 # nil: the interface that has an address in the subnet.
 default['dhcp_server']['interface'] = nil

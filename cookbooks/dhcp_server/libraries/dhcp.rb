@@ -28,14 +28,14 @@ module GmAnalytics
                              service: 'kea-dhcp4-server', test: KEA_TEST),
       },
     }.freeze
-    SUPPORTED = 'EL 9, EL 10, Debian 12 and Debian 13'.freeze
+    SUPPORTED = 'EL 8, 9 and 10, Debian 12 and 13'.freeze
 
     module_function
 
     # Give the backend for a platform: the one chosen, or the one that the platform prefers.
     def backend(family, version, chosen = 'auto')
       major = version.to_i
-      unless (family == 'rhel' && major >= 9) || (family == 'debian' && major >= 12)
+      unless (family == 'rhel' && major >= 8) || (family == 'debian' && major >= 12)
         raise Invalid, "dhcp_server: found #{family} #{version}; expected one of #{SUPPORTED}"
       end
 

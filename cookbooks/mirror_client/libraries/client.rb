@@ -5,14 +5,14 @@ module GmAnalytics
   module Client
     class Invalid < ArgumentError; end
 
-    SUPPORTED = 'EL 9, EL 10, Debian 12 and Debian 13'.freeze
+    SUPPORTED = 'EL 8, 9 and 10, Debian 12 and 13'.freeze
     MARK = '# gm_analytics exclusive:'.freeze
     EXCLUSIVE_DIR = '/etc/gm-mirror/exclusive.repos.d'.freeze
 
     module_function
 
     def platform!(family, version)
-      return if version.to_i >= { 'rhel' => 9, 'debian' => 12 }.fetch(family, Float::INFINITY)
+      return if version.to_i >= { 'rhel' => 8, 'debian' => 12 }.fetch(family, Float::INFINITY)
 
       raise Invalid, "mirror_client: found #{family} #{version}; expected one of #{SUPPORTED}"
     end

@@ -13,6 +13,7 @@ mirror_server_login site['account'] do
   from site['ci_from'].to_a
   names [site['name'], site['address']]
   ssh_service platform.ssh_service
+  sshd_conf platform.sshd_conf
 end
 
 site['repositories'].each do |repository|

@@ -18,6 +18,9 @@ property :names, Array,
 property :ssh_service, String,
          required: true,
          description: "sshd's service."
+property :sshd_conf, String,
+         required: true,
+         description: 'The file that says how the account logs in.'
 
 default_action :create
 
@@ -44,11 +47,11 @@ action :create do
     action [:enable, :start]
   end
 
-  template '/etc/ssh/sshd_config.d/10-gm-mirror.conf' do
+  template new_resource.sshd_conf do
     source 'sshd.conf.erb'
     cookbook 'mirror_server'
     mode '0600'
-    variables account: new_resource.account
+    variables lazy { { account: new_resource.account, before: GmAnalytics::Mirror.foreign_sshd_lines(new_resource.sshd_conf) } }
     verify '/usr/sbin/sshd -t -f %{path}'
     notifies :reload, "service[#{new_resource.ssh_service}]", :immediately
   end
