@@ -14,10 +14,10 @@ from lab.hosts.shell import CACHE, CHECKOUT, LabError
 
 PAGE = CHECKOUT / "docs" / "lab.md"
 _PLACE = CACHE / "captures"
-_PROVISIONED = r"^\$|^ *\w+: lease:|resources updated|^keys:"
 _SHOWN = {
-    "up": re.compile(rf"{_PROVISIONED}|^Bringing|booted and ready|Running provisioner"),
-    "provision": re.compile(_PROVISIONED),
+    "up": re.compile(
+        r"^\$|^Bringing|booted and ready|Running provisioner|: lease:|resources updated|^keys:"
+    ),
 }
 """The lines that are shown of long captures."""
 _SECTION = re.compile(

@@ -18,7 +18,7 @@ def tell(machines: Machines, report: Report) -> None:
     with report.step("vagrant up") as seen:
         seen(chef(machines.vagrant("up", capture="up"), NAMES))
     with report.step("vagrant status") as seen:
-        said = machines.vagrant("status", capture="status")
+        said = machines.vagrant("status")
         states = {name: f"{name} " in said and "running" in said for name in NAMES}
         expect(all(states.values()) and said.count("running (") == len(NAMES), said)
         seen("four machines run")
@@ -77,7 +77,7 @@ def pull_request(machines: Machines, report: Report, number: int, package: str) 
 def again(machines: Machines, report: Report) -> None:
     """Provision everything again: nothing may change."""
     with report.step("vagrant provision") as seen:
-        counts = chef(machines.vagrant("provision", capture="provision"), NAMES)
+        counts = chef(machines.vagrant("provision"), NAMES)
         expect(len(re.findall(r" 0/", counts)) == len(NAMES), counts)
         seen(counts)
 
