@@ -18,6 +18,9 @@ _SHOWN = {
     "up": re.compile(
         r"^\$|^Bringing|booted and ready|Running provisioner|: lease:|resources updated|^keys:"
     ),
+    "install-1": re.compile(
+        r"^(?!\(\d|-{9}|Total |Running trans|Transaction (?:test|check)|  Veri)"
+    ),
 }
 """The lines that are shown of long captures."""
 _SECTION = re.compile(
