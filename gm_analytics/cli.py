@@ -20,26 +20,18 @@ from typing import Any, get_args
 import click
 import requests
 
-from gm_analytics import __version__, checks
+from gm_analytics import __version__, checks, cli_mirror
+from gm_analytics.console import CONFIG, FAILED, FILE, MIRROR, mirror_name, plan_text, progress
 from gm_analytics.errors import ConfigError, GmError, ManifestError
+from gm_analytics.lock import Lock
 from gm_analytics.manifest import Manifest
-from gm_analytics.plan import Plan, size_text
 from gm_analytics.records import Record, State
 from gm_analytics.service import DirectStep, Service
 from gm_analytics.webhook import sign
 
-FAILED, WRONG_USE, INTERRUPTED = 1, 2, 130
+WRONG_USE, INTERRUPTED = 2, 130
 ENDED = frozenset(get_args(State)) - {"waiting", "running"}
 FOLLOW_PAUSE = 0.2
-
-CONFIG = click.option(
-    "--config",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Configuration file; else $GM_ANALYTICS_CONFIG, ./gm_analytics.yaml or "
-    "/etc/gm_analytics/config.yaml.",
-)
-MIRROR = click.option("--mirror", help="Name of the mirror; needed if there are several.")
-FILE = click.argument("file", type=click.File("rb"))
 
 
 class Group(click.Group):
@@ -68,6 +60,10 @@ def main() -> None:
     Exit codes: 0 done; 1 it failed, the reason is on standard error; 2 wrong usage,
     configuration or manifest; 130 interrupted.
     """
+
+
+for command in cli_mirror.COMMANDS:
+    main.add_command(command)
 
 
 # --- the service --------------------------------------------------------------------------
@@ -153,19 +149,21 @@ def _web(service: Service, host: str, port: int) -> None:
 def plan(config: Path | None, mirror: str | None, file: Any, as_json: bool) -> None:
     """Say what FILE, a packages.json, would change on the mirror. Changes nothing."""
     service = Service.from_file(config)
-    found = service.plan(Manifest.parse(file.read()), _mirror(service, mirror))
-    click.echo(json.dumps(asdict(found), indent=2) if as_json else _plan_text(found))
+    found = service.plan(Manifest.parse(file.read()), mirror_name(service, mirror))
+    click.echo(json.dumps(asdict(found), indent=2) if as_json else plan_text(found))
 
 
 @main.command()
 @CONFIG
 @MIRROR
 @FILE
-def apply(config: Path | None, mirror: str | None, file: Any) -> None:
+@click.option("--locked", type=click.File("rb"), help="Take exactly the RPMs of this lock file.")
+def apply(config: Path | None, mirror: str | None, file: Any, locked: Any) -> None:
     """Make the packages of FILE, a packages.json, installable from the mirror."""
     service = Service.from_file(config)
     manifest = Manifest.parse(file.read())
-    outcome = service.apply(manifest, _mirror(service, mirror), DirectStep(_progress))
+    lock = Lock.parse(locked.read()) if locked else None
+    outcome = service.apply(manifest, mirror_name(service, mirror), DirectStep(progress), lock)
     for nevra in outcome.added:
         click.echo(f"added {nevra}")
     for warning in outcome.warnings:
@@ -243,39 +241,6 @@ def check(config: Path | None) -> None:
 
 
 # --- what is printed ----------------------------------------------------------------------
-
-
-def _mirror(service: Service, name: str | None) -> str:
-    mirrors = service.settings.mirrors
-    if name is None and len(mirrors) > 1:
-        raise click.UsageError("--mirror: one of " + ", ".join(mirror.name for mirror in mirrors))
-    return service.settings.mirror(name or mirrors[0].name).name
-
-
-@contextmanager
-def _progress(name: str) -> Iterator[None]:
-    """Show a step: rewritten in place on a terminal, a line each in a pipe."""
-    terminal = sys.stderr.isatty()
-    if terminal:
-        click.echo(f"{name} …", nl=False, err=True)
-    started = time.monotonic()
-    try:
-        yield
-    except GmError:
-        click.echo("\r" * terminal + f"{name}: failed", err=True)
-        raise
-    click.echo("\r" * terminal + f"{name}: {time.monotonic() - started:.2f} s", err=True)
-
-
-def _plan_text(found: Plan) -> str:
-    if not found.changes:
-        return "nothing would change"
-    lines = [
-        f"{change.kind:<10} {change.nevra}  {size_text(change.size)}  from {change.source}"
-        + (f"  (now {change.before})" if change.before else "")
-        for change in found.changes
-    ]
-    return "\n".join([*lines, f"{found.summary}; {size_text(found.size)} new"])
 
 
 def _record_json(record: Record) -> dict[str, Any]:

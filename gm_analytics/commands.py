@@ -16,7 +16,7 @@ Argv = tuple[str, ...]
 Manager = Literal["yum3", "dnf4", "dnf5"]
 Elevation = Literal["none", "userns", "helper"]
 
-LOCK_HELD, OVERTAKEN, BYTES_DIFFER, STAGING_LOST = 75, 76, 77, 78
+LOCK_HELD, OVERTAKEN, BYTES_DIFFER = 75, 76, 77
 """Exit codes of the scripts below, beside those of the programs they run."""
 
 
@@ -28,6 +28,11 @@ class Tools:
     manager_path: str
     createrepo: str
     elevation: Elevation = "none"
+
+    @property
+    def can_preview(self) -> bool:
+        """Whether metadata can name packages above it: not by the Python createrepo of EL 7."""
+        return PurePosixPath(self.createrepo).name == "createrepo_c"
 
 
 @dataclass(frozen=True)
@@ -89,6 +94,7 @@ if [ -L repodata ]; then
     live=$(readlink repodata); live=${live%/repodata}
     echo "state live $live"
     if [ -f "$live/manifests.txt" ]; then sed 's/^/manifest /' "$live/manifests.txt"; fi
+    if [ -f "$live/mark.txt" ]; then sed 's/^/mark /' "$live/mark.txt"; fi
     echo "repomd $(sha256sum < repodata/repomd.xml | cut -d ' ' -f 1)"
     if [ -f "$live/publication.json" ]; then echo publication; cat "$live/publication.json"; fi
 elif [ -d repodata ]; then echo "state plain"
@@ -118,6 +124,8 @@ class Survey:
     """Bytes."""
     manifests: tuple[str, ...] = ()
     """Digests of manifests that the live publication is known to satisfy."""
+    mark: str = ""
+    """Of a newer merge than its own, which changed nothing."""
     publication: str = ""
     """publication.json, as text."""
 
@@ -138,6 +146,7 @@ class Survey:
             repomd=facts.get("repomd", ""),
             free=int(facts.get("free", 0)) * 1024,
             manifests=tuple(value for key, value in pairs if key == "manifest"),
+            mark=facts.get("mark", ""),
             publication=publication,
         )
 
@@ -156,13 +165,39 @@ def _tools(facts: dict[str, str], helper: bool) -> Tools:
 
 _LOCK = """
 mkdir -p "$1/.staging" "$1/.publications" "$1/.cache"
-exec flock --timeout 2 --conflict-exit-code "$2" "$1/.lock" sh -c 'echo locked; exec cat'
+exec flock --timeout 2 --conflict-exit-code "$2" "$1/.lock" sh -uc "$HOLD" hold "$1/.running"
+"""
+_HOLD = """
+rm -f "$1"
+echo locked
+cat
+# The connection has ended. A command that did not end before it would go on without the lock.
+if running=$(cat "$1" 2>/dev/null); then
+    kill "$running" 2>/dev/null
+    while kill -0 "$running" 2>/dev/null; do sleep 0.1; done
+fi
 """
 
 
 def lock(target: Target) -> Argv:
     """Take the writer's lock; print `locked`, and hold it until standard input ends.
 
-    The channel's end is standard input's end, so the lock cannot outlive the connection.
+    The channel's end is standard input's end, so the lock cannot outlive the connection, nor can
+    a command of `tracked` outlive the lock.
     """
-    return script(_LOCK, "lock", target.root, str(LOCK_HELD))
+    return ("env", f"HOLD={_HOLD}", *script(_LOCK, "lock", target.root, str(LOCK_HELD)))
+
+
+_TRACKED = """
+running=$1; shift
+"$@" &
+{ echo $! > "$running"; } 2>/dev/null || :
+code=0; wait $! || code=$?
+rm -f "$running"
+exit $code
+"""
+
+
+def tracked(target: Target, argv: Argv) -> Argv:
+    """Run a command so that it is stopped if the connection ends before it does."""
+    return script(_TRACKED, "tracked", f"{target.root}/.running", *argv)

@@ -370,6 +370,52 @@ class Overtaken(GmError):
 
 
 @dataclass(eq=False)
+class UnknownPublication(GmError):
+    """The mirror keeps no publication of this number."""
+
+    mirror: str
+    number: str
+    kept: list[str]
+
+    def __str__(self) -> str:
+        said = f"unknown; kept are {', '.join(self.kept)}" if self.kept else "nothing is published"
+        return f"mirror {self.mirror}: publication {self.number}: {said}"
+
+
+@dataclass(eq=False)
+class RollbackRefused(GmError):
+    """An older publication cannot be made live again."""
+
+    mirror: str
+    number: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"mirror {self.mirror}: rolling back to publication {self.number}: {self.reason}"
+
+
+@dataclass(eq=False)
+class LockMismatch(GmError):
+    """A lock file that is none, or that was made for another manifest."""
+
+    problems: list[str]
+
+    def __str__(self) -> str:
+        return "lock file: " + "; ".join(self.problems)
+
+
+@dataclass(eq=False)
+class LockBroken(GmError):
+    """What a lock file names cannot be had bit for bit: every RPM, and what is wrong with it."""
+
+    mirror: str
+    problems: list[str]
+
+    def __str__(self) -> str:
+        return f"mirror {self.mirror}: following the lock file: " + "; ".join(self.problems)
+
+
+@dataclass(eq=False)
 class NotVisible(TransientError):
     """The web server does not (yet) serve what was published."""
 

@@ -40,7 +40,7 @@ SPAN = 240
 FAULTS = (BadPackages, BytesDiffer, ManifestError, NotInstallable, UnknownPackages, Unresolvable)
 """What the pull request or its packages are to blame for; the rest is ours, or the network's."""
 
-SUCCESSES = frozenset({"published", "previewed", "closed", "unchanged"})
+SUCCESSES = frozenset({"published", "previewed", "closed", "unchanged", "superseded"})
 
 State = Literal["pending", "success", "failure", "error"]
 _PLAIN = re.compile(r"[A-Za-z0-9 ,.;:()'%+-]+")
@@ -161,7 +161,12 @@ def _changes(outcome: Outcome, room: Room, *, future: bool) -> Iterator[str]:
         return
     plan = Plan(changes)
     summary = plan.summary + (f"; {size_text(plan.size)} new" if plan.added else "")
-    yield f"If merged: {summary}." if future else f"{summary}."
+    if future and any(change.kind == "removed" for change in changes):
+        # The branch may be older than what others merged since, which merging leaves alone.
+        later = "Merging plans again: what others have merged since this branch began is kept."
+        yield f"Compared with what is live: {summary}. {later}"
+    else:
+        yield f"If merged: {summary}." if future else f"{summary}."
     head = ["| | package | size | from |", "| --- | --- | ---: | --- |"]
     rows = [
         f"| {change.kind} | {_cell(change.nevra)}{_before(change)} | {size_text(change.size)} "
@@ -174,9 +179,8 @@ def _changes(outcome: Outcome, room: Room, *, future: bool) -> Iterator[str]:
         [*head, *rows, *room.rest(changes, "| | {} | | |")],
     )
     brought = [change for change in changes if change.kind != "removed"]
-    entries = dict.fromkeys(spec for change in brought for spec in change.wanted)
-    if entries:
-        lines = [f"- {_entry(spec, brought)}" for spec in [*entries][: room.lines]]
+    if entries := _entries(brought):
+        lines = [f"- {_entry(spec, brought)}" for spec in entries[: room.lines]]
         rest = room.rest(entries, "- {}")
         yield "What each entry pulls in:"
         yield _fold(_count(entries, "entry", "entries"), len(entries), [*lines, *rest])
@@ -184,6 +188,11 @@ def _changes(outcome: Outcome, room: Room, *, future: bool) -> Iterator[str]:
 
 def _before(change: Change) -> str:
     return f" (was {_cell(change.before)})" if change.before else ""
+
+
+def _entries(brought: Iterable[Change]) -> list[str]:
+    """Give the package specs that pulled something in."""
+    return list(dict.fromkeys(spec for change in brought for spec in change.wanted))
 
 
 def _entry(spec: str, changes: Iterable[Change]) -> str:
@@ -197,10 +206,10 @@ def _entry(spec: str, changes: Iterable[Change]) -> str:
 
 def _trial(update: Update, outcome: Outcome, room: Room) -> Iterator[str]:
     """Give the line that installs from the preview alone."""
-    brought = Plan(outcome.changes).added
-    wanted = dict.fromkeys(spec for change in outcome.changes for spec in change.wanted) or brought
+    brought = [change for change in outcome.changes if change.kind != "removed"]
+    names = _entries(brought) or [change.nevra for change in brought]
     # It will be pasted into a shell, so only what the manifest's grammar lets through.
-    specs = [spec for spec in wanted if SPEC.fullmatch(spec)][:FOLD] or ["PACKAGE"]
+    specs = [spec for spec in names if SPEC.fullmatch(spec)][:FOLD] or ["PACKAGE"]
     name = f"pr-{update.number}"
     # `--refresh`: dnf would believe for two days what it read of the last push's preview.
     options = f"--repofrompath={name},{outcome.preview} --repo={name} --nogpgcheck --refresh"

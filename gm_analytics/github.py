@@ -60,6 +60,19 @@ class GitHub:
         with self._request(doing, "GET", url, headers, params=query) as response:
             return _bounded(response)
 
+    def contains(self, repository: str, commit: str, ancestor: str) -> bool:
+        """Tell whether a commit is, or descends from, another one.
+
+        Raises:
+            GitHubError: GitHub does not know one of them.
+            GitHubUnavailable: GitHub could not answer, or asked to wait.
+
+        """
+        doing = f"comparing {ancestor} with {commit} of {repository}"
+        url = self._url(f"repos/{repository}/compare/{ancestor}...{commit}")
+        with self._request(doing, "GET", f"{url}?per_page=1") as response:
+            return response.json()["status"] in {"ahead", "identical"}
+
     def set_status(
         self,
         repository: str,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -18,7 +18,19 @@ from typing import Any, Self
 
 import requests
 
-from gm_analytics import commands, comps, near, repository, settings, ssh, wanted, yum
+from gm_analytics import (
+    commands,
+    comps,
+    history,
+    lock,
+    near,
+    repository,
+    retention,
+    settings,
+    ssh,
+    wanted,
+    yum,
+)
 from gm_analytics.commands import Argv, Survey, Target, Tools
 from gm_analytics.errors import (
     BadPackages,
@@ -26,15 +38,19 @@ from gm_analytics.errors import (
     CommandFailed,
     DiskFull,
     GmError,
+    LockBroken,
     LockHeld,
     NotInstallable,
     NotVisible,
     Overtaken,
+    RollbackRefused,
     ToolsMissing,
     UnknownPackages,
+    UnknownPublication,
     Unresolvable,
     UpstreamUnavailable,
 )
+from gm_analytics.history import Held, History
 from gm_analytics.plan import (
     Closure,
     Download,
@@ -43,9 +59,11 @@ from gm_analytics.plan import (
     Preview,
     Publication,
     Row,
+    Whereabouts,
     compare,
     merge,
 )
+from gm_analytics.retention import Collected, Rules
 from gm_analytics.yum import transaction, unknown_specs, words
 
 SHORT = 60
@@ -72,18 +90,25 @@ def target_of(mirror: settings.Mirror) -> Target:
     )
 
 
+def rules_of(mirror: settings.Mirror) -> Rules:
+    """Give a mirror's rules of retention."""
+    return Rules(**mirror.retention.model_dump(), grace_minutes=mirror.grace_minutes)
+
+
 class Session:
     """One locked SSH session with one mirror. Opened by the first command, closed by `with`.
+
+    `locked=False` is for who only reads.
 
     Every method may raise `MirrorUnreachable`, `LockHeld`, `CommandTimedOut` (all transient),
     `HostKeyRefused` and `CommandFailed` beside what it names itself.
     """
 
-    def __init__(self, mirror: settings.Mirror) -> None:
+    def __init__(self, mirror: settings.Mirror, *, locked: bool = True) -> None:
         self._mirror = mirror
         self._target = target_of(mirror)
         self._name = mirror.name
-        self._ssh = ssh.Connection(mirror, self._target)
+        self._ssh = ssh.Connection(mirror, self._target, locked=locked)
         self._tools: Tools | None = None
 
     def __enter__(self) -> Self:
@@ -227,8 +252,7 @@ class Session:
             BytesDiffer: one came to be there with other bytes.
 
         """
-        names = "".join(f"{package.file}\n" for package in packages)
-        self._ssh.put(f"{self._target.staging(update_id)}/new.txt", names)
+        self._list(update_id, "new.txt", [package.file for package in packages])
         argv = repository.add(self._target, update_id)
         result = self._ssh.run(argv, "adding to the pool", SHORT)
         if result.exited == commands.BYTES_DIFFER:
@@ -253,7 +277,7 @@ class Session:
         """Write the metadata of a preview: the closure alone, its packages in the pool."""
         packages = merge(self.packages(live), closure.packages, exact=True)
         self._describe(update_id, live, packages, publication)
-        argv = repository.build_preview(self._target, self.tools, update_id)
+        argv = repository.build_preview(self._target, self.tools, update_id, publication.number)
         self._run(argv, "running createrepo", self._target.timeout)
 
     def prove(self, update_id: str, groups: tuple[tuple[str, ...], ...]) -> None:
@@ -302,17 +326,171 @@ class Session:
         packages = tuple(map(Package.from_line, listed.splitlines()))
         return Closure.of_pool(packages)
 
-    def drop_preview(self, number: int) -> None:
-        """Stop serving a pull request's preview, if there is one."""
-        self._run(repository.drop_preview(self._target, number), "removing the preview")
+    def take_preview(self, update_id: str, number: int) -> Closure:
+        """Give the packages of a pull request's preview, and put its groups into staging."""
+        self.prepare(update_id)
+        argv = repository.take_groups(self._target, update_id, number)
+        self._run(argv, "taking the preview's groups")
+        return self.previewed(number)
 
-    def remember(self, live: str, digest: str) -> None:
-        """Note that the live publication satisfies a manifest."""
-        self._run(repository.remember(self._target, live, digest), "noting the manifest")
+    def drop_preview(self, number: int) -> bool:
+        """Stop serving a pull request's preview; tell whether there was one."""
+        argv = repository.drop_preview(self._target, number)
+        return bool(self._run(argv, "removing the preview"))
+
+    def remember(self, live: str, digest: str, mark: str) -> None:
+        """Note that the live publication satisfies a manifest, and of which merge that is."""
+        argv = repository.remember(self._target, live, digest, mark)
+        self._run(argv, "noting the manifest")
 
     def sweep(self, update_id: str) -> None:
         """Remove what an update left in staging."""
         self._run(repository.sweep(self._target, update_id), "sweeping the staging directory")
+
+    # --- what it keeps of its past ---------------------------------------------------------
+
+    def history(self) -> History:
+        """Give every publication and every preview that the mirror holds."""
+        printed = self._run(history.history(self._target), "listing publications")
+        return History.parse(printed)
+
+    def publication(self, number: int | None = None) -> Held:
+        """Give a publication by its number, by default the live one.
+
+        Raises:
+            UnknownPublication: it is not kept.
+
+        """
+        known = self.history()
+        found = known.live if number is None else known.find(number)
+        if found is None:
+            kept = [str(one.number) for one in known.publications]
+            raise UnknownPublication(self._name, str(number or "live"), kept)
+        return found
+
+    def look_back(self, number: int | None) -> Held:
+        """Give the publication to roll back to, by default the one before the live one.
+
+        Raises:
+            UnknownPublication: it is not kept.
+            RollbackRefused: it is live, or there is none.
+
+        """
+        older = self.history().before_live() if number is None else self.publication(number)
+        if older is None:
+            raise RollbackRefused(
+                self._name, "before the live one", "nothing that was live before is kept"
+            )
+        if older.served:
+            raise RollbackRefused(self._name, str(older.number), "it is live")
+        return older
+
+    def recall(self, older: Held) -> Closure:
+        """Give the packages of a publication, all of them in the pool.
+
+        Raises:
+            RollbackRefused: files are gone.
+
+        """
+        argv = history.missing(self._target, older.directory)
+        if gone := self._run(argv, "looking for packages").split():
+            reason = f"the pool no longer has {', '.join(gone)}"
+            raise RollbackRefused(self._name, str(older.number), reason)
+        return Closure.of_pool(self.packages(older.directory))
+
+    def rebuild(
+        self, update_id: str, live: str, older: Held, closure: Closure, publication: Publication
+    ) -> None:
+        """Write the candidate's metadata: those of an older publication, anew."""
+        self.prepare(update_id)
+        self._write(update_id, closure.packages, publication, older.manifests)
+        argv = repository.rebuild(self._target, self.tools, update_id, live, older.directory)
+        self._run(argv, "running createrepo", self._target.timeout)
+
+    def obtain(
+        self, update_id: str, live: str, packages: tuple[Package, ...], free: int
+    ) -> Closure:
+        """Find exactly these files: in the pool, whoever named them there, else upstream.
+
+        Raises:
+            LockBroken: some cannot be had with these bytes; each is named.
+            DiskFull, Unresolvable, BadPackages, UpstreamUnavailable: as `download`.
+
+        """
+        self.prepare(update_id)
+        self._list(update_id, history.LOCKED, [package.file for package in packages])
+        argv = history.sums(self._target, update_id)
+        printed = self._run(argv, "looking through the pool", self._target.timeout)
+        pool = {file: digest for digest, file in map(str.split, printed.splitlines())}
+        absent = {package.nevra: package for package in packages if package.file not in pool}
+        if (needed := sum(package.size for package in absent.values())) > free:
+            raise DiskFull(self._name, self._mirror.root, needed, free)
+        gone = self._fetch_locked(update_id, tuple(absent), list(pool))
+        argv = repository.inspect(self._target, update_id, live)
+        output = self._run(argv, "checking packages", self._target.timeout)
+        fetched = {got.nevra: got.sha256 for got in Closure.parse(output, ()).packages}
+        if broken := lock.broken(packages, pool, fetched, gone):
+            raise LockBroken(self._name, broken)
+        states: tuple[Whereabouts, ...] = tuple(
+            "new" if package.nevra in absent else "pool" for package in packages
+        )
+        return Closure(packages, states)
+
+    def _fetch_locked(
+        self, update_id: str, nevras: tuple[str, ...], pooled: list[str]
+    ) -> set[str]:
+        """Download packages by their NEVRAs; give those that upstream does not have."""
+        gone: set[str] = set()
+        if nevras and pooled:  # what they need may be in the pool, and in no live metadata
+            self._list(update_id, history.LOCKED, pooled)
+            argv = history.offer(self._target, self.tools, update_id)
+            self._run(argv, "running createrepo", self._target.timeout)
+        wanted = nevras
+        while wanted:
+            try:
+                self._solve(update_id, wanted, _download_of_now)
+            except UnknownPackages as error:
+                gone |= set(error.specs)
+                wanted = tuple(nevra for nevra in wanted if nevra not in gone)
+            except Unresolvable:
+                if not gone:
+                    raise
+                break  # for want of what is gone
+            else:
+                break
+        return gone
+
+    def retain(self, update_id: str) -> Collected:
+        """Remove what retention does not keep; look at no RPM if no metadata goes."""
+        return self.collect(update_id, eager=False)
+
+    def collect(self, name: str, *, eager: bool = True, dry_run: bool = False) -> Collected:
+        """Remove what retention does not keep, then RPMs that nothing kept names.
+
+        With `eager` such RPMs are looked for though no publication and no preview goes.
+
+        Raises:
+            UnknownPublication: the mirror serves none.
+
+        """
+        past, rules = self.history(), rules_of(self._mirror)
+        if past.live is None:  # nothing is named, and nothing is ours to remove
+            raise UnknownPublication(self._name, "live", [])
+        decision = retention.decide(past, rules)
+        if decision.empty and not eager:
+            return Collected()
+        self.prepare(name)
+        self._list(name, history.KEPT, [held.directory for held in decision.kept])
+        self._list(name, history.GONE, [held.directory for held in decision.gone])
+        argv = history.unnamed(self._target, name)
+        pool = history.Pool.parse(self._run(argv, "looking through the pool"))
+        rpms = retention.unneeded(pool.unnamed, past.now, rules)
+        if not dry_run:
+            self._list(name, history.DROPPED, [str(held.number) for held in decision.dropped])
+            self._list(name, history.RPMS, [rpm.file for rpm in rpms])
+            argv = history.collect(self._target, name)
+            self._run(argv, "removing what is not kept", self._target.timeout)
+        return Collected.of(decision, pool, rpms)
 
     # --- the parts they are made of -------------------------------------------------------
 
@@ -395,7 +573,7 @@ class Session:
             argv = yum.names(self._target, self.tools, update_id)
             listed = self._yum(update_id, argv, "listing what upstream has").stdout
             groups = any(spec.startswith("@") for spec in specs)
-            ids = comps.ids(self._comps("")) if groups else ()
+            ids = comps.ids(self._comps("", update_id)) if groups else ()
             return near.suggest(specs, yum.listing(listed), ids)
         return {}
 
@@ -448,7 +626,7 @@ class Session:
         printed = self._run(argv, "reading what packages need", self._target.timeout)
         relations, weak = wanted.parse(printed), self._target.weak_dependencies
         groups = [spec for spec in download.specs if spec.startswith("@")]
-        documents = self._comps(live) if groups else []
+        documents = self._comps(live, update_id) if groups else []
         names = {package.name for package in closure.packages}
         members = {spec: comps.members(documents, spec[1:], names) for spec in groups}
         packages = wanted.attribute(
@@ -461,21 +639,37 @@ class Session:
         self, update_id: str, live: str, packages: list[Package], publication: Publication
     ) -> None:
         """Put what a candidate is made of into staging."""
-        staging = self._target.staging(update_id)
-        self._ssh.put(f"{staging}/packages.txt", "".join(p.line() + "\n" for p in packages))
-        written = asdict(publication) | {
-            "published_at": datetime.now(UTC).isoformat(timespec="seconds")
-        }
-        self._ssh.put(f"{staging}/publication.json", json.dumps(written, indent=2) + "\n")
-        self._ssh.put(f"{staging}/manifests.txt", publication.manifest + "\n")
+        self._write(update_id, packages, publication, (publication.manifest,))
         if groups := [spec.lstrip("@") for spec in publication.specs if spec.startswith("@")]:
-            ours, *upstream = self._comps(live)
-            documents = [b"<comps/>", *upstream, ours] if publication.exact else [ours, *upstream]
+            ours, *others = self._comps(live, update_id)
+            documents = [b"<comps/>", *others, ours] if publication.exact else [ours, *others]
+            staging = self._target.staging(update_id)
             self._ssh.put(f"{staging}/comps.xml", comps.merge(documents, groups) or "<comps/>")
 
-    def _comps(self, live: str) -> list[bytes]:
-        """Read the groups files: the publication's own, then upstream's."""
-        argv = yum.comps(self._target, self.tools, live)
+    def _write(
+        self,
+        update_id: str,
+        packages: Iterable[Package],
+        publication: Publication,
+        manifests: Iterable[str],
+    ) -> None:
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        files = {
+            "packages.txt": "".join(package.line() + "\n" for package in packages),
+            "publication.json": json.dumps(asdict(publication) | {"published_at": now}, indent=2)
+            + "\n",
+            "manifests.txt": "".join(digest + "\n" for digest in manifests),
+        }
+        for name, text in files.items():
+            self._ssh.put(self._target.staging(update_id, name), text)
+
+    def _list(self, update_id: str, name: str, lines: Iterable[str]) -> None:
+        text = "".join(line + "\n" for line in lines)
+        self._ssh.put(self._target.staging(update_id, name), text)
+
+    def _comps(self, live: str, update_id: str) -> list[bytes]:
+        """Read the groups files: the publication's, the reviewed preview's, then upstream's."""
+        argv = yum.comps(self._target, self.tools, live, update_id)
         printed = self._run(argv, "reading the groups of upstream")
         return [base64.b64decode(line) for line in printed.splitlines()]
 
@@ -495,6 +689,11 @@ class Session:
     def _failure(self, result: Any, argv: Argv, doing: str) -> CommandFailed:
         output = words(result.stdout + result.stderr)
         return CommandFailed(self._name, doing, list(argv), result.exited, output)
+
+
+def _download_of_now(target: Target, tools: Tools, update_id: str, specs: tuple[str, ...]) -> Argv:
+    """Download what upstream has now, not what it had when its metadata were cached."""
+    return yum.download(replace(target, max_age=0), tools, update_id, specs)
 
 
 def wait_until_visible(mirror: settings.Mirror, repomd: str, below: str = "") -> None:

@@ -287,6 +287,8 @@ class Publication:
     """Of the newest merge that it contains."""
     groups: tuple[tuple[str, ...], ...] = ()
     """Specs that can be installed together: one group, or one a spec where they conflict."""
+    restores: int = 0
+    """The number of the publication that a `rollback` made live again."""
     warnings: tuple[str, ...] = ()
     """What a reviewer should know of the manifest's closure."""
     published_at: str = ""
@@ -308,8 +310,8 @@ class Publication:
 
     @property
     def exact(self) -> bool:
-        """Whether it holds its manifest's closure and nothing else."""
-        return self.kind in {"preview", "merge"}
+        """Whether nothing of what was live before stays."""
+        return self.kind in {"preview", "merge", "rollback"}
 
     @staticmethod
     def directory(number: int) -> str:

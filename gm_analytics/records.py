@@ -8,9 +8,10 @@ from typing import Literal
 from gm_analytics.errors import GmError
 from gm_analytics.plan import Change
 
-Kind = Literal["add", "preview", "merge", "close"]
+Kind = Literal["add", "preview", "merge", "close", "rollback"]
 """What an update does: `add` the closure to what is live (`publish: on_pull_request`), or, with
-`on_merge`, make a `preview`, make exactly the closure live (`merge`), or remove the preview."""
+`on_merge`, make a `preview`, make exactly the closure live (`merge`), or remove the preview. A
+person may make an older publication live again (`rollback`)."""
 Ended = Literal["published", "previewed", "closed", "unchanged", "superseded"]
 State = Literal[
     "waiting",
@@ -41,6 +42,8 @@ class Update:
     """The merge commit, of a `merge`."""
     merged_at: str = ""
     """When GitHub merged, ISO 8601 in UTC."""
+    updated_at: str = ""
+    """When GitHub last changed the pull request, ISO 8601 in UTC."""
 
     @property
     def pull_request(self) -> str:
@@ -53,9 +56,14 @@ class Update:
         return self.merge_sha or self.head_sha
 
     @property
+    def order(self) -> tuple[str, float]:
+        """Orders a pull request's events as they happened, however late they were delivered."""
+        return self.updated_at, self.requested_at
+
+    @property
     def mark(self) -> str:
-        """Orders merges as text, whatever order their deliveries are performed in."""
-        return f"{self.merged_at} {self.requested_at:.6f}" if self.merged_at else ""
+        """Names a merge, and orders it among others but for those of the same second."""
+        return f"{self.merged_at} {self.merge_sha}" if self.merged_at else ""
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,6 @@ from pathlib import PurePosixPath
 from gm_analytics.commands import (
     BYTES_DIFFER,
     OVERTAKEN,
-    STAGING_LOST,
     Argv,
     Target,
     Tools,
@@ -198,9 +197,8 @@ PREVIEW_PREFIX = "../.."
 """From a preview's address to the pool's."""
 
 _BUILD = """
-root=$1 staging=$2 base=$3 grace=$4 lost=$5 groups=$6; shift 6
+root=$1 staging=$2 base=$3 grace=$4 groups=$5; shift 5
 cd "$root"
-[ -f "$staging/packages.txt" ] || exit "$lost"
 rm -rf "$staging/candidate"; mkdir -p "$staging/candidate"
 cut -f 1 "$staging/packages.txt" > "$staging/pkglist"
 cp "$staging/packages.txt" "$staging/publication.json" "$staging/manifests.txt" \\
@@ -224,6 +222,7 @@ while [ -n "$kept" ] && [ -f "$kept/repodata/repomd.xml" ]; do
         [ -e "$staging/candidate/$file" ] || ln "$kept/$file" "$staging/candidate/$file"
     done
     [ -n "$(find "$kept/packages.txt" -mmin "-$grace")" ] || break
+    case $kept in previews/*) break ;; esac
     number=$(expr "${kept##*/}" + 0 - 1) || break
     kept=.publications/$(printf '%06d' "$number")
 done
@@ -235,19 +234,30 @@ def build(target: Target, tools: Tools, update_id: str, base: str, *, exact: boo
 
     `base` is the publication that it follows; its groups stay, unless `exact`.
     """
-    argv = (*_createrepo(tools), "--update", f"--update-md-path={target.root}")
-    return _build(target, update_id, base, "" if exact else base, argv)
+    return _build(
+        target, update_id, base, "" if exact else base, createrepo_of(tools, target.root)
+    )
 
 
-def build_preview(target: Target, tools: Tools, update_id: str) -> Argv:
+def rebuild(target: Target, tools: Tools, update_id: str, base: str, older: str) -> Argv:
+    """Write as a candidate the metadata of an older publication anew, with the groups it had."""
+    return _build(target, update_id, base, older, createrepo_of(tools, target.root))
+
+
+def build_preview(target: Target, tools: Tools, update_id: str, number: int) -> Argv:
     """Write a preview's metadata as a candidate: its packages are the pool's, two levels up."""
-    argv = (*_createrepo(tools), "--update", f"--update-md-path={target.root}")
-    return _build(target, update_id, "", "", (*argv, f"--location-prefix={PREVIEW_PREFIX}"))
+    argv = (*createrepo_of(tools, target.root), f"--location-prefix={PREVIEW_PREFIX}")
+    return _build(target, update_id, f"previews/{number}", "", argv)
 
 
 def _build(target: Target, update_id: str, base: str, groups: str, argv: Argv) -> Argv:
-    staging, grace, lost = target.staging(update_id), str(target.grace_minutes), str(STAGING_LOST)
-    return script(_BUILD, "build", target.root, staging, base, grace, lost, groups, *argv)
+    staging, grace = target.staging(update_id), str(target.grace_minutes)
+    return script(_BUILD, "build", target.root, staging, base, grace, groups, *argv)
+
+
+def createrepo_of(tools: Tools, root: str) -> Argv:
+    """Give the createrepo command that takes over what the live metadata say already."""
+    return (*_createrepo(tools), "--update", f"--update-md-path={root}")
 
 
 def _createrepo(tools: Tools) -> Argv:
@@ -269,6 +279,7 @@ else
     fi
     rm -f "$staging/link"; ln -s "$next/repodata" "$staging/link"
     sync -f "$next/repodata/repomd.xml" 2>/dev/null || :
+    touch "$live"  # its time of being kept for clients that are reading it begins
     mv -T "$staging/link" repodata
 fi
 sha256sum < repodata/repomd.xml | cut -d ' ' -f 1
@@ -291,7 +302,7 @@ fi
 rm -f "$staging/link"; ln -s "../.previews/$next" "$staging/link"
 sync -f ".previews/$next/repodata/repomd.xml" 2>/dev/null || :
 mv -T "$staging/link" "previews/$number"
-# What was there is swept when no client can be reading it any more; its time starts now.
+# What was there goes when no client can be using it any more; its time starts now.
 if [ -n "$old" ] && [ "$old" != "../.previews/$next" ]; then touch "previews/$old"; fi
 sha256sum < "previews/$number/repodata/repomd.xml" | cut -d ' ' -f 1
 """
@@ -320,12 +331,27 @@ cd "$1"
 old=$(readlink "previews/$2") || exit 0
 if [ -d "previews/$old" ]; then touch "previews/$old"; fi
 rm -f "previews/$2"
+echo dropped
 """
 
 
 def drop_preview(target: Target, number: int) -> Argv:
-    """Stop serving a preview; its directory stays for clients that are reading it."""
+    """Stop serving a preview, and say `dropped` if there was one.
+
+    Its directory stays for a while, so that its RPMs do, for clients that have its metadata.
+    """
     return script(_DROP_PREVIEW, "drop-preview", target.root, str(number))
+
+
+_TAKE_GROUPS = """
+if [ -f "$1/comps.xml" ]; then cp "$1/comps.xml" "$2/reviewed.xml"; fi
+"""
+
+
+def take_groups(target: Target, update_id: str, number: int) -> Argv:
+    """Put the groups that a preview names into staging."""
+    preview = f"{target.root}/previews/{number}"
+    return script(_TAKE_GROUPS, "take-groups", preview, target.staging(update_id))
 
 
 def preview_packages(target: Target, number: int) -> Argv:
@@ -335,17 +361,20 @@ def preview_packages(target: Target, number: int) -> Argv:
 
 _REMEMBER = """
 grep -qxF -- "$2" "$1/manifests.txt" 2>/dev/null || echo "$2" >> "$1/manifests.txt"
+if [ -n "$3" ]; then echo "$3" > "$1/mark.txt"; fi
 """
 
 
-def remember(target: Target, publication: str, digest: str) -> Argv:
-    """Note that a publication satisfies a manifest that it was not made for."""
-    return script(_REMEMBER, "remember", f"{target.root}/{publication}", digest)
+def remember(target: Target, publication: str, digest: str, mark: str) -> Argv:
+    """Note that a publication satisfies a manifest that it was not made for, and which merge."""
+    return script(_REMEMBER, "remember", f"{target.root}/{publication}", digest, mark)
 
 
 _SWEEP = """
 rm -rf "$2"
 find "$1/.staging" -mindepth 1 -maxdepth 1 -mtime +1 -exec rm -rf {} +
+# yum's copies of our own metadata: each candidate has an address of its own.
+find "$1/.cache" -mindepth 2 -maxdepth 2 -name 'gm-*' -mmin +10 -exec rm -rf {} +
 """
 
 

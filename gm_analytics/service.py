@@ -18,11 +18,13 @@ from gm_analytics import feedback, mirror, settings, store
 from gm_analytics.commands import Survey
 from gm_analytics.errors import DeliveryError, GmError, StoreUnavailable
 from gm_analytics.github import GitHub
+from gm_analytics.lock import Lock
 from gm_analytics.manifest import Manifest
-from gm_analytics.plan import Download, Plan, diff
+from gm_analytics.plan import Download, Plan, compare, diff
 from gm_analytics.records import Kind, Outcome, Update
+from gm_analytics.retention import Collected
 from gm_analytics.settings import Settings
-from gm_analytics.updates import Step, perform, placed
+from gm_analytics.updates import Step, digest, perform, perform_locked, placed, rollback
 from gm_analytics.webhook import Delivery, Policy, PullRequest, verify
 
 STORE_DEADLINE = 8.0
@@ -124,6 +126,7 @@ class Service:
             kind=self._policy.kind_of(pull),
             merge_sha=pull.merge_commit_sha if pull.merged else "",
             merged_at=pull.merged_at,
+            updated_at=pull.updated_at,
         )
 
     def _store(self, update: Update) -> None:
@@ -142,6 +145,8 @@ class Service:
         """Have the pull request told, if there is a token to do it with; never fail for it."""
         if not self.settings.github.token or not update.pull_request:
             return
+        if update.kind == "close" and not ended:
+            return  # there may be no preview, and then nothing to tell of
         try:
             self.store.enqueue_feedback(update, ended=ended)
         except StoreUnavailable as error:
@@ -170,19 +175,29 @@ class Service:
 
         def run(update: Update, step: store.DurableStep) -> Outcome:
             try:
-                return perform(update, parts, step)
-            finally:
+                outcome = perform(update, parts, step)
+            except GmError:
                 self._give_feedback(update, ended=True)
+                raise
+            if (update.kind, outcome.state) != ("close", "unchanged"):  # nothing to tell of
+                self._give_feedback(update, ended=True)
+            return outcome
 
         config, report = self.settings, Reporter(self)
         with store.worker(config.database_url, run, report, retry, config.executor_id):
             yield
 
-    def apply(self, manifest: Manifest, mirror_name: str, step: Any) -> Outcome:
-        """Perform an update from a manifest at hand, without GitHub and without the store."""
+    def apply(
+        self, manifest: Manifest, mirror_name: str, step: Any, lock: Lock | None = None
+    ) -> Outcome:
+        """Perform an update from a manifest at hand, without GitHub and without the store.
+
+        With a lock file, its RPMs are taken, bit for bit.
+        """
         kind: Kind = "merge" if self.settings.publishes_on_merge else "add"
         update = Update(f"apply-{uuid.uuid4()}", mirror_name, kind=kind)
-        return perform(update, LocalParts(self, manifest), step)
+        parts = LocalParts(self, manifest)
+        return perform_locked(update, lock, parts, step) if lock else perform(update, parts, step)
 
     def plan(self, manifest: Manifest, mirror_name: str) -> Plan:
         """Say what `apply` would change; nothing that clients see is touched."""
@@ -194,6 +209,43 @@ class Service:
                     solved: Download = session.resolve(name, manifest.specs)
                 exact = self.settings.publishes_on_merge
                 return diff(session.packages(live.live), solved.rows, exact=exact)
+            finally:
+                session.sweep(name)
+
+    # --- the past of a mirror -------------------------------------------------------------
+
+    def reading(self, mirror_name: str) -> mirror.Session:
+        """Give a session that only reads, so that it takes no lock."""
+        return mirror.Session(self.settings.mirror(mirror_name), locked=False)
+
+    def digest(self, manifest: Manifest, mirror_name: str) -> str:
+        """Give what a publication keeps that satisfies a manifest as a mirror is configured."""
+        policy = LocalParts(self, None).policy(Update("", mirror_name))
+        return digest(manifest, policy, exact=self.settings.publishes_on_merge)
+
+    def compare(self, mirror_name: str, before: int, after: int) -> Plan:
+        """Say how two publications differ."""
+        with self.reading(mirror_name) as session:
+            known = [session.publication(number).directory for number in (before, after)]
+            return compare(*map(session.packages, known), exact=True)
+
+    def lock(self, mirror_name: str, number: int | None) -> Lock:
+        """Give the lock file of a publication, by default the live one's."""
+        with self.reading(mirror_name) as session:
+            held = session.publication(number)
+            return Lock.of(mirror_name, held, session.packages(held.directory))
+
+    def rollback(self, mirror_name: str, number: int | None, step: Any) -> Outcome:
+        """Make an older publication's set live again, by default the one before the live one."""
+        update = Update(f"rollback-{uuid.uuid4()}", mirror_name, kind="rollback")
+        return rollback(update, number, LocalParts(self, None), step)
+
+    def collect(self, mirror_name: str, *, dry_run: bool) -> Collected:
+        """Remove what retention does not keep, or say what would be."""
+        name = f"gc-{uuid.uuid4()}"
+        with mirror.Session(self.settings.mirror(mirror_name)) as session:
+            try:
+                return session.collect(name, dry_run=dry_run)
             finally:
                 session.sweep(name)
 
@@ -230,6 +282,10 @@ class LocalParts:
         """Give the address of the pull request's preview."""
         return f"{self._mirror(update).base_url}{_preview(update)}"
 
+    def contains(self, update: Update, commit: str) -> bool:  # noqa: ARG002
+        """Nothing orders what a person applies."""
+        return False
+
     def wait_until_previewed(self, update: Update, repomd: str) -> None:
         """Wait until the preview is served with this repomd.xml."""
         mirror.wait_until_visible(self._mirror(update), repomd, _preview(update))
@@ -252,6 +308,10 @@ class StoredParts(LocalParts):
     def manifest(self, update: Update) -> Manifest:
         """Read it from GitHub: of a merge at the merge commit, else at the head."""
         return Manifest.parse(self._github.manifest(update.repository, update.commit))
+
+    def contains(self, update: Update, commit: str) -> bool:
+        """Ask GitHub."""
+        return self._github.contains(update.repository, commit, update.merge_sha)
 
 
 def _preview(update: Update) -> str:

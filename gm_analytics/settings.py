@@ -119,6 +119,14 @@ class Upstream(Section):
     max_age: Annotated[int, Field(ge=0)] = 600
 
 
+class Retention(Section):
+    """How much of its past a mirror keeps."""
+
+    publications: PositiveInt = 10
+    days: Annotated[int, Field(ge=0)] = 30
+    preview_days: PositiveInt = 30
+
+
 class Mirror(Section):
     """One RPM repository on one host reached over SSH."""
 
@@ -133,6 +141,7 @@ class Mirror(Section):
     repositories: list[str] | None = None
     upstream: Upstream
     grace_minutes: PositiveInt = 60
+    retention: Retention = Retention()
     disk_reserve: Annotated[int, Field(ge=0)] = 256 * 1024 * 1024
     command_timeout: PositiveInt = 1800
     helper: AbsolutePath | None = None

@@ -36,13 +36,16 @@ _STOPPED = {124, 137}
 class Connection:
     """Opened by the first command, with the mirror's lock held for as long as it lives.
 
+    `locked=False` is for who only reads: it neither waits for a writer nor makes one wait.
+
     Both methods may raise `MirrorUnreachable`, `LockHeld`, `CommandTimedOut` (all transient) and
     `HostKeyRefused`.
     """
 
-    def __init__(self, mirror: settings.Mirror, target: Target) -> None:
+    def __init__(self, mirror: settings.Mirror, target: Target, *, locked: bool = True) -> None:
         self._mirror = mirror
         self._target = target
+        self._locked = locked
         self._connection: Any = None
         self._lock_channel: Any = None
 
@@ -54,7 +57,8 @@ class Connection:
 
     def run(self, argv: Argv, doing: str, seconds: int) -> Any:
         """Run one command; its exit code is the caller's to judge."""
-        text = commands.quote(commands.bounded(argv, seconds))
+        bounded = commands.bounded(argv, seconds)
+        text = commands.quote(commands.tracked(self._target, bounded) if self._locked else bounded)
         connection = self._open()
         try:
             result = connection.run(
@@ -91,7 +95,8 @@ class Connection:
         if self._connection is None:
             self._connection = self._connect()
             try:
-                self._lock()
+                if self._locked:
+                    self._lock()
             except BaseException:
                 self.close()
                 raise

@@ -220,8 +220,7 @@ class Store:
         with _guarded(f"looking for updates of {pull_request}"):
             found = self._client.list_workflows(name=WORKFLOW, user=pull_request)
             records = [_record(status, ()) for status in found]
-        # DBOS keeps whole seconds on SQLite, so the updates' own times are compared.
-        return sorted(records, key=lambda record: record.accepted_at, reverse=True)
+        return sorted(records, key=lambda record: record.update.order, reverse=True)
 
     def is_superseded(self, update: Update) -> bool:
         """Tell whether a newer update of the same pull request is there for this mirror.
@@ -242,8 +241,7 @@ class Store:
         # DBOS keeps whole seconds on SQLite, so the updates' own times are compared.
         others = [Update(**status.input["args"][0]) for status in found if status.input]
         return any(
-            other.mirror == update.mirror and other.requested_at > update.requested_at
-            for other in others
+            other.mirror == update.mirror and other.order > update.order for other in others
         )
 
     def check(self) -> str:
@@ -262,7 +260,13 @@ class Store:
         if _state(found[0]) not in {"failed", "cancelled"}:
             return False
         try:
-            self._client.rewind_workflow(workflow_id, application_version=APPLICATION_VERSION)
+            # Without them it would leave its mirror's partition, and run beside another update.
+            self._client.rewind_workflow(
+                workflow_id,
+                application_version=APPLICATION_VERSION,
+                queue_name=QUEUE,
+                queue_partition_key=found[0].queue_partition_key,
+            )
         except error.DBOSException:
             # Another redelivery was quicker: it is active again.
             log.info("update %s is being retried already", workflow_id)
@@ -320,7 +324,13 @@ def worker(
         def feedback(values: dict[str, Any], ended: bool) -> None:
             work = Update(**values)
             subject = f"feedback on update {work.id}"
-            report(work, ended, DurableStep(subject, retry, MAX_FEEDBACK_WAIT))
+            try:
+                report(work, ended, DurableStep(subject, retry, MAX_FEEDBACK_WAIT))
+            except GmError:
+                raise  # it was logged where it was met
+            except Exception:
+                log.exception("%s: failed", subject)  # a defect, and DBOS's trace is dropped
+                raise
 
         with _locked(url, "migration", block=True):
             DBOS.launch()

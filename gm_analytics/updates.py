@@ -13,7 +13,15 @@ from dataclasses import dataclass, replace
 from typing import ParamSpec, Protocol, TypeVar
 
 from gm_analytics.commands import Survey
-from gm_analytics.errors import GmError, Overtaken, UnknownPackages, Unresolvable
+from gm_analytics.errors import (
+    GmError,
+    Overtaken,
+    ToolsMissing,
+    UnknownPackages,
+    Unresolvable,
+)
+from gm_analytics.history import Held
+from gm_analytics.lock import Lock
 from gm_analytics.manifest import Manifest
 from gm_analytics.mirror import Session
 from gm_analytics.plan import Closure, Download, Plan, Preview, Publication
@@ -59,6 +67,10 @@ class Parts(Protocol):
         """Give the address of the pull request's preview."""
         ...
 
+    def contains(self, update: Update, commit: str) -> bool:
+        """Tell whether the update's merge is part of what led to a commit."""
+        ...
+
     def wait_until_visible(self, update: Update, repomd: str) -> None:
         """Wait until clients are served the repomd.xml with this SHA-256."""
         ...
@@ -87,19 +99,64 @@ def perform(update: Update, parts: Parts, step: Step) -> Outcome:
         work = _WORK[update.kind](update, manifest, mirror, parts, step)
         if (known := work.recognise(live)) is not None:
             return known
-        try:
-            return work.perform(live)
-        finally:
-            with suppress(GmError):  # what is left is swept by a later update
-                step("sweep", mirror.sweep, update.id)
+        return _carry_out(work, live)
+
+
+def digest(manifest: Manifest, policy: str, *, exact: bool) -> str:
+    """Give what a publication keeps of each manifest that it satisfies, in manifests.txt."""
+    return hashlib.sha256(f"{manifest.digest}\n{policy}\n{exact}".encode()).hexdigest()
+
+
+def perform_locked(update: Update, lock: Lock, parts: Parts, step: Step) -> Outcome:
+    """Do as `perform`, with exactly the RPMs of a lock file in place of what yum would choose.
+
+    Raises:
+        GmError: why it could not; what clients see is then as it was.
+
+    """
+    manifest = step("fetch manifest", parts.manifest, update)
+    lock.check(manifest)
+    with parts.session(update) as mirror:
+        live = step("survey", mirror.survey)
+        kind = _LockedMerge if update.kind == "merge" else _LockedAddition
+        return _carry_out(kind(update, manifest, mirror, parts, step, lock), live)
+
+
+def rollback(update: Update, number: int | None, parts: Parts, step: Step) -> Outcome:
+    """Make an older publication's set live again: by default the one before the live one.
+
+    It is published anew, under a newer number and revision, or clients would not take it.
+
+    Raises:
+        GmError: why it could not; what clients see is then as it was.
+
+    """
+    with parts.session(update) as mirror:
+        live = step("survey", mirror.survey)
+        older = step("look back", mirror.look_back, number)
+        return _carry_out(_Rollback(update, Manifest(()), mirror, parts, step, older), live)
+
+
+def _carry_out(work: _Work, live: Survey) -> Outcome:
+    try:
+        outcome = work.perform(live)
+        if outcome.state in {"published", "previewed"}:
+            with suppress(GmError):  # what is left is removed after a later update
+                work.step("retain", work.mirror.retain, work.update.id)
+        return outcome
+    finally:
+        with suppress(GmError):  # what is left is swept by a later update
+            work.step("sweep", work.mirror.sweep, work.update.id)
 
 
 def _close(update: Update, parts: Parts, step: Step) -> Outcome:
     """Take the preview away; a pull request that had none is closed as well."""
     with parts.session(update) as mirror:
         step("survey", mirror.survey)
-        step("drop preview", mirror.drop_preview, update.number)
-    return Outcome("closed", f"{update.pull_request} was closed; its preview is removed")
+        dropped = step("drop preview", mirror.drop_preview, update.number)
+    if not dropped:
+        return Outcome("unchanged", f"{update.pull_request} had no preview")
+    return Outcome("closed", f"the preview of {update.pull_request} is removed")
 
 
 @dataclass(frozen=True)
@@ -128,8 +185,7 @@ class _Work:
     @property
     def digest(self) -> str:
         """Tell manifests and policies apart that lead to different publications."""
-        text = f"{self.manifest.digest}\n{self.parts.policy(self.update)}\n{self.exact}"
-        return hashlib.sha256(text.encode()).hexdigest()
+        return digest(self.manifest, self.parts.policy(self.update), exact=self.exact)
 
     @property
     def names_groups(self) -> bool:
@@ -150,7 +206,6 @@ class _Work:
     ) -> Publication:
         """Describe what is made of the closure."""
         update = self.update
-        before = Publication.parse(live.publication)
         return Publication(
             number=number,
             update_id=update.id,
@@ -161,7 +216,7 @@ class _Work:
             entries=tuple((entry.name, entry.specs) for entry in self.manifest.entries),
             kind=update.kind,
             base=live.live,
-            mark=update.mark or (before.mark if before else ""),
+            mark=update.mark or _mark(live),
             groups=download.groups,
             warnings=closure.warnings,
         )
@@ -175,7 +230,7 @@ class _Work:
         for attempt in range(1, MAX_REBUILDS + 1):
             number = Publication.number_of(live.live) + 1
             publication = self.publication(live, number, download, closure)
-            step("createrepo", mirror.build, update.id, live.live, closure, publication)
+            self.build(live, closure, publication)
             step("prove", mirror.prove, update.id, download.groups)
             try:
                 repomd = step("switch", mirror.switch, update.id, live.live, publication)
@@ -186,6 +241,11 @@ class _Work:
             else:
                 return Publication.directory(publication.number), repomd
         raise AssertionError("unreachable")
+
+    def build(self, live: Survey, closure: Closure, publication: Publication) -> None:
+        """Write the candidate's metadata."""
+        build = self.mirror.build
+        self.step("createrepo", build, self.update.id, live.live, closure, publication)
 
     def see(self, repomd: str) -> None:
         """Wait until clients see it."""
@@ -207,7 +267,7 @@ class _Addition(_Work):
         download, closure = self.fetch(live)
         plan = self.step("compare", self.mirror.compare, live.live, closure, exact=False)
         if not plan.changes and not self.names_groups:
-            self.step("remember", self.mirror.remember, live.live, self.digest)
+            self.step("remember", self.mirror.remember, live.live, self.digest, "")
             self.see(live.repomd)
             return Outcome("unchanged", "the mirror already serves the whole closure", live.live)
         self.step("add", self.mirror.add, self.update.id, closure.where("new"))
@@ -220,8 +280,14 @@ class _Addition(_Work):
 class _Preview(_Work):
     """Publishes the manifest's closure beside what is live, for its pull request alone."""
 
+    def recognise(self, live: Survey) -> Outcome | None:
+        """Refuse at once what could not be written in the end."""
+        if live.tools and not live.tools.can_preview:
+            raise ToolsMissing(self.update.mirror, ["createrepo_c (createrepo makes no previews)"])
+        return None
+
     def perform(self, live: Survey) -> Outcome:
-        """Download, check, and make the preview, unless it is there as it would be made."""
+        """Download, check, and make the preview."""
         mirror, update, step = self.mirror, self.update, self.step
         download, closure = self.fetch(live)
         plan = step("compare", mirror.compare, live.live, closure, exact=True)
@@ -241,11 +307,12 @@ class _Merge(_Work):
 
     def recognise(self, live: Survey) -> Outcome | None:
         """Tell a manifest that is live, and one that is older than what is live."""
-        before = Publication.parse(live.publication)
-        if self.update.mark and before and before.mark > self.update.mark:
-            return Outcome("superseded", "what was merged later is live", live.live)
+        if self._is_older(_mark(live)):
+            older = Outcome("superseded", "what was merged later is live", live.live)
+            return self._merged(older)
         if self.digest not in live.manifests:
             return None
+        self._remember(live)
         self.see(live.repomd)
         already = "the mirror already serves exactly this manifest"
         return self._merged(Outcome("unchanged", already, live.live))
@@ -256,7 +323,7 @@ class _Merge(_Work):
         download, closure = self._reviewed(live) or self.fetch(live)
         plan = step("compare", self.mirror.compare, live.live, closure, exact=True)
         if not plan.changes and not self.names_groups:
-            step("remember", self.mirror.remember, live.live, self.digest)
+            self._remember(live)
             self.see(live.repomd)
             already = "the mirror already serves exactly this closure"
             return self._merged(Outcome("unchanged", already, live.live))
@@ -266,6 +333,22 @@ class _Merge(_Work):
         message = f"{update.mirror}: {plan.summary}"
         return self._merged(_outcome(plan, Outcome("published", message, directory), closure))
 
+    def _is_older(self, newest: str) -> bool:
+        """Tell whether a newer merge is live, whatever order they were delivered in.
+
+        GitHub's times are whole seconds, and a merge queue merges several in one.
+        """
+        at, _, commit = newest.partition(" ")
+        if at != self.update.merged_at or not at:
+            return bool(self.update.merged_at) and at > self.update.merged_at
+        if commit == self.update.merge_sha:
+            return False
+        return self.step("compare commits", self.parts.contains, self.update, commit)
+
+    def _remember(self, live: Survey) -> None:
+        mark = self.update.mark
+        self.step("remember", self.mirror.remember, live.live, self.digest, mark)
+
     def _reviewed(self, live: Survey) -> tuple[Download, Closure] | None:
         """Give the preview's packages, if merging now means what it showed."""
         step, update = self.step, self.update
@@ -273,8 +356,7 @@ class _Merge(_Work):
         if not _still_true(found, live, self.digest):
             return None
         assert found is not None  # noqa: S101  # as `_still_true` says
-        step("prepare", self.mirror.prepare, update.id)
-        closure = step("take preview", self.mirror.previewed, update.number)
+        closure = step("take preview", self.mirror.take_preview, update.id, update.number)
         shown = found.publication
         return Download(shown.groups, ()), replace(closure, warnings=shown.warnings)
 
@@ -283,6 +365,76 @@ class _Merge(_Work):
         if self.update.number:
             self.step("drop preview", self.mirror.drop_preview, self.update.number)
         return outcome
+
+
+@dataclass(frozen=True)
+class _Locked(_Work):
+    """Takes its closure from a lock file."""
+
+    lock: Lock
+
+    def recognise(self, live: Survey) -> Outcome | None:  # noqa: ARG002
+        """Recognise nothing: a manifest that is served may mean other bytes."""
+        return None
+
+    def fetch(self, live: Survey) -> tuple[Download, Closure]:
+        """Find the lock file's RPMs in the pool or upstream, bit for bit."""
+        packages = tuple(locked.package for locked in self.lock.packages)
+        obtain, update = self.mirror.obtain, self.update
+        closure = self.step("obtain", obtain, update.id, live.live, packages, live.free)
+        return Download(self.lock.groups, ()), closure
+
+
+class _LockedAddition(_Locked, _Addition):
+    """Adds a lock file's RPMs to what is live."""
+
+
+class _LockedMerge(_Locked, _Merge):
+    """Makes the live set exactly a lock file's RPMs."""
+
+
+@dataclass(frozen=True)
+class _Rollback(_Work):
+    """Makes the live set exactly what an older publication holds."""
+
+    older: Held
+
+    def perform(self, live: Survey) -> Outcome:
+        """Build it anew from the pool; nothing is downloaded."""
+        closure = self.step("recall", self.mirror.recall, self.older)
+        plan = self.step("compare", self.mirror.compare, live.live, closure, exact=True)
+        before = self.older.publication
+        groups = before.groups or ((before.specs,) if before.specs else ()) if before else ()
+        download = Download(groups, ())
+        directory, repomd = self.publish(live, download, closure)
+        self.see(repomd)
+        message = f"{self.update.mirror}: publication {self.older.number} again: {plan.summary}"
+        return _outcome(plan, Outcome("published", message, directory), closure)
+
+    def publication(
+        self,
+        live: Survey,
+        number: int,
+        download: Download,
+        closure: Closure,  # noqa: ARG002
+    ) -> Publication:
+        """Describe the older one; an older merge that is delivered again stays superseded."""
+        found = Publication(self.older.number, "", "", "", "", ())  # a repository taken over
+        return replace(
+            self.older.publication or found,
+            number=number,
+            update_id=self.update.id,
+            kind="rollback",
+            base=live.live,
+            mark=_mark(live),
+            groups=download.groups,
+            restores=self.older.number,
+        )
+
+    def build(self, live: Survey, closure: Closure, publication: Publication) -> None:
+        """Write the candidate's metadata."""
+        build, update_id = self.mirror.rebuild, self.update.id
+        self.step("createrepo", build, update_id, live.live, self.older, closure, publication)
 
 
 _WORK: dict[str, type[_Work]] = {"add": _Addition, "preview": _Preview, "merge": _Merge}
@@ -296,6 +448,12 @@ def placed(manifest: Manifest) -> Iterator[None]:
     except (UnknownPackages, Unresolvable) as error:
         error.places = manifest.places(error.specs)
         raise
+
+
+def _mark(live: Survey) -> str:
+    """Give the mark of the newest merge that is live."""
+    before = Publication.parse(live.publication)
+    return max(live.mark, before.mark if before else "")
 
 
 def _still_true(preview: Preview | None, live: Survey, digest: str) -> bool:

@@ -63,7 +63,10 @@ class PullRequest:
     merge_commit_sha: str = ""
     """Of an open pull request GitHub's trial of a merge, which may be out of date."""
     merged_at: str = ""
-    """ISO 8601 in UTC."""
+    """ISO 8601 in UTC, as is the next."""
+    updated_at: str = ""
+    retargeted: bool = False
+    """Whether this event gave it another base branch."""
     default_branch: str = ""
     """Of the base repository."""
 
@@ -107,8 +110,16 @@ class PullRequest:
             merged=merged,
             merge_commit_sha=str(pull.get("merge_commit_sha") or ""),
             merged_at=str(pull.get("merged_at") or ""),
+            updated_at=str(pull.get("updated_at") or ""),
+            retargeted=action == "edited" and "base" in _changes(payload),
             default_branch=str(payload["repository"].get("default_branch") or ""),
         )
+
+
+def _changes(payload: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Give what an `edited` event changed."""
+    changes = payload.get("changes")
+    return changes if isinstance(changes, dict) else {}
 
 
 def _is_fork(head: Mapping[str, Any], repository: str) -> bool:
@@ -161,9 +172,16 @@ class Policy:
         """Say what a pull request's event is to do."""
         if not self.on_merge:
             return "add"
-        if pull.action != "closed":
-            return "preview"
-        return "merge" if pull.merged else "close"
+        if pull.action == "closed" and pull.merged:
+            return "merge"
+        return "close" if self._ends(pull) else "preview"
+
+    def _ends(self, pull: PullRequest) -> bool:
+        """Tell whether a pull request is none of the followed branch any more."""
+        return pull.action == "closed" or pull.base_ref != self._followed(pull)
+
+    def _followed(self, pull: PullRequest) -> str:
+        return self.branch or pull.default_branch
 
     def reason_to_ignore(self, delivery: Delivery) -> str | None:
         """Say why a delivery causes no update, or None if it does cause one."""
@@ -173,24 +191,28 @@ class Policy:
         return next((reason for applies, reason in self._reasons(pull) if applies), None)
 
     def _reasons(self, pull: PullRequest) -> list[tuple[bool, str]]:
-        ended = self.on_merge and pull.action == "closed"
-        followed = self.branch or pull.default_branch
+        followed = self._followed(pull)
         listed = [
             (
                 pull.repository.lower() not in {r.lower() for r in self.repositories},
                 f"repository {pull.repository} is not listed in webhook.repositories",
             ),
             (
-                self.on_merge and pull.base_ref != followed,
+                self.on_merge and pull.base_ref != followed and not pull.retargeted,
                 f"its base is {pull.base_ref}; the mirror follows {followed}",
             ),
         ]
         # Whoever merged may write to the branch, and a preview may go whoever closed.
+        ended = self.kind_of(pull) in {"merge", "close"}
         return listed if ended else listed + self._reasons_of_an_open_one(pull)
 
     def _reasons_of_an_open_one(self, pull: PullRequest) -> list[tuple[bool, str]]:
+        arrived = self.on_merge and pull.retargeted
         return [
-            (pull.action not in self.actions, f"action {pull.action} causes no update"),
+            (
+                pull.action not in self.actions and not arrived,
+                f"action {pull.action} causes no update",
+            ),
             (pull.draft, "the pull request is a draft"),
             (pull.fork, f"{pull.key} comes from a fork"),
             (

@@ -169,7 +169,9 @@ def in_empty_root(target: Target, update_id: str, argv: Argv) -> Argv:
 _COMPS = """
 if [ -f "$1/comps.xml" ]; then cat "$1/comps.xml"; else echo '<comps/>'; fi | base64 -w 0
 echo
-find "$2" -name '*comps*' -type f | while read -r file; do
+if [ -f "$3/reviewed.xml" ]; then base64 -w 0 < "$3/reviewed.xml"; echo; fi
+# Not of our own candidates, which yum has read too.
+find "$2" -name '*comps*' -type f ! -path "$2/gm-*" | while read -r file; do
     case $file in
         *.gz) gzip -dc "$file" ;; *.xz) xz -dc "$file" ;; *.zst) zstd -dc "$file" ;;
         *) cat "$file" ;;
@@ -179,10 +181,14 @@ done
 """
 
 
-def comps(target: Target, tools: Tools, live: str) -> Argv:
-    """Print the groups files of a publication and of upstream's cached metadata, base64 lines."""
+def comps(target: Target, tools: Tools, live: str, update_id: str) -> Argv:
+    """Print groups files, base64 and a line each: a publication's, a taken preview's, upstream's.
+
+    The preview's is there only after `repository.take_groups`; upstream's are yum's cached ones.
+    """
     cache = HELPER_CACHE if tools.elevation == "helper" else f"{target.root}/.cache"
-    return script(_COMPS, "comps", f"{target.root}/{live}", f"{cache}/{tools.manager}")
+    places = (f"{target.root}/{live}", f"{cache}/{tools.manager}", target.staging(update_id))
+    return script(_COMPS, "comps", *places)
 
 
 # --- what the package managers print ------------------------------------------------------

@@ -37,6 +37,10 @@ class PullRequest:
     merge_commit_sha: str | None = None
     merged_at: str | None = None
     """ISO 8601 in UTC."""
+    updated_at: str | None = None
+    """ISO 8601 in UTC; what the template has by default."""
+    changes: dict[str, Any] | None = None
+    """What an `edited` event changed."""
     head_ref: str = "add-packages"
     base_ref: str = "main"
     base_sha: str = "0" * 40
@@ -58,7 +62,10 @@ class PullRequest:
             "merged": self.merged,
             "merge_commit_sha": self.merge_commit_sha,
             "merged_at": self.merged_at,
+            "updated_at": self.updated_at or pull["updated_at"],
         }
+        if self.changes is not None:
+            payload["changes"] = self.changes
         pull["base"] |= {"sha": self.base_sha, "ref": self.base_ref}
         pull["head"] |= {"sha": self.head_sha, "ref": self.head_ref, "repo": self._head(pull)}
         return payload

@@ -97,7 +97,8 @@ class Repository:
             return self.head()
 
     def read(self, ref: str, path: str) -> bytes | None:
-        """Give a file at a commit, None if there is none."""
+        """Give a file at a commit or a branch, None if there is none; HEAD is `main` here."""
+        ref = "main" if ref == "HEAD" else ref  # whatever is checked out at the moment
         command = [find_program("git"), "-C", str(self.path), "cat-file", "blob", f"{ref}:{path}"]
         done = subprocess.run(command, capture_output=True, check=False, env=_git_environment())
         return done.stdout if done.returncode == 0 else None
@@ -105,6 +106,11 @@ class Repository:
     def knows(self, sha: str) -> bool:
         """Tell whether there is such a commit."""
         command = ["git", "-C", str(self.path), "cat-file", "-e", f"{sha}^{{commit}}"]
+        return run(command, check=False, env=_git_environment()).returncode == 0
+
+    def descends(self, commit: str, ancestor: str) -> bool:
+        """Tell whether `ancestor` is in the history of a commit."""
+        command = ["git", "-C", str(self.path), "merge-base", "--is-ancestor", ancestor, commit]
         return run(command, check=False, env=_git_environment()).returncode == 0
 
     def _git(self, *arguments: str) -> str:
@@ -286,6 +292,7 @@ class GitHub:
             ("PATCH", f"{mine}/issues/comments/<int:comment_id>", self._edit_comment),
             ("DELETE", f"{mine}/issues/comments/<int:comment_id>", self._delete_comment),
             ("GET", f"{mine}/pulls/<int:number>", self._show_pull),
+            ("GET", f"{mine}/compare/<basehead>", self._compare),
             ("GET", "/api/v3/rate_limit", self._rate_limit),
             ("GET", "/api/v3/user", lambda: jsonify(dict(_BOT))),
         ]
@@ -447,6 +454,17 @@ class GitHub:
     def _find_comment(self, comment_id: int) -> dict[str, Any] | None:
         every = itertools.chain.from_iterable(self.comments.values())
         return next((comment for comment in every if comment["id"] == comment_id), None)
+
+    def _compare(self, basehead: str) -> Any:
+        ancestor, _, commit = basehead.partition("...")
+        if not (self.repository.knows(ancestor) and self.repository.knows(commit)):
+            return _refuse(404, "Not Found")
+        if ancestor == commit:
+            return jsonify(status="identical")
+        if self.repository.descends(commit, ancestor):
+            return jsonify(status="ahead")
+        behind = self.repository.descends(ancestor, commit)
+        return jsonify(status="behind" if behind else "diverged")
 
     def _show_pull(self, number: int) -> Any:
         known = number in self.pulls

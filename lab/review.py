@@ -26,7 +26,8 @@ BASE = ("bash", "curl", "make", "git-core")
 HEAD = """# The life of a pull request
 
 Written by `make demo DEMO="review --write"`: everything below is what the service, the clients
-and the stand-in for GitHub really said. The mirror has `publish: on_merge`; `packages.json` on
+and the stand-in for GitHub really said. Of each pull request its newest status is shown, which
+was `pending` before, and its one comment. The mirror has `publish: on_merge`; `packages.json` on
 `main` names """
 
 
@@ -63,11 +64,11 @@ class Story:
         """Tell what somebody printed, word for word."""
         self.say(f"~~~~text\n{text.strip()}\n~~~~")
 
-    def expect(self, what: str, found: object, expected: object) -> None:
+    def expect(self, what: str, found: bool, expected: bool) -> None:
         """Tell what was seen, and remember if it is not what it should be."""
-        good = found == expected
-        self.good = self.good and good
-        self.say(f"{what}: {found}." if good else f"{what}: **{found}, expected {expected}**.")
+        self.good = self.good and found == expected
+        answer = "yes" if found else "no"
+        self.say(f"{what}: {answer}." if found == expected else f"{what}: **{answer}**.")
 
     def deliver(self, pull: PullRequest) -> dict[str, object]:
         """Deliver a pull request's event and show what it says when the update has ended."""
@@ -96,7 +97,8 @@ class Story:
         program = str(Path(sys.executable).parent / "gm-analytics")
         done = run([program, *arguments, "--config", str(self.service.config)], check=False)
         self.good = self.good and done.returncode == 0
-        self.shown(f"$ gm-analytics {' '.join(arguments)}\n{done.stdout}{done.stderr}")
+        said = done.stdout if done.returncode == 0 else done.stderr  # else only how far it is
+        self.shown(f"$ gm-analytics {' '.join(arguments)}\n{said}")
 
 
 def entries(*names: str) -> str:

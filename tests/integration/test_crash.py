@@ -32,6 +32,7 @@ STEPS = [
     "prove",
     "switch",
     "see",
+    "retain",
     "sweep",
 ]
 
@@ -94,13 +95,13 @@ def _finish(site: Site, update_id: str, **settings: str) -> dict[str, object]:
 
 
 def test_a_connection_that_breaks_in_the_middle_is_tried_again(crash_site: Site) -> None:
-    """The far command of the broken connection may live on; the update completes all the same."""
+    """The far command of the broken connection is stopped before the next one starts."""
     site, host = crash_site, crash_site.mirror.host
     site.upstream.add(Package("unplugged"))
     started = host.directory / "started"
     host.install_program(
         "createrepo_c",
-        f"#!/bin/sh\n[ -e {started} ] || {{ : > {started}; exec sleep 30; }}\n"
+        f"#!/bin/sh\n[ -e {started} ] || {{ echo $$ > {started}; exec sleep 300; }}\n"
         'exec /usr/bin/createrepo_c "$@"\n',
     )
     host.owned_by_account(host.directory)
@@ -111,6 +112,7 @@ def test_a_connection_that_breaks_in_the_middle_is_tried_again(crash_site: Site)
         status = service.end_of(reply.json()["update_id"])
     host.restore_program("createrepo_c")
     assert status["state"] == "published", status
+    assert not Path("/proc", started.read_text().strip()).exists()
     errors = [step["error"] for step in status["steps"] if step["error"]]  # type: ignore[index]
     assert any("opening an SSH session" in error for error in errors), errors
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
+import requests
 
 from lab.client import Client
 from lab.packages import Package
@@ -25,6 +27,12 @@ def service(site: Site) -> Iterator[Service]:
 def preview(site: Site, number: int) -> Client:
     """Make a client that knows only a pull request's preview."""
     return site.client(path=f"previews/{number}/")
+
+
+def repodata(site: Site, number: int) -> list[str]:
+    """Give the metadata files that a preview's repomd.xml names."""
+    url = f"{site.mirror.web.url}previews/{number}/repodata/repomd.xml"
+    return re.findall('href="(repodata/[^"]+)"', requests.get(url, timeout=10).text)
 
 
 def names(found: frozenset[str]) -> set[str]:
@@ -115,11 +123,46 @@ def test_a_merge_that_arrives_after_a_later_one_changes_nothing(
     site.upstream.add(Package("early"), Package("late"))
     early = site.merge(site.push(lines("early", *base), branch="early", number=41))
     late = site.merge(site.push(lines("early", *base, "late"), branch="late", number=42))
-    late = replace(late, merged_at="2099-01-01T00:00:00Z")
+    early = replace(early, merged_at="2026-01-01T00:00:00Z")
     published = service.perform(late)
     assert published["state"] == "published", published["message"]
     assert service.perform(early)["state"] == "superseded"
     assert names(site.client().available()) == {"early", "late", *base}
+
+
+def test_merges_of_one_second_are_ordered_by_their_commits(
+    site: Site, service: Service, base: tuple[str, ...]
+) -> None:
+    """As a merge queue makes them; the newer one's delivery comes first."""
+    site.upstream.add(Package("parent"), Package("child"))
+    parent = site.merge(site.push(lines("parent", *base), branch="parent", number=43))
+    child = site.merge(site.push(lines("parent", *base, "child"), branch="child", number=44))
+    assert service.perform(child)["state"] == "published"
+    assert service.perform(replace(parent, merged_at=child.merged_at))["state"] == "superseded"
+    assert names(site.client().available()) == {"parent", "child", *base}
+
+
+def test_a_push_whose_delivery_comes_late_revives_no_preview(site: Site, service: Service) -> None:
+    site.upstream.add(Package("revived"))
+    pull = site.push(manifest("revived"), branch="revived", number=45)
+    opened = replace(pull, updated_at="2026-11-24T10:00:00Z")
+    closed = replace(pull, action="closed", updated_at="2026-11-24T11:00:00Z")
+    assert service.perform(closed)["state"] == "unchanged", "there was no preview yet"
+    assert service.perform(opened)["state"] == "superseded"
+    assert preview(site, 45).makecache(check=False).returncode != 0
+
+
+def test_another_base_takes_the_preview_away_and_brings_it_back(
+    site: Site, service: Service
+) -> None:
+    site.upstream.add(Package("stacked"))
+    pull = site.push(manifest("stacked"), branch="stacked", number=46)
+    assert service.perform(pull)["state"] == "previewed"
+    edited = replace(pull, action="edited", changes={"base": {"ref": {"from": "main"}}})
+    assert service.perform(replace(edited, base_ref="next"))["state"] == "closed"
+    assert preview(site, 46).makecache(check=False).returncode != 0
+    assert service.perform(edited)["state"] == "previewed"
+    assert names(preview(site, 46).available()) == {"stacked"}
 
 
 def test_a_preview_is_metadata_alone_and_survives_a_push(site: Site, service: Service) -> None:
@@ -130,12 +173,13 @@ def test_a_preview_is_metadata_alone_and_survives_a_push(site: Site, service: Se
     here = site.mirror.host.root / "previews" / "51"
     assert not list(here.resolve().rglob("*.rpm"))
     assert sum(file.stat().st_size for file in here.resolve().rglob("*")) < 50_000
-    before = here.resolve()
+    named = repodata(site, 51)
     pushed = site.push(manifest("grown", "second"), branch="grown", number=51)
     assert service.perform(replace(pushed, action="synchronize"))["state"] == "previewed"
     assert names(preview(site, 51).available()) == {"grown", "second"}
     assert client.install("grown").returncode == 0
-    assert (before / "repodata" / "repomd.xml").exists(), "for a client that is reading it"
+    for file in named:  # a client that holds the old repomd.xml finds what it names
+        assert requests.get(f"{site.mirror.web.url}previews/51/{file}", timeout=10).ok, file
 
 
 def test_a_push_fetches_nothing_that_its_preview_has(site: Site, service: Service) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import threading
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,6 +15,7 @@ import requests
 from gm_analytics.webhook import MAX_BODY
 from lab.deliveries import deliver, signature
 from lab.packages import Package
+from lab.processes import wait_for
 from lab.site import Service, Site
 
 from .conftest import manifest
@@ -144,6 +146,22 @@ def test_a_failed_update_is_run_again_when_its_delivery_comes_again(
     assert "No match for argument: latecomer" in failed["message"]
     site.upstream.add(Package("latecomer"))
     assert service.perform(pull, delivery_id=delivery_id)["state"] == "published"
+
+
+def test_a_failed_update_that_is_run_again_waits_for_its_turn(
+    site: Site, service: Service
+) -> None:
+    failing, delivery_id = site.push(manifest("never-there")), str(uuid.uuid4())
+    assert service.perform(failing, delivery_id=delivery_id)["state"] == "failed"
+    release, pull = threading.Event(), site.push(manifest("leaf33"), branch="slow", number=99)
+    site.github.answer_next(pull.head_sha, status=200, body=["leaf33"], release=release)
+    slow = service.deliver(pull).json()["update_id"]
+    wait_for(lambda: service.show(slow)["state"] == "running", "the slow one to begin")
+    assert service.deliver(failing, delivery_id=delivery_id).status_code == 202
+    release.set()
+    first, second = service.end_of(slow), service.end_of(delivery_id)
+    assert first["state"] == "published", first["message"]
+    assert second["started_at"] >= first["completed_at"]
 
 
 @pytest.mark.skipif(

@@ -13,7 +13,7 @@ MODULES = {path.stem: ast.parse(path.read_text(encoding="utf-8")) for path in PA
 
 PURE = {
     "errors", "webhook", "manifest", "plan", "wanted", "near", "comps", "commands", "yum",
-    "repository", "records", "feedback",
+    "repository", "history", "retention", "lock", "records", "feedback",
 }  # fmt: skip
 """Bytes and values in, values out."""
 ROOMS: dict[str, set[str]] = {
@@ -29,6 +29,9 @@ ROOMS: dict[str, set[str]] = {
     "commands": {"errors"},
     "yum": {"commands", "plan"},
     "repository": {"commands"},
+    "history": {"commands", "plan", "repository", "yum"},
+    "retention": {"history"},
+    "lock": {"errors", "history", "manifest", "plan"},
     "feedback": {"errors", "manifest", "plan", "records"},
     # Configuration is a value once it is read, so the adapters may be made of it.
     "settings": {"errors"},
@@ -36,7 +39,7 @@ ROOMS: dict[str, set[str]] = {
     "ssh": {"errors", "commands", "settings"},
     "mirror": PURE - {"webhook", "manifest", "records", "feedback"} | {"settings", "ssh"},
     # The story knows its parts' values, and no GitHub and no store; `Session` is a type to it.
-    "updates": {"errors", "manifest", "plan", "commands", "records", "mirror"},
+    "updates": {"errors", "manifest", "plan", "commands", "history", "lock", "records", "mirror"},
     # The store keeps the story's values.
     "store": {"errors", "records", "updates"},
     "pages": {"records"},
@@ -46,7 +49,12 @@ ROOMS: dict[str, set[str]] = {
     "checks": PURE | {"settings", "mirror", "service"},
     "handlers": PURE | {"__init__", "store", "pages", "service"},
     "app": PURE | {"handlers"},
-    "cli": PURE | {"__init__", "store", "service", "checks", "handlers", "app"},
+    "console": PURE | {"service"},
+    "drift": PURE | {"settings", "github", "service"},
+    "cli_mirror": PURE | {"service", "console", "drift"},
+    "cli": PURE
+    | {"__init__", "store", "service", "checks", "console", "cli_mirror"}
+    | {"handlers", "app"},
     "__init__": set(),
 }
 IO_MODULES = {
@@ -57,7 +65,7 @@ IO_MODULES = {
 }  # fmt: skip
 IO_NAMES = {"open", "input", "exec", "eval", "Path", "PosixPath", "urlopen"}
 EXTERNAL = {
-    "requests": {"github", "mirror", "checks", "cli"},
+    "requests": {"github", "mirror", "checks", "drift", "cli"},
     "fabric": {"ssh"},
     "invoke": {"ssh"},
     "paramiko": {"ssh"},
@@ -66,7 +74,7 @@ EXTERNAL = {
     "yaml": {"settings"},
     "connexion": {"app", "handlers"},
     "flask": {"handlers"},
-    "click": {"cli"},
+    "click": {"console", "cli", "cli_mirror"},
     "uvicorn": {"cli"},
     "jinja2": {"pages"},
     "subprocess": set(),

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from gm_analytics import commands, repository, yum
+from gm_analytics import commands, history, repository, yum
 from gm_analytics.commands import Argv, Survey, Target, Tools
 
 HERE = Path(__file__).parent
@@ -34,7 +34,7 @@ UNHELPED = [
     for case in CASES
     if case.values[0]["call"] in YUM and case.values[0]["tools"]["elevation"] != "helper"
 ]
-MODULES = (commands, yum, repository)
+MODULES = (commands, yum, repository, history)
 SCRIPTS = {
     name: value
     for module in MODULES

@@ -109,6 +109,7 @@ def test_a_short_configuration_has_these_defaults(load: Any) -> None:
                     "max_age": 600,
                 },
                 "grace_minutes": 60,
+                "retention": {"publications": 10, "days": 30, "preview_days": 30},
                 "disk_reserve": 256 * 1024 * 1024,
                 "command_timeout": 1800,
                 "helper": None,

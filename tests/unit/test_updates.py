@@ -10,7 +10,7 @@ from typing import Any, Self
 import pytest
 
 from gm_analytics import updates
-from gm_analytics.commands import Survey
+from gm_analytics.commands import Survey, Tools
 from gm_analytics.errors import (
     GmError,
     LockHeld,
@@ -18,9 +18,11 @@ from gm_analytics.errors import (
     NotInstallable,
     NotVisible,
     Overtaken,
+    ToolsMissing,
     UnknownPackages,
     Unresolvable,
 )
+from gm_analytics.history import Held
 from gm_analytics.manifest import Manifest
 from gm_analytics.plan import (
     Change,
@@ -40,7 +42,7 @@ from gm_analytics.updates import MAX_REBUILDS, perform
 UPDATE = Update("u1", "m", "icesi/packages", 7, "a" * 40)
 LIVE = Survey("live", None, live=".publications/000017", repomd="old", free=10**9)
 NEXT = Survey("live", None, live=".publications/000018", repomd="theirs", free=10**9)
-PUBLISHED = ["add", "createrepo", "prove", "switch", "see", "sweep"]
+PUBLISHED = ["add", "createrepo", "prove", "switch", "see", "retain", "sweep"]
 PREVIEW = replace(UPDATE, kind="preview")
 MERGE = replace(UPDATE, kind="merge", merge_sha="b" * 40, merged_at="2026-11-24T10:00:00Z")
 CLOSE = replace(UPDATE, kind="close")
@@ -71,6 +73,8 @@ class World:
     steps: list[str] = field(default_factory=list)
     calls: dict[str, list[tuple[Any, ...]]] = field(default_factory=dict)
     open: bool = False
+    contained: bool = False
+    """Whether what is live has the update's merge in its history."""
     shown: Preview | None = None
     """The pull request's preview."""
 
@@ -97,6 +101,9 @@ class World:
 
     def session(self, update: Update) -> Self:
         return self
+
+    def contains(self, update: Update, commit: str) -> bool:
+        return self.contained
 
     def preview_url(self, update: Update) -> str:
         return f"http://m/repo/previews/{update.number}/"
@@ -140,7 +147,7 @@ class World:
     def preview(self, number: int) -> Preview | None:
         return self.shown
 
-    def previewed(self, number: int) -> Closure:
+    def take_preview(self, update_id: str, number: int) -> Closure:
         return Closure.of_pool(self.closure.packages)
 
     def build_preview(
@@ -151,8 +158,8 @@ class World:
     def switch_preview(self, update_id: str, publication: Publication) -> str:
         return f"repomd of preview {publication.number}"
 
-    def drop_preview(self, number: int) -> None:
-        pass
+    def drop_preview(self, number: int) -> bool:
+        return self.shown is not None
 
     def prove(self, update_id: str, groups: tuple[tuple[str, ...], ...]) -> None:
         pass
@@ -160,7 +167,10 @@ class World:
     def switch(self, update_id: str, live: str, publication: Publication) -> str:
         return f"repomd of {publication.number}"
 
-    def remember(self, live: str, digest: str) -> None:
+    def remember(self, live: str, digest: str, mark: str) -> None:
+        pass
+
+    def retain(self, update_id: str) -> None:
         pass
 
     def sweep(self, update_id: str) -> None:
@@ -253,7 +263,7 @@ def test_a_closure_that_is_live_is_remembered_and_nothing_built() -> None:
         "unchanged", "the mirror already serves the whole closure", LIVE.live
     )
     assert world.steps[3:] == ["download", "inspect", "compare", "remember", "see", "sweep"]
-    assert world.calls["remember"] == [(LIVE.live, digest(World()))]
+    assert world.calls["remember"] == [(LIVE.live, digest(World()), "")]
 
 
 def test_a_group_is_published_though_all_its_packages_are_live() -> None:
@@ -269,7 +279,7 @@ def test_a_candidate_that_is_overtaken_is_built_anew_on_what_is_live_now() -> No
     assert world.perform().publication == ".publications/000019"
     assert world.steps[6:] == [
         "add", "createrepo", "prove", "switch",
-        "survey", "createrepo", "prove", "switch", "see", "sweep",
+        "survey", "createrepo", "prove", "switch", "see", "retain", "sweep",
     ]  # fmt: skip
     assert [call[1] for call in world.calls["createrepo"]] == [LIVE.live, NEXT.live]
     assert [call[1] for call in world.calls["switch"]] == [LIVE.live, NEXT.live]
@@ -324,6 +334,12 @@ def test_a_failure_before_the_download_leaves_nothing_to_sweep(step: str) -> Non
         world.perform()
     assert world.steps[-1] == step
     assert not world.open
+
+
+def test_a_removal_that_fails_hides_no_publication() -> None:
+    world = World(fail={"retain": [MirrorUnreachable("m", "gone")]})
+    assert world.perform().state == "published"
+    assert world.steps[-2:] == ["retain", "sweep"]
 
 
 def test_a_sweep_that_fails_hides_neither_the_outcome_nor_the_error() -> None:
@@ -396,8 +412,8 @@ def test_a_merge_publishes_exactly_the_closure_of_the_merge_commit() -> None:
     assert publication.exact
     assert (publication.commit, publication.mark) == ("b" * 40, MERGE.mark)
     assert world.steps[3:] == [
-        "look at preview", "download", "inspect", "compare", *PUBLISHED[:-1], "drop preview",
-        "sweep",
+        "look at preview", "download", "inspect", "compare", *PUBLISHED[:-2], "drop preview",
+        "retain", "sweep",
     ]  # fmt: skip
     assert world.calls["drop preview"] == [(7,)]
 
@@ -414,8 +430,8 @@ def test_a_merge_takes_the_preview_that_was_reviewed_without_a_yum_run_but_the_p
     world.shown = preview_of(world)
     assert world.perform().state == "published"
     assert world.steps[3:] == [
-        "look at preview", "prepare", "take preview", "compare", *PUBLISHED[:-1], "drop preview",
-        "sweep",
+        "look at preview", "take preview", "compare", *PUBLISHED[:-2], "drop preview",
+        "retain", "sweep",
     ]  # fmt: skip
     assert world.calls["prove"] == [("u1", (("tree",),))], "as the preview was solved"
 
@@ -455,7 +471,7 @@ def test_a_merged_manifest_that_is_live_needs_no_yum_run() -> None:
     assert world.perform() == Outcome(
         "unchanged", "the mirror already serves exactly this manifest", LIVE.live
     )
-    assert world.steps[3:] == ["see", "drop preview"]
+    assert world.steps[3:] == ["remember", "see", "drop preview"]
 
 
 def test_a_merge_whose_closure_is_live_is_remembered() -> None:
@@ -483,9 +499,113 @@ def test_what_a_person_applies_keeps_the_mark_of_the_newest_merge() -> None:
 
 
 def test_closing_takes_the_preview_away_and_reads_no_manifest() -> None:
-    world = World(CLOSE)
-    assert world.perform() == Outcome(
-        "closed", "icesi/packages#7 was closed; its preview is removed"
-    )
+    world = World(CLOSE, shown=preview_of(World(MERGE)))
+    assert world.perform() == Outcome("closed", "the preview of icesi/packages#7 is removed")
     assert world.steps == ["supersede", "survey", "drop preview"]
     assert world.calls["drop preview"] == [(7,)]
+
+
+# --- rollback -------------------------------------------------------------------------------
+
+OLDER = Held(
+    ".publications/000012",
+    12,
+    False,
+    1,
+    0,
+    0,
+    Publication(12, "u0", "a/b#3", "c" * 40, "d", ("tree", "nmap"), groups=(("tree",), ("nmap",))),
+    ("d", "e"),
+)
+
+
+@dataclass
+class Past(World):
+    """A mirror that keeps an older publication."""
+
+    older: Held = OLDER
+
+    def look_back(self, number: int | None) -> Held:
+        return self.older
+
+    def recall(self, older: Held) -> Closure:
+        return Closure.of_pool((package("tree"),))
+
+    def rebuild(self, *values: Any) -> None:
+        pass
+
+    def roll_back(self, number: int | None = None) -> Outcome:
+        update = Update("rollback-1", "m", kind="rollback")
+        return updates.rollback(update, number, self, self.step)  # type: ignore[arg-type]
+
+
+def test_a_rollback_publishes_what_an_older_publication_holds() -> None:
+    world = Past(surveys=[live(Publication(17, "u9", "a/b#4", "d" * 40, "", (), mark="later"))])
+    outcome = world.roll_back(12)
+    assert (outcome.state, outcome.publication) == ("published", ".publications/000018")
+    assert outcome.message == "m: publication 12 again: 1 added, 1 removed"
+    assert world.steps == [
+        "survey", "look back", "recall", "compare",
+        "createrepo", "prove", "switch", "see", "retain", "sweep",
+    ]  # fmt: skip
+    assert world.calls["look back"] == [(12,)]
+    _, base, older, packages, candidate = world.calls["createrepo"][0]
+    assert (base, older, packages) == (LIVE.live, OLDER, Closure.of_pool((package("tree"),)))
+    assert OLDER.publication is not None
+    assert candidate == replace(
+        OLDER.publication,
+        number=18,
+        update_id="rollback-1",
+        kind="rollback",
+        base=LIVE.live,
+        mark="later",
+        restores=12,
+    )
+    assert candidate.exact
+    assert world.calls["prove"] == [("rollback-1", (("tree",), ("nmap",)))]
+
+
+def test_a_rollback_to_a_repository_that_was_taken_over_proves_nothing() -> None:
+    world = Past(older=replace(OLDER, publication=None))
+    assert world.roll_back().state == "published"
+    assert world.calls["prove"] == [("rollback-1", ())]
+
+
+def test_a_rollback_that_is_overtaken_is_built_anew_on_what_is_live_now() -> None:
+    overtaken = Overtaken("m", LIVE.live, NEXT.live)
+    world = Past(surveys=[LIVE, NEXT], fail={"switch": [overtaken]})
+    assert world.roll_back().publication == ".publications/000019"
+    assert world.calls["createrepo"][1][4].base == NEXT.live
+
+
+def test_closing_what_has_no_preview_changes_nothing() -> None:
+    assert World(CLOSE).perform() == Outcome("unchanged", "icesi/packages#7 had no preview")
+
+
+def test_a_merge_that_changed_nothing_is_newer_than_what_it_found() -> None:
+    """An add, its revert, and then the delivery of the add that came late."""
+    world = World(MERGE, closure=closure(zlib="live"))
+    world.perform()
+    assert world.calls["remember"][0][2] == MERGE.mark
+    late = World(
+        replace(MERGE, merged_at="2026-11-24T09:59:59Z"),
+        surveys=[replace(LIVE, mark=MERGE.mark)],
+    )
+    assert late.perform().state == "superseded"
+    assert late.steps[3:] == ["drop preview"]
+
+
+@pytest.mark.parametrize(("contained", "state"), [(True, "superseded"), (False, "published")])
+def test_merges_of_one_second_are_ordered_by_their_commits(contained: bool, state: str) -> None:
+    other = replace(MERGE, merge_sha="c" * 40)
+    world = World(MERGE, surveys=[replace(LIVE, mark=other.mark)], contained=contained)
+    assert world.perform().state == state
+    assert world.calls["compare commits"] == [(MERGE, "c" * 40)]
+
+
+def test_a_host_that_can_write_no_preview_says_so_before_the_download() -> None:
+    tools = Tools("yum3", "/usr/bin/yum", "/usr/bin/createrepo")
+    world = World(PREVIEW, surveys=[replace(LIVE, tools=tools)])
+    with pytest.raises(ToolsMissing, match="createrepo_c"):
+        world.perform()
+    assert "download" not in world.steps

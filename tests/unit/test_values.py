@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from gm_analytics import checks, cli, comps, settings
+from gm_analytics import checks, cli, comps, console, settings
 from gm_analytics.commands import Tools
 from gm_analytics.errors import (
     GitHubUnavailable,
@@ -164,7 +164,7 @@ def test_a_plan_lists_its_changes_and_their_sum() -> None:
             Change("upgraded", "zlib-2-1.noarch", 500, "updates", "zlib-1-1.noarch"),
         )
     )
-    assert cli._plan_text(plan).splitlines() == [
+    assert console.plan_text(plan).splitlines() == [
         "added      tree-1-1.noarch  1 kB  from base",
         "upgraded   zlib-2-1.noarch  500 B  from updates  (now zlib-1-1.noarch)",
         "1 added, 1 upgraded; 1.5 kB new",
@@ -172,7 +172,7 @@ def test_a_plan_lists_its_changes_and_their_sum() -> None:
 
 
 def test_a_plan_without_changes_says_so() -> None:
-    assert cli._plan_text(Plan(())) == "nothing would change"
+    assert console.plan_text(Plan(())) == "nothing would change"
 
 
 def record(**values: Any) -> Record:

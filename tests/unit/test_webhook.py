@@ -315,6 +315,22 @@ def test_another_base_than_the_branch_that_is_followed_is_ignored(action: str) -
     assert on_merge(followed, action, **MERGED) == "its base is main; the mirror follows next"
 
 
+@pytest.mark.parametrize(("to", "kind"), [("main", "preview"), ("next", "close")])
+def test_another_base_begins_a_preview_or_ends_it(to: str, kind: str) -> None:
+    base = {"ref": to, "repo": {"full_name": "icesi/packages"}}
+    data = payload(base=base) | {"action": "edited", "changes": {"base": {"ref": {"from": "x"}}}}
+    data["repository"]["default_branch"] = "main"
+    delivery = parse(data)
+    assert delivery.pull_request is not None
+    assert ON_MERGE.reason_to_ignore(delivery) is None
+    assert ON_MERGE.kind_of(delivery.pull_request) == kind
+    assert POLICY.reason_to_ignore(delivery) == "action edited causes no update"
+
+
+def test_an_edit_of_something_else_causes_none() -> None:
+    assert on_merge(action="edited") == "action edited causes no update"
+
+
 def test_an_end_in_an_unlisted_repository_is_ignored() -> None:
     assert "not listed" in on_merge(Policy(frozenset(), on_merge=True), "closed", **MERGED)
 
