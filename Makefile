@@ -1,7 +1,7 @@
 # Each target installs what it needs first; see lab/setup.
 PYTHON := .venv/bin/python
 
-.PHONY: demo test test-cookbooks mutations lint bench lab vagrant-check clean
+.PHONY: demo test test-cookbooks mutations lint bench lab vagrant-check captures clean
 
 demo:  ## the whole story on this machine, from a pull request to a client with the packages
 	@lab/setup demo
@@ -32,8 +32,13 @@ lab:  ## four systemd hosts, converged by Chef, and the story across them (root)
 mutations:  ## that the cookbooks' specs notice each resource that is removed
 	@tests/cookbooks/mutations
 
-vagrant-check:  ## what Vagrant says of the Vagrantfile
+vagrant-check:  ## the Vagrantfile: `vagrant validate`, then a real `vagrant up`, emulated (root)
 	@lab/vagrant/check
+	@lab/setup demo
+	@$(PYTHON) -m lab.box
+
+captures:  ## what the last vagrant-check printed, into docs/lab.md
+	@$(PYTHON) -m lab.box.captures
 
 clean:
 	rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache build *.egg-info

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 from lab.hosts.shell import LabError, run, say
@@ -28,9 +29,7 @@ UNIFIED = (CGROUPS / "cgroup.controllers").exists()
 
 def missing() -> list[str]:
     """Give a sentence for each thing without which four hosts cannot run here."""
-    if os.geteuid() != 0:
-        return [f"root: this is uid {os.geteuid()}; run it as root (sudo make lab)"]
-    problems = _install(sorted({PROGRAMS[name] for name in PROGRAMS if not shutil.which(name)}))
+    problems = lacking(PROGRAMS)
     if not problems:
         problems = _namespaces()
     if not cgroup_trees():
@@ -42,7 +41,11 @@ def missing() -> list[str]:
     return problems
 
 
-def _install(packages: list[str]) -> list[str]:
+def lacking(programs: Mapping[str, str]) -> list[str]:
+    """Install the packages of the programs that are missing; give a sentence for what stays so."""
+    if os.geteuid() != 0:
+        return [f"root: this is uid {os.geteuid()}"]
+    packages = sorted({programs[name] for name in programs if not shutil.which(name)})
     if not packages:
         return []
     wanted = ", ".join(packages)

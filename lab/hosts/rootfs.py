@@ -89,19 +89,24 @@ def gems() -> Path | None:
     return Path(said) if said else None
 
 
-def build() -> Path:
-    """Give the root filesystem; make it when there is none for these packages and this suite."""
-    key = _key([suite(), CHEF, _WRAPPER, _CUSTOMIZE, _PIP, *PACKAGES, *OFF])
-    root = CACHE / f"root-{suite()}-{key}"
+def build(name: str = "root", more: tuple[str, ...] = (), then: str = "") -> Path:
+    """Give the root filesystem; make it when there is none for these packages and this suite.
+
+    One of another `name` has `more` packages, and the script `then` was run in it at the end.
+    """
+    packages = (*PACKAGES, *more)
+    script = _CUSTOMIZE.replace("{chef}", CHEF).replace("{off}", " ".join(OFF)) + then
+    key = key_of([suite(), _WRAPPER, script, _PIP, *packages])
+    root = CACHE / f"{name}-{suite()}-{key}"
     if root.exists():
         return root
     say(f"building the root filesystem ({suite()}, about three minutes, once)")
-    for old in CACHE.glob(f"root-{suite()}-*"):
+    for old in CACHE.glob(f"{name}-{suite()}-*"):
         _remove(old)
     new = root.with_suffix(".new")
     _remove(new)
     CACHE.mkdir(parents=True, exist_ok=True)
-    _bootstrap(new)
+    _bootstrap(new, packages, script)
     wrapper = new / "usr/local/bin/chef-solo"
     wrapper.write_text(_WRAPPER, encoding="utf-8")
     wrapper.chmod(0o755)
@@ -121,10 +126,8 @@ def _isolate(root: Path) -> None:
     (etc / "pip.conf").write_text(_PIP, encoding="utf-8")
 
 
-def _bootstrap(target: Path) -> None:
+def _bootstrap(target: Path, packages: Iterable[str], text: str) -> None:
     script = CACHE / "customize.sh"
-    off = " ".join(OFF)
-    text = _CUSTOMIZE.replace("{chef}", CHEF).replace("{off}", off)
     script.write_text(text, encoding="utf-8")
     hooks = [f'upload "{script}" /var/tmp/customize.sh']
     if folder := gems():
@@ -134,7 +137,7 @@ def _bootstrap(target: Path) -> None:
         "mmdebstrap",
         "--mode=root",
         "--variant=apt",
-        f"--include={','.join(PACKAGES)}",
+        f"--include={','.join(packages)}",
         *(f"--aptopt={line}" for line in _apt_options()),
         "--dpkgopt=force-unsafe-io",
         "--dpkgopt=path-exclude=/usr/share/man/*",
@@ -176,7 +179,8 @@ def wheels(root: Path) -> Path:
     pyproject = CHECKOUT / "pyproject.toml"
     builds = re.findall(r'"(setuptools[^"]*)"', pyproject.read_text(encoding="utf-8"))[:1]
     python = _python(root)
-    place = CACHE / f"wheels-{_key([python, requirements.read_text(encoding='utf-8'), *builds])}"
+    key = key_of([python, requirements.read_text(encoding="utf-8"), *builds])
+    place = CACHE / f"wheels-{key}"
     if place.exists():
         return place
     say(f"fetching the service's Python packages for Python {python}")
@@ -197,7 +201,8 @@ def _python(root: Path) -> str:
     return run("chroot", root, "/usr/bin/python3", "-c", say_version).last
 
 
-def _key(parts: Iterable[str]) -> str:
+def key_of(parts: Iterable[str]) -> str:
+    """Give a short name for what is made of these parts and of nothing else."""
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
 
 

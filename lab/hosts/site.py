@@ -51,7 +51,6 @@ SERVICE = "http://127.0.0.1:8080"
 """On the CI host's loopback; ngrok's agent, which is not here, would lead GitHub to it."""
 
 UNENDED = frozenset({"waiting", "running"})
-PATIENCE = 120.0
 _LOCK = Path("/run/lock/gm-analytics-lab.lock")
 _PARTS = ("cookbooks", "gm_analytics", "swagger")
 _FILES = ("LICENSE", "README.md", "pyproject.toml", "requirements.txt")
@@ -83,8 +82,8 @@ class Outside:
 
     @classmethod
     @contextmanager
-    def running(cls, place: Path) -> Iterator[Self]:
-        """Serve both in the bridge's namespace until the block ends."""
+    def running(cls, place: Path, namespace: str = network.OUTSIDE) -> Iterator[Self]:
+        """Serve both in a namespace, the bridge's, until the block ends."""
         with ExitStack() as stack:
             key = stack.enter_context(SigningKey.make())
             upstream = Upstream.copy(built_catalog(), place / "upstream", key)
@@ -93,7 +92,7 @@ class Outside:
             repository.commit({"packages.json": "[]\n"}, message="Start the list of packages")
             token = secrets.token_hex(20)
             # What serves stays in that namespace; this thread comes back.
-            with network.inside(network.OUTSIDE):
+            with network.inside(namespace):
                 url = stack.enter_context(_served(upstream.root))
                 standin = GitHub.running(repository, token, network.OUTSIDE_ADDRESS)
                 github = stack.enter_context(standin)
@@ -105,12 +104,80 @@ class Outside:
         return f"{self.upstream_url}RPM-GPG-KEY-lab"
 
 
-class Site:
+class Pipeline:
+    """What a pull request goes through: the world outside, and the CI machine's web unit.
+
+    The unit listens on the loopback of `namespace`.
+    """
+
+    patience = 120.0
+    """Seconds for an update to end."""
+
+    def __init__(self, outside: Outside, namespace: str) -> None:
+        self.outside = outside
+        self.namespace = namespace
+        self.secret = secrets.token_hex(32)
+
+    def attributes(self) -> dict[str, dict[str, Any]]:
+        """Give the cookbooks' attributes that lead to this world outside."""
+        upstream = {
+            "id": "upstream",
+            "name": "Upstream of the lab",
+            "baseurl": self.outside.upstream_url,
+            "gpgcheck": True,
+            "gpgkey": self.outside.gpgkey_url,
+        }
+        github = self.outside.github
+        return {
+            "mirror_server": {"repositories": [upstream]},
+            "ci_server": {
+                "wheels": rootfs.WHEELS,
+                "webhook_secret": self.secret,
+                "github_token": github.token,
+                "repositories": [self.outside.repository.name],
+                "extra_config": {"github": {"api_url": github.api_url, "raw_url": github.raw_url}},
+            },
+            "mirror_client": {"gpgcheck": True, "gpgkey": self.outside.gpgkey_url},
+        }
+
+    def push(self, manifest: str, branch: str, number: int) -> PullRequest:
+        """Commit a packages.json on a branch; give the pull request for it."""
+        sha = self.outside.repository.commit({"packages.json": manifest}, branch)
+        return PullRequest(sha, self.outside.repository.name, number=number)
+
+    def deliver(self, pull: PullRequest) -> requests.Response:
+        """Send a signed delivery to the web unit, on the CI machine's loopback."""
+        with network.inside(self.namespace):
+            return deliver(f"{SERVICE}/ci_server/updates", pull.payload(), self.secret)
+
+    def end_of(self, update_id: str) -> dict[str, Any]:
+        """Wait until an update has ended and give its status."""
+
+        def ended() -> dict[str, Any] | None:
+            reply = self._get(f"/ci_server/updates/{update_id}")
+            reply.raise_for_status()
+            status: dict[str, Any] = reply.json()["mirrors"][0]
+            return None if status["state"] in UNENDED else status
+
+        return wait_for(ended, f"update {update_id} to end", self.patience) or {}
+
+    def healthy(self) -> bool:
+        """Tell whether the web unit answers."""
+        try:
+            return self._get("/healthz").ok
+        except requests.ConnectionError:
+            return False
+
+    def _get(self, path: str) -> requests.Response:
+        with network.inside(self.namespace):
+            return requests.get(SERVICE + path, timeout=10)
+
+
+class Site(Pipeline):
     """The hosts of one run, and what Chef is told about each."""
 
     def __init__(self, outside: Outside) -> None:
-        self.outside = outside
-        self.secret = secrets.token_hex(32)
+        super().__init__(outside, network.namespace("ci_server"))
         self.machines = _machines()
         self.backend = "isc"
 
@@ -169,61 +236,7 @@ class Site:
         return again
 
     def _attributes(self) -> dict[str, dict[str, Any]]:
-        upstream = {
-            "id": "upstream",
-            "name": "Upstream of the lab",
-            "baseurl": self.outside.upstream_url,
-            "gpgcheck": True,
-            "gpgkey": self.outside.gpgkey_url,
-        }
-        github = self.outside.github
-        return {
-            "dhcp_server": {"backend": self.backend},
-            "mirror_server": {"repositories": [upstream]},
-            "ci_server": {
-                "wheels": rootfs.WHEELS,
-                "webhook_secret": self.secret,
-                "github_token": github.token,
-                "repositories": [self.outside.repository.name],
-                "extra_config": {"github": {"api_url": github.api_url, "raw_url": github.raw_url}},
-            },
-            "mirror_client": {"gpgcheck": True, "gpgkey": self.outside.gpgkey_url},
-        }
-
-    # --- the story ----------------------------------------------------------------------------
-
-    def push(self, manifest: str, branch: str, number: int) -> PullRequest:
-        """Commit a packages.json on a branch; give the pull request for it."""
-        sha = self.outside.repository.commit({"packages.json": manifest}, branch)
-        return PullRequest(sha, self.outside.repository.name, number=number)
-
-    def deliver(self, pull: PullRequest) -> requests.Response:
-        """Send a signed delivery to the web unit, on the CI host's loopback."""
-        with network.inside(network.namespace("ci_server")):
-            return deliver(f"{SERVICE}/ci_server/updates", pull.payload(), self.secret)
-
-    def end_of(self, update_id: str) -> dict[str, Any]:
-        """Wait until an update has ended and give its status."""
-
-        def ended() -> dict[str, Any] | None:
-            reply = self._get(f"/ci_server/updates/{update_id}")
-            reply.raise_for_status()
-            status: dict[str, Any] = reply.json()["mirrors"][0]
-            return None if status["state"] in UNENDED else status
-
-        return wait_for(ended, f"update {update_id} to end", PATIENCE) or {}
-
-    def healthy(self) -> bool:
-        """Tell whether the web unit answers."""
-        try:
-            return self._get("/healthz").ok
-        except requests.ConnectionError:
-            return False
-
-    @staticmethod
-    def _get(path: str) -> requests.Response:
-        with network.inside(network.namespace("ci_server")):
-            return requests.get(SERVICE + path, timeout=10)
+        return {"dhcp_server": {"backend": self.backend}, **self.attributes()}
 
 
 def down() -> None:

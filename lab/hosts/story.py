@@ -15,7 +15,17 @@ from lab.hosts.chef import NODE, attempt
 from lab.hosts.machine import Machine
 from lab.hosts.report import Report, expect
 from lab.hosts.shell import Output, run
-from lab.hosts.site import MIRROR_NAME, NAMES, POOL, RESERVED, STATIC, Site, leftovers, mac
+from lab.hosts.site import (
+    MIRROR_NAME,
+    NAMES,
+    POOL,
+    RESERVED,
+    STATIC,
+    Pipeline,
+    Site,
+    leftovers,
+    mac,
+)
 from lab.processes import wait_for
 
 UNITS = ("gm-analytics-web.service", "gm-analytics-worker.service")
@@ -151,6 +161,13 @@ def check_keys(site: Site) -> str:
 
 def deliver(site: Site, report: Report, number: int, *names: str) -> None:
     """Follow a pull request from its signed delivery to the package on the client."""
+    publish(site, report, number, *names)
+    with report.step(f"pull request {number}: dnf install on mirror_client") as seen:
+        seen(install(site, *names))
+
+
+def publish(site: Pipeline, report: Report, number: int, *names: str) -> None:
+    """Follow a pull request from its signed delivery to the end of its update."""
     manifest = json.dumps([{"package_name": n, "installation_commands": n} for n in names])
     wanted = ", ".join(names)
     with report.step(f"pull request {number} ({wanted}): delivery") as seen:
@@ -164,11 +181,9 @@ def deliver(site: Site, report: Report, number: int, *names: str) -> None:
         status = site.end_of(update)
         expect(status["state"] == "published", f"{status['state']}: {status['message']}")
         seen(f"{status['message']}; on GitHub: {commit_status(site, pull.head_sha)}")
-    with report.step(f"pull request {number}: dnf install on mirror_client") as seen:
-        seen(install(site, *names))
 
 
-def commit_status(site: Site, sha: str) -> str:
+def commit_status(site: Pipeline, sha: str) -> str:
     """Wait for the commit status that ends an update; it must be a success."""
 
     def ended() -> str | None:
@@ -176,7 +191,7 @@ def commit_status(site: Site, sha: str) -> str:
         state = str(statuses[0]["state"]) if statuses else "pending"
         return None if state == "pending" else state
 
-    state = wait_for(ended, f"a commit status of {sha} other than pending", 30) or ""
+    state = wait_for(ended, f"a commit status of {sha} other than pending", site.patience) or ""
     expect(state == "success", f"commit status {state}")
     return state
 

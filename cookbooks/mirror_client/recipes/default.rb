@@ -6,7 +6,7 @@ package 'dnf'
 
 mirror_client_host site['name'] do
   address site['address']
-  only_if { site['address'] }
+  not_if { site['address'].nil? }
 end
 
 mirror_client_repository site['repository'] do
