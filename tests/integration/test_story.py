@@ -160,7 +160,7 @@ def test_a_failed_update_that_is_run_again_waits_for_its_turn(
     assert service.deliver(failing, delivery_id=delivery_id).status_code == 202
     release.set()
     first, second = service.end_of(slow), service.end_of(delivery_id)
-    assert first["state"] == "published", first["message"]
+    assert first["state"] in {"published", "unchanged"}, first["message"]
     assert second["started_at"] >= first["completed_at"]
 
 
