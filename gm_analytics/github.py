@@ -23,10 +23,6 @@ from gm_analytics.manifest import MAX_BYTES
 
 DEFAULT_WAIT = 60.0
 """Seconds to wait after a 403 or 429 that says neither how long nor until when."""
-MAX_DESCRIPTION = 140
-"""Characters of a status's description."""
-MAX_COMMENT = 65_536
-"""Characters of a comment."""
 TO_SET_STATUSES = "Commit statuses: write"
 TO_COMMENT = "Pull requests: write"
 """What GitHub calls the rights of a fine-grained token."""
@@ -85,7 +81,7 @@ class GitHub:
     ) -> None:
         """Say of a commit how it fares in a context; a later word takes an earlier one's place.
 
-        The description has at most `MAX_DESCRIPTION` characters, and `url` may be empty.
+        The description has at most 140 characters, and `url` may be empty.
 
         Raises:
             GitHubError: GitHub does not know the commit, or the token may not.
@@ -112,20 +108,23 @@ class GitHub:
         doing = f"commenting on {repository}#{number}"
         comments = self._url(f"repos/{repository}/issues/{number}/comments")
         with _naming(TO_COMMENT):
-            ours = self._comment(doing, comments, marker)
-            if ours and _same(ours["body"], body):
-                return
-            try:
-                if ours:
-                    self._send(doing, "PATCH", ours["url"], {"body": body})
+            for comment in self._comments(doing, comments, marker):
+                if _same(comment["body"], body) or self._edit(doing, comment["url"], body):
                     return
-            except GitHubError as error:
-                if error.status != HTTPStatus.NOT_FOUND:
-                    raise
             self._send(doing, "POST", comments, {"body": body})
 
-    def _comment(self, doing: str, url: str, marker: str) -> dict[str, Any] | None:
-        """Give the oldest comment that has the marker and is by the token's own user."""
+    def _edit(self, doing: str, comment: str, body: str) -> bool:
+        """Change a comment; tell whether it was there, and ours to change."""
+        try:
+            self._send(doing, "PATCH", comment, {"body": body})
+        except GitHubError as error:
+            if error.status not in (HTTPStatus.NOT_FOUND, HTTPStatus.FORBIDDEN):
+                raise
+            return False
+        return True
+
+    def _comments(self, doing: str, url: str, marker: str) -> Iterator[dict[str, Any]]:
+        """Give the comments that have the marker and are by the token's own user, oldest first."""
         page: str | None = f"{url}?per_page=100"
         while page:
             with self._request(doing, "GET", page) as response:
@@ -134,8 +133,7 @@ class GitHub:
                 # Anybody can copy the marker, but not write as the token's user.
                 author = (comment["user"] or {}).get("id")
                 if comment["body"].startswith(marker) and self._user in (None, author):
-                    return dict(comment)
-        return None
+                    yield comment
 
     @cached_property
     def _user(self) -> int | None:

@@ -313,7 +313,7 @@ class Publication:
     @property
     def exact(self) -> bool:
         """Whether nothing of what was live before stays."""
-        return self.kind in {"preview", "merge", "rollback"}
+        return self.kind != "add"
 
     @staticmethod
     def directory(number: int) -> str:

@@ -273,6 +273,19 @@ def test_an_apps_token_which_may_not_ask_for_its_user_finds_the_comment_by_its_m
     assert [method for method, _, _ in sent(http)] == ["PATCH"]
 
 
+def test_a_comment_that_is_not_ours_to_change_does_not_silence_an_apps_token(
+    http: responses.RequestsMock,
+) -> None:
+    """Anybody may have copied the marker into an older comment."""
+    http.get(USER, status=403, json=NO_RIGHT)
+    theirs, ours = comment(1, "<!-- m --> mine!", 2), comment(2, "<!-- m --> old", 3)
+    http.get(COMMENTS, json=[theirs, ours])
+    http.patch(theirs["url"], status=403, json=NO_RIGHT)
+    http.patch(ours["url"], json={})
+    put_comment()
+    assert [(method, url) for method, url, _ in sent(http)][-1] == ("PATCH", ours["url"])
+
+
 def test_a_comment_that_is_deleted_meanwhile_is_written_anew(http: responses.RequestsMock) -> None:
     http.get(USER, json={"id": 1})
     http.get(COMMENTS, json=[comment(9, "<!-- m --> old")])
