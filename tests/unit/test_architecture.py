@@ -38,8 +38,13 @@ ROOMS: dict[str, set[str]] = {
     "github": {"errors", "manifest", "settings"},
     "ssh": {"errors", "commands", "settings"},
     "signing": {"errors"},
-    "mirror": PURE - {"webhook", "manifest", "records", "feedback"}
-    | {"settings", "ssh", "signing"},
+    # A mirror, from the inside out: a host, yum on it, its past, the steps of an update.
+    "host": {"errors", "plan", "commands", "yum", "repository", "settings", "ssh", "signing"},
+    "solver": {"errors", "plan", "comps", "near", "commands", "yum", "host"},
+    "archive": PURE - {"webhook", "manifest", "records", "feedback", "comps", "near", "wanted"}
+    | {"settings", "solver"},
+    "mirror": PURE - {"webhook", "manifest", "records", "feedback", "lock", "retention", "near"}
+    | {"settings", "ssh", "signing", "host", "archive"},
     # The story knows its parts' values, and no GitHub and no store; `Session` is a type to it.
     "updates": {"errors", "manifest", "plan", "commands", "history", "lock", "records", "mirror"},
     # The store keeps the story's values.
