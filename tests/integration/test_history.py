@@ -182,8 +182,8 @@ def keeping(site: Site, **retention: int) -> None:
 
 
 def let_time_pass(site: Site) -> None:
-    """Have all that the mirror holds seem to be of an hour ago."""
-    root, then = site.mirror.host.root, time.time() - 3600
+    """Have all that the mirror holds seem older than the longest grace period here, an hour."""
+    root, then = site.mirror.host.root, time.time() - 7200
     for path in (*root.glob(".publications/*"), *root.glob(".previews/*"), *root.glob("*.rpm")):
         os.utime(path, (then, then))
 
