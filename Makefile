@@ -15,11 +15,12 @@ test:  ## every test
 test-cookbooks:  ## the cookbooks: ChefSpec and cookstyle
 	@tests/cookbooks/run
 
-lint:  ## ruff and strict mypy
+lint:  ## ruff, strict mypy and the order of imports
 	@lab/setup test
 	@$(PYTHON) -m ruff check
 	@$(PYTHON) -m ruff format --check
 	@$(PYTHON) -m mypy
+	@.venv/bin/lint-imports
 
 bench:  ## side by side with the bare commands; writes docs/benchmarks.md
 	@lab/setup demo

@@ -18,10 +18,10 @@ from connexion.lifecycle import ConnexionRequest, ConnexionResponse
 
 from gm_analytics import __version__
 from gm_analytics.errors import DeliveryTooLarge, StoreUnavailable, UnknownUpdate
-from gm_analytics.pages import update_page
-from gm_analytics.records import Record
+from gm_analytics.github.webhook import MAX_BODY
 from gm_analytics.service import Reply, Service
-from gm_analytics.webhook import MAX_BODY
+from gm_analytics.updates.model import Record
+from gm_analytics.web.pages import update_page
 
 CONTENT_TYPE = "gm_analytics.content_type"
 """Where the ASGI scope keeps the content type of a delivery."""

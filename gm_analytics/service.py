@@ -14,18 +14,23 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from gm_analytics import feedback, mirror, settings, signing, store
-from gm_analytics.commands import Survey
+from gm_analytics import settings
+from gm_analytics.engine import store
 from gm_analytics.errors import ConfigError, DeliveryError, GmError, StoreUnavailable
-from gm_analytics.github import GitHub
-from gm_analytics.lock import Lock
+from gm_analytics.github.client import GitHub
+from gm_analytics.github.webhook import Delivery, Policy, PullRequest, verify
 from gm_analytics.manifest import Manifest
-from gm_analytics.plan import Download, Plan, compare, diff
-from gm_analytics.records import Kind, Outcome, Update
-from gm_analytics.retention import Collected
+from gm_analytics.mirror import session as mirror
+from gm_analytics.mirror import signing
+from gm_analytics.mirror.lock import Lock
+from gm_analytics.mirror.publication import Download
+from gm_analytics.mirror.retention import Collected
+from gm_analytics.mirror.survey import Survey
+from gm_analytics.pull_requests import feedback
+from gm_analytics.rpm.changes import Plan, compare, diff
 from gm_analytics.settings import Settings
-from gm_analytics.updates import Step, digest, perform, perform_locked, placed, rollback
-from gm_analytics.webhook import Delivery, Policy, PullRequest, verify
+from gm_analytics.updates.model import Kind, Outcome, Update
+from gm_analytics.updates.story import Step, digest, perform, perform_locked, placed, rollback
 
 STORE_DEADLINE = 8.0
 """Seconds; GitHub takes a delivery for failed after 10."""

@@ -14,7 +14,7 @@ import sys
 import threading
 from typing import Any
 
-from gm_analytics import store
+from gm_analytics.engine import store
 from gm_analytics.service import Service
 
 STEP, MOMENT = sys.argv[1:]

@@ -18,12 +18,12 @@ from typing import Any
 import pytest
 
 from gm_analytics import settings
+from gm_analytics.engine.store import FEEDBACK, Store
 from gm_analytics.errors import StoreUnavailable, UnknownUpdate
-from gm_analytics.feedback import MARKER
-from gm_analytics.records import Update
+from gm_analytics.pull_requests.feedback import MARKER
 from gm_analytics.service import Reporter
 from gm_analytics.service import Service as Inside
-from gm_analytics.store import FEEDBACK, Store
+from gm_analytics.updates.model import Update
 from lab.client import Client
 from lab.deliveries import PullRequest, signature
 from lab.packages import Package

@@ -14,8 +14,9 @@ from typing import get_args
 
 import pytest
 
-from gm_analytics import commands, yum
-from gm_analytics.commands import Manager, Signatures, Target, Tools
+from gm_analytics.mirror import yum
+from gm_analytics.mirror.survey import Manager, Signatures, Target, Tools
+from gm_analytics.remote import commands
 
 SOURCE = Path(__file__).parents[2] / "cookbooks/mirror_server/files/gm-mirror-helper"
 ID = "72d3162e-cc78-11e3-81ab-4c9367dc0958@mirror"

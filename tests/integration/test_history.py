@@ -13,11 +13,11 @@ from collections.abc import Iterator
 import pytest
 
 from gm_analytics.errors import UnknownPublication
-from gm_analytics.history import Held
 from gm_analytics.manifest import Manifest
-from gm_analytics.plan import Publication
-from gm_analytics.records import Outcome
+from gm_analytics.mirror.history import Held
+from gm_analytics.mirror.publication import Publication
 from gm_analytics.service import Service as Inside
+from gm_analytics.updates.model import Outcome
 from lab.packages import Package
 from lab.processes import run
 from lab.site import Service, Site

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from gm_analytics.manifest import Manifest
-from gm_analytics.plan import Package as Published
-from gm_analytics.records import Outcome
+from gm_analytics.rpm.package import Package as Published
 from gm_analytics.service import Service
+from gm_analytics.updates.model import Outcome
 from lab.packages import Package
 from lab.site import Mirror, Site
 from lab.upstream import SigningKey

@@ -11,14 +11,14 @@ import pytest
 
 from gm_analytics import errors, settings
 from gm_analytics.manifest import Manifest
-from gm_analytics.mirror import Session
+from gm_analytics.mirror.session import Session
 from gm_analytics.service import Service
 from lab.packages import Package
 from lab.site import Mirror, Site
 
 from .conftest import at_once, manifest, needs_root
 
-_FILE = Path(__file__).parents[1] / "unit" / "hostile_specs.json"
+_FILE = Path(__file__).parents[1] / "hostile_specs.json"
 HOSTILE = [case["text"] for case in json.loads(_FILE.read_text()) if "text" in case]
 
 

@@ -11,7 +11,7 @@ import requests
 
 from gm_analytics import settings
 from gm_analytics.manifest import Manifest
-from gm_analytics.plan import Package as Published
+from gm_analytics.rpm.package import Package as Published
 from gm_analytics.service import Service
 from lab.client import Client
 from lab.packages import ARCH, Package

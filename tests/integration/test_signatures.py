@@ -15,8 +15,8 @@ import pytest
 
 from gm_analytics import errors, settings
 from gm_analytics.manifest import Manifest
-from gm_analytics.records import Outcome
 from gm_analytics.service import Service
+from gm_analytics.updates.model import Outcome
 from lab.client import Client
 from lab.packages import Package
 from lab.processes import run

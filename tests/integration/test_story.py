@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from gm_analytics.webhook import MAX_BODY
+from gm_analytics.github.webhook import MAX_BODY
 from lab.deliveries import deliver, signature
 from lab.packages import Package
 from lab.processes import wait_for

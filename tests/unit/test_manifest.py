@@ -14,7 +14,9 @@ from gm_analytics.errors import ManifestError, Problem
 from gm_analytics.manifest import ACCEPTED, Manifest
 
 TOP = Path(__file__).parents[2]
-HOSTILE = json.loads((Path(__file__).parent / "hostile_specs.json").read_text(encoding="utf-8"))
+HOSTILE = json.loads(
+    (Path(__file__).parents[1] / "hostile_specs.json").read_text(encoding="utf-8")
+)
 hostile = pytest.mark.parametrize("text", [pytest.param(h["text"], id=h["name"]) for h in HOSTILE])
 
 

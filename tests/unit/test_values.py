@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
-from gm_analytics import checks, cli, comps, console, settings
-from gm_analytics.commands import Tools
+from gm_analytics import settings
+from gm_analytics.cli import main as cli
+from gm_analytics.cli import output as console
+from gm_analytics.engine.store import DurableStep, JsonSerializer, Retry
 from gm_analytics.errors import (
     GitHubUnavailable,
     GmError,
@@ -23,9 +25,11 @@ from gm_analytics.errors import (
     Unexpected,
     UnknownPackages,
 )
-from gm_analytics.plan import Change, Plan, size_text
-from gm_analytics.records import Outcome, Record, StepRecord, Update
-from gm_analytics.store import DurableStep, JsonSerializer, Retry
+from gm_analytics.mirror.survey import Tools
+from gm_analytics.operations import check as checks
+from gm_analytics.rpm import comps
+from gm_analytics.rpm.changes import Change, Plan, size_text
+from gm_analytics.updates.model import Outcome, Record, StepRecord, Update
 
 
 def document(**groups: str) -> bytes:

@@ -1,0 +1,159 @@
+"""The commands about what a mirror holds: its publications, and what it serves.
+
+Those about a mirror as a whole take its name as their argument, the others with --mirror.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from gm_analytics.cli.output import CONFIG, FAILED, JSON, MIRROR, mirror_name, plan_text, progress
+from gm_analytics.mirror.history import Held
+from gm_analytics.mirror.retention import Collected
+from gm_analytics.operations import status as drift
+from gm_analytics.rpm.changes import size_text
+from gm_analytics.service import DirectStep, Service
+
+NAME = click.argument("mirror", required=False)
+DIFFERS = 3
+_VERDICTS = {"same": ("ok  ", "green"), "differs": ("DIFF", "red"), "unknown": ("?   ", "yellow")}
+
+
+@click.command()
+@CONFIG
+@NAME
+@JSON
+def publications(config: Path | None, mirror: str | None, as_json: bool) -> None:
+    """List the publications that MIRROR keeps, oldest first; `*` marks the live one."""
+    service = Service.from_file(config)
+    with service.reading(mirror_name(service, mirror)) as session:
+        kept = session.history().publications
+    if as_json:
+        click.echo(json.dumps([_held_json(held) for held in kept], indent=2))
+    else:
+        for held in kept:
+            click.echo(_held_text(held))
+
+
+@click.command()
+@CONFIG
+@MIRROR
+@click.argument("before", type=int)
+@click.argument("after", type=int)
+@JSON
+def diff(config: Path | None, mirror: str | None, before: int, after: int, as_json: bool) -> None:
+    """Say how publication AFTER differs from BEFORE, as `plan` says it."""
+    service = Service.from_file(config)
+    found = service.compare(mirror_name(service, mirror), before, after)
+    click.echo(json.dumps(asdict(found), indent=2) if as_json else plan_text(found))
+
+
+@click.command()
+@CONFIG
+@MIRROR
+@click.argument("number", type=int, required=False)
+def rollback(config: Path | None, mirror: str | None, number: int | None) -> None:
+    """Make publication NUMBER live again; without it, the one before the live one.
+
+    It is published anew under a newer number, since clients would not go back.
+    """
+    service = Service.from_file(config)
+    outcome = service.rollback(mirror_name(service, mirror), number, DirectStep(progress))
+    for change in outcome.changes:
+        click.echo(f"{change.kind} {change.nevra}")
+    click.echo(f"{outcome.state}: {outcome.message}")
+
+
+@click.command()
+@CONFIG
+@MIRROR
+@click.option("--publication", "number", type=int, help="Its number; by default the live one's.")
+def lock(config: Path | None, mirror: str | None, number: int | None) -> None:
+    """Print the lock file of a publication, for `apply --locked`."""
+    service = Service.from_file(config)
+    click.echo(service.lock(mirror_name(service, mirror), number).text())
+
+
+@click.command()
+@CONFIG
+@NAME
+@click.option("--dry-run", is_flag=True, help="Say what would go, and remove nothing.")
+@JSON
+def gc(config: Path | None, mirror: str | None, dry_run: bool, as_json: bool) -> None:
+    """Remove what retention does not keep on MIRROR, then RPMs that nothing kept names.
+
+    An update that publishes does the same at its end.
+    """
+    service = Service.from_file(config)
+    found = service.collect(mirror_name(service, mirror), dry_run=dry_run)
+    click.echo(json.dumps(asdict(found), indent=2) if as_json else _collected_text(found, dry_run))
+
+
+@click.command()
+@CONFIG
+@NAME
+@click.option("--checksums", is_flag=True, help="Read every RPM and compare its SHA-256.")
+@JSON
+def status(config: Path | None, mirror: str | None, checksums: bool, as_json: bool) -> None:
+    """Compare manifest, live publication and what HTTP serves, on MIRROR or on all mirrors.
+
+    Exit codes, for monitoring: 0 they agree; 3 they differ; 1 something could not be compared;
+    2 wrong usage or configuration.
+    """
+    service = Service.from_file(config)
+    known = [one.name for one in service.settings.mirrors]
+    names = [mirror_name(service, mirror)] if mirror else known
+    found = []
+    for finding in drift.run(service, names, checksums=checksums):
+        found.append(finding)
+        if not as_json:
+            word, colour = _VERDICTS[finding.verdict]
+            click.echo(f"{click.style(word, fg=colour)} {finding.subject}: {finding.said}")
+    if as_json:
+        click.echo(json.dumps([asdict(finding) for finding in found], indent=2))
+    verdicts = {finding.verdict for finding in found}
+    sys.exit(DIFFERS if "differs" in verdicts else FAILED if "unknown" in verdicts else 0)
+
+
+COMMANDS = (publications, diff, rollback, lock, gc, status)
+
+
+# --- what is printed ----------------------------------------------------------------------
+
+
+def _held_json(held: Held) -> dict[str, object]:
+    made = asdict(held.publication) if held.publication else {}
+    facts = ("update_id", "repository", "commit", "kind", "restores")
+    return {
+        "number": held.number,
+        "live": held.served,
+        "published_at": held.when,
+        "packages": held.packages,
+        **{fact: made.get(fact) or None for fact in facts},
+    }
+
+
+def _held_text(held: Held) -> str:
+    commit = held.publication.commit[:12] if held.publication else ""
+    live = "*" if held.served else " "
+    count = f"{held.packages:,} packages"
+    words = f"{live} {held.number:>4}  {held.when}  {count:>15}  {commit or '-':<12}  {held.what}"
+    return words.rstrip()
+
+
+def _collected_text(found: Collected, dry_run: bool) -> str:
+    lines = [
+        *(f"publication {number}" for number in found.publications),
+        *(f"preview {directory}" for directory in found.previews),
+        *(f"preview of #{number}: no longer served" for number in found.dropped),
+        *(f"rpm {rpm.file}  {size_text(rpm.size)}" for rpm in found.rpms),
+    ]
+    verb = "would go" if dry_run else "went"
+    counts = f"{len(found.publications)} publications, {len(found.previews)} previews"
+    sizes = f"{found.before:,} bytes before, {found.after:,} after"
+    return "\n".join([*lines, f"{counts} and {len(found.rpms)} RPMs {verb}: {sizes}"])

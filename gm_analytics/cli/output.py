@@ -1,0 +1,62 @@
+"""What the commands of the command line share: options, and how results are printed."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+from gm_analytics.errors import GmError
+from gm_analytics.rpm.changes import Plan, size_text
+from gm_analytics.service import Service
+
+FAILED = 1
+
+CONFIG = click.option(
+    "--config",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Configuration file; else $GM_ANALYTICS_CONFIG, ./gm_analytics.yaml or "
+    "/etc/gm_analytics/config.yaml.",
+)
+MIRROR = click.option("--mirror", help="Name of the mirror; needed if there are several.")
+FILE = click.argument("file", type=click.File("rb"))
+JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+def mirror_name(service: Service, name: str | None) -> str:
+    """Give the mirror that is meant: the one that is named, or the only one."""
+    mirrors = service.settings.mirrors
+    if name is None and len(mirrors) > 1:
+        raise click.UsageError("--mirror: one of " + ", ".join(mirror.name for mirror in mirrors))
+    return service.settings.mirror(name or mirrors[0].name).name
+
+
+@contextmanager
+def progress(name: str) -> Iterator[None]:
+    """Show a step: rewritten in place on a terminal, a line each in a pipe."""
+    terminal = sys.stderr.isatty()
+    if terminal:
+        click.echo(f"{name} …", nl=False, err=True)
+    started = time.monotonic()
+    try:
+        yield
+    except GmError:
+        click.echo("\r" * terminal + f"{name}: failed", err=True)
+        raise
+    click.echo("\r" * terminal + f"{name}: {time.monotonic() - started:.2f} s", err=True)
+
+
+def plan_text(found: Plan) -> str:
+    """Give a line a change, and the totals."""
+    if not found.changes:
+        return "nothing would change"
+    lines = [
+        f"{change.kind:<10} {change.nevra}  {size_text(change.size)}  from {change.source}"
+        + (f"  (now {change.before})" if change.before else "")
+        for change in found.changes
+    ]
+    return "\n".join([*lines, f"{found.summary}; {size_text(found.size)} new"])

@@ -1,0 +1,1 @@
+"""GitHub: its deliveries as values, and its API."""

@@ -1,0 +1,273 @@
+"""A webhook call as values: bytes in, a decision out. No I/O.
+
+Sources: https://docs.github.com/en/webhooks/webhook-events-and-payloads#pull_request and
+https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+from urllib.parse import parse_qs
+
+from gm_analytics.errors import BadDelivery, BadSignature, UnsupportedMediaType
+from gm_analytics.updates.model import Kind
+
+MAX_BODY = 25 * 1024 * 1024
+"""Bytes; GitHub caps payloads at 25 MB."""
+
+JSON, FORM = "application/json", "application/x-www-form-urlencoded"
+T = TypeVar("T")
+_SHA = re.compile(r"[0-9a-f]{40}")
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+_DELIVERY_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_REPOSITORY = re.compile(r"[A-Za-z0-9._-]+/[A-Za-z0-9._-]+")
+
+
+def sign(secret: str, body: bytes) -> str:
+    """Give the value of X-Hub-Signature-256 for a body."""
+    return "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+
+
+def verify(secret: str, body: bytes, signature: str | None) -> None:
+    """Compare in constant time.
+
+    Raises:
+        BadSignature: there is none, or it is another one.
+
+    """
+    expected = sign(secret, body).encode()
+    if not hmac.compare_digest(expected, (signature or "").encode()):
+        raise BadSignature
+
+
+@dataclass(frozen=True)
+class PullRequest:
+    """What a `pull_request` event says, as far as it matters here."""
+
+    action: str
+    number: int
+    repository: str
+    head_sha: str
+    base_ref: str
+    author: str
+    author_association: str
+    fork: bool
+    draft: bool
+    merged: bool = False
+    merge_commit_sha: str = ""
+    """Of an open pull request GitHub's trial of a merge, which may be out of date."""
+    merged_at: str = ""
+    """ISO 8601 in UTC, as is the next."""
+    updated_at: str = ""
+    retargeted: bool = False
+    """Whether this event gave it another base branch."""
+    default_branch: str = ""
+    """Of the base repository."""
+
+    @property
+    def key(self) -> str:
+        """`owner/name#number`."""
+        return f"{self.repository}#{self.number}"
+
+    @classmethod
+    def parse(cls, payload: Mapping[str, Any]) -> PullRequest:
+        """Read a payload.
+
+        Raises:
+            BadDelivery: a field is missing or not of its kind; it is named.
+
+        """
+        base = _get(payload, dict, "pull_request", "base")
+        repository = _matching(_REPOSITORY, payload, "repository", "full_name")
+        at = "pull_request.base."
+        base_repository = _matching(_REPOSITORY, base, "repo", "full_name", at=at)
+        if base_repository.lower() != repository.lower():
+            raise BadDelivery(
+                f"pull_request.base.repo.full_name: found {base_repository!r}; "
+                f"expected repository.full_name, {repository!r}"
+            )
+        pull = payload["pull_request"]
+        action, merged = _get(payload, str, "action"), pull.get("merged") is True
+        if merged and action == "closed":
+            _matching(_SHA, payload, "pull_request", "merge_commit_sha")
+            _matching(_TIME, payload, "pull_request", "merged_at")
+        return cls(
+            action=action,
+            number=_get(payload, int, "number"),
+            repository=repository,
+            head_sha=_matching(_SHA, payload, "pull_request", "head", "sha"),
+            base_ref=_get(payload, str, "pull_request", "base", "ref"),
+            author=_get(payload, str, "pull_request", "user", "login"),
+            author_association=str(pull.get("author_association", "NONE")),
+            fork=_is_fork(pull["head"], repository),
+            draft=pull.get("draft") is True,
+            merged=merged,
+            merge_commit_sha=str(pull.get("merge_commit_sha") or ""),
+            merged_at=str(pull.get("merged_at") or ""),
+            updated_at=str(pull.get("updated_at") or ""),
+            retargeted=action == "edited" and "base" in _changes(payload),
+            default_branch=str(payload["repository"].get("default_branch") or ""),
+        )
+
+
+def _changes(payload: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Give what an `edited` event changed."""
+    changes = payload.get("changes")
+    return changes if isinstance(changes, dict) else {}
+
+
+def _is_fork(head: Mapping[str, Any], repository: str) -> bool:
+    """Tell whether the head lives elsewhere; a deleted fork (`repo: null`) counts as one."""
+    repo = head.get("repo")
+    return not isinstance(repo, dict) or str(repo.get("full_name")).lower() != repository.lower()
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """One webhook call whose signature was right."""
+
+    id: str
+    event: str
+    pull_request: PullRequest | None
+
+    @classmethod
+    def parse(cls, headers: Mapping[str, str], body: bytes) -> Delivery:
+        """Read a call; `headers` with lower-case names.
+
+        Raises:
+            UnsupportedMediaType: the content type is neither JSON nor form.
+            BadDelivery: the body or a header is not what GitHub sends.
+
+        """
+        payload = _payload(headers.get("content-type", ""), body)
+        event = headers.get("x-github-event", "")
+        if not event:
+            raise BadDelivery("X-GitHub-Event: found no such header")
+        delivery_id = headers.get("x-github-delivery", "")
+        if not _DELIVERY_ID.fullmatch(delivery_id):
+            raise BadDelivery(f"X-GitHub-Delivery: found {delivery_id!r}; expected an id")
+        pull_request = PullRequest.parse(payload) if event == "pull_request" else None
+        return cls(delivery_id, event, pull_request)
+
+
+@dataclass(frozen=True)
+class Policy:
+    """Who may cause an update."""
+
+    repositories: frozenset[str]
+    trusted_associations: frozenset[str] = frozenset({"OWNER", "MEMBER", "COLLABORATOR"})
+    actions: frozenset[str] = frozenset({"opened", "reopened", "synchronize", "ready_for_review"})
+    on_merge: bool = False
+    """Whether merging is what publishes."""
+    branch: str | None = None
+    """The branch whose pull requests count with `on_merge`; None for the repository's default."""
+
+    def kind_of(self, pull: PullRequest) -> Kind:
+        """Say what a pull request's event is to do."""
+        if not self.on_merge:
+            return "add"
+        if pull.action == "closed" and pull.merged:
+            return "merge"
+        return "close" if self._ends(pull) else "preview"
+
+    def _ends(self, pull: PullRequest) -> bool:
+        """Tell whether a pull request is none of the followed branch any more."""
+        return pull.action == "closed" or pull.base_ref != self._followed(pull)
+
+    def _followed(self, pull: PullRequest) -> str:
+        return self.branch or pull.default_branch
+
+    def reason_to_ignore(self, delivery: Delivery) -> str | None:
+        """Say why a delivery causes no update, or None if it does cause one."""
+        pull = delivery.pull_request
+        if pull is None:
+            return f"event {delivery.event} causes no update"
+        return next((reason for applies, reason in self._reasons(pull) if applies), None)
+
+    def _reasons(self, pull: PullRequest) -> list[tuple[bool, str]]:
+        followed = self._followed(pull)
+        listed = [
+            (
+                pull.repository.lower() not in {r.lower() for r in self.repositories},
+                f"repository {pull.repository} is not listed in webhook.repositories",
+            ),
+            (
+                self.on_merge and pull.base_ref != followed and not pull.retargeted,
+                f"its base is {pull.base_ref}; the mirror follows {followed}",
+            ),
+        ]
+        # Whoever merged may write to the branch, and a preview may go whoever closed.
+        ended = self.kind_of(pull) in {"merge", "close"}
+        return listed if ended else listed + self._reasons_of_an_open_one(pull)
+
+    def _reasons_of_an_open_one(self, pull: PullRequest) -> list[tuple[bool, str]]:
+        arrived = self.on_merge and pull.retargeted
+        return [
+            (
+                pull.action not in self.actions and not arrived,
+                f"action {pull.action} causes no update",
+            ),
+            (pull.draft, "the pull request is a draft"),
+            (pull.fork, f"{pull.key} comes from a fork"),
+            (
+                pull.author_association not in self.trusted_associations,
+                f"author {pull.author} is {pull.author_association}; trusted are "
+                + ", ".join(sorted(self.trusted_associations)),
+            ),
+        ]
+
+
+def _payload(content_type: str, body: bytes) -> Mapping[str, Any]:
+    media_type = content_type.partition(";")[0].strip().lower()
+    if media_type == FORM:
+        body = _form_payload(body)
+    elif media_type != JSON:
+        raise UnsupportedMediaType(
+            f"Content-Type: found {media_type or 'none'!r}; expected {JSON} or {FORM}"
+        )
+    try:
+        payload = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise BadDelivery(f"body: not JSON: {error}") from error
+    if not isinstance(payload, dict):
+        raise BadDelivery(f"body: found {_kind(payload)}; expected an object")
+    return payload
+
+
+def _form_payload(body: bytes) -> bytes:
+    try:
+        fields = parse_qs(body.decode("ascii"), strict_parsing=True, max_num_fields=16)
+        return fields["payload"][0].encode()
+    except (ValueError, KeyError) as error:
+        raise BadDelivery("payload: found no such form field") from error
+
+
+def _get(data: Any, kind: type[T], *path: str, at: str = "") -> T:
+    for depth, key in enumerate(path, 1):
+        if not isinstance(data, dict) or key not in data:
+            raise BadDelivery(f"{at}{'.'.join(path[:depth])}: missing")
+        data = data[key]
+    if not isinstance(data, kind) or isinstance(data, bool):
+        expected = {str: "a string", int: "a number", dict: "an object"}[kind]
+        raise BadDelivery(f"{at}{'.'.join(path)}: found {_kind(data)}; expected {expected}")
+    return data
+
+
+def _matching(pattern: re.Pattern[str], data: Any, *path: str, at: str = "") -> str:
+    text = _get(data, str, *path, at=at)
+    if not pattern.fullmatch(text):
+        raise BadDelivery(
+            f"{at}{'.'.join(path)}: found {text[:80]!r}; expected text like {pattern.pattern}"
+        )
+    return text
+
+
+def _kind(value: object) -> str:
+    names = {dict: "an object", list: "an array", str: "a string", bool: "a boolean"}
+    return "null" if value is None else names.get(type(value), "a number")

@@ -1,0 +1,1 @@
+"""One RPM repository on one host: its commands, what they print, the steps of an update."""

@@ -1,0 +1,160 @@
+"""The lock file: what a publication holds, so exactly that it can be made again. No I/O."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Container, Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Annotated, Any
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from gm_analytics.errors import LockMismatch
+from gm_analytics.manifest import Manifest
+from gm_analytics.mirror.history import Held
+from gm_analytics.rpm.package import Package
+
+FORMAT = 1
+
+
+# What a lock file says reaches a mirror: names that are no options and no paths.
+_WORD = r"[A-Za-z0-9._+~^]+"
+_NEVRA = rf"^[A-Za-z0-9_][A-Za-z0-9._+~^-]*-(?:[0-9]+:)?{_WORD}-{_WORD}\.[A-Za-z0-9_]+$"
+_FILE = r"^[A-Za-z0-9_][A-Za-z0-9._+~^-]*\.rpm$"
+_FIELD = Annotated[str, Field(pattern=r"^[!-+\--~]*$")]
+
+
+@dataclass(frozen=True)
+class Locked:
+    """One RPM of a lock file."""
+
+    nevra: Annotated[str, Field(pattern=_NEVRA)]
+    file: Annotated[str, Field(pattern=_FILE)]
+    size: int
+    """Bytes."""
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    source: _FIELD
+    """The upstream repository it came from."""
+    wanted: tuple[_FIELD, ...]
+    """The package specs that pulled it in."""
+    wanted_by: tuple[str, ...]
+    """The manifest's entries that have those specs."""
+
+    @classmethod
+    def of(cls, package: Package, entries: Iterable[tuple[str, tuple[str, ...]]]) -> Locked:
+        """Derive it from a package, and the manifest's entries with their specs."""
+        p, by = package, [name for name, specs in entries if set(specs) & set(package.wanted)]
+        return cls(p.nevra, p.file, p.size, p.sha256, p.source, p.wanted, tuple(by))
+
+    @property
+    def package(self) -> Package:
+        """Give it as what a mirror holds."""
+        rest, _, arch = self.nevra.rpartition(".")
+        rest, _, release = rest.rpartition("-")
+        name, _, version = rest.rpartition("-")
+        epoch, _, version = version.rpartition(":")
+        evr = (int(epoch or 0), version, release)
+        return Package(
+            self.file, name, *evr, arch, self.size, self.sha256, self.source, self.wanted
+        )
+
+
+@dataclass(frozen=True)
+class Lock:
+    """A manifest's specs, and the RPMs that they meant on one mirror at one time."""
+
+    mirror: str
+    publication: int
+    published_at: str
+    repository: str
+    commit: str
+    digest: str
+    """Of the manifest and the policies it was solved under, as publication.json has it."""
+    specs: tuple[str, ...]
+    entries: tuple[tuple[str, tuple[str, ...]], ...]
+    groups: tuple[tuple[str, ...], ...]
+    """Specs that can be installed together."""
+    packages: tuple[Locked, ...]
+    format: int = FORMAT
+
+    @classmethod
+    def of(cls, mirror: str, held: Held, packages: Iterable[Package]) -> Lock:
+        """Derive it from what a mirror keeps of a publication."""
+        made = held.publication
+        entries = made.entries if made else ()
+        return cls(
+            mirror=mirror,
+            publication=held.number,
+            published_at=held.when,
+            repository=made.repository if made else "",
+            commit=made.commit if made else "",
+            digest=made.manifest if made else "",
+            specs=made.specs if made else (),
+            entries=entries,
+            groups=made.groups if made else (),
+            packages=tuple(Locked.of(package, entries) for package in packages),
+        )
+
+    @classmethod
+    def parse(cls, text: bytes) -> Lock:
+        """Read a lock file.
+
+        Raises:
+            LockMismatch: it is none.
+
+        """
+        try:
+            found = _LOCK.validate_json(text)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"])) or "file"
+            raise LockMismatch([f"not a lock file: {where}: {first['msg']}"]) from error
+        if found.format != FORMAT:
+            raise LockMismatch([f"format {found.format}; expected {FORMAT}"])
+        return found
+
+    def text(self) -> str:
+        """Give the file's text."""
+        values: dict[str, Any] = asdict(self)
+        return json.dumps({"format": values.pop("format"), **values}, indent=1)
+
+    def check(self, manifest: Manifest) -> None:
+        """Compare the specs with a manifest's.
+
+        Raises:
+            LockMismatch: it was made for others; they are named.
+
+        """
+        ours, theirs = set(self.specs), set(manifest.specs)
+        differing = [f"{spec} is in the manifest alone" for spec in sorted(theirs - ours)]
+        differing += [f"{spec} is in the lock file alone" for spec in sorted(ours - theirs)]
+        grouped = {spec for group in self.groups for spec in group}
+        differing += [f"{spec} is in its groups alone" for spec in sorted(grouped - ours)]
+        if differing:
+            raise LockMismatch(differing)
+
+
+_LOCK = TypeAdapter(Lock)
+
+
+def broken(
+    packages: Iterable[Package],
+    pool: Mapping[str, str],
+    fetched: Mapping[str, str],
+    gone: Container[str],
+) -> list[str]:
+    """Say which packages cannot be had with their bytes, and why.
+
+    `pool` and `fetched` have the SHA-256 of the files that are there and of the NEVRAs that were
+    downloaded; `gone` are those that upstream does not have.
+    """
+    found = []
+    for package in packages:
+        where, there = "the pool", pool.get(package.file)
+        if there is None:
+            where, there = "upstream", fetched.get(package.nevra)
+        if package.nevra in gone or (there is None and not gone):
+            found.append(f"{package.nevra}: upstream no longer has it")
+        elif there not in {None, package.sha256}:
+            found.append(f"{package.nevra}: {where} has other bytes")
+    return found

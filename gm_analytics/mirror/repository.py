@@ -1,0 +1,394 @@
+"""The repository on a mirror host: the commands that look at it and change it, as data.
+
+ROOT/*.rpm                      the pool: a file is written once and never changed
+ROOT/RPM-GPG-KEY-gm-mirror      the key of the metadata, if they are signed
+ROOT/repodata                   link to .publications/NNNNNN/repodata, switched by rename(2)
+ROOT/.publications/NNNNNN/      repodata/, packages.txt, publication.json, manifests.txt
+ROOT/.staging/<update id>/      half-done work
+ROOT/.cache/  ROOT/.lock        yum's cache; flock, one writer
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import PurePosixPath
+
+from gm_analytics.mirror.survey import BYTES_DIFFER, OVERTAKEN, Target, Tools
+from gm_analytics.remote.commands import Argv, script
+
+_FACTS = r"%{NAME}\t%|EPOCH?{%{EPOCH}}:{0}|\t%{VERSION}\t%{RELEASE}\t%{ARCH}\n"
+_CANONICAL = r"%{NAME}-%{VERSION}-%{RELEASE}.%{ARCH}.rpm\n"
+# Prints a line of packages.txt for each file; fails if one of them is no package.
+_FACTS_OF = r"""
+facts_of() {
+    scratch=$(mktemp -d)
+    printf '%s\n' "$@" > "$scratch/names"
+    rpm -qp --nosignature --qf "$FACTS" "$@" > "$scratch/facts" 2>/dev/null || :
+    sha256sum -- "$@" | cut -c 1-64 > "$scratch/sums"
+    stat -c %s -- "$@" > "$scratch/sizes"
+    if [ "$(wc -l < "$scratch/facts")" -eq $# ]; then
+        paste "$scratch/names" "$scratch/facts" "$scratch/sizes" "$scratch/sums" |
+        sed "s/\$/$(printf '\t\t')/"
+        rm -r "$scratch"
+    else
+        rm -r "$scratch"; return 1
+    fi
+}
+"""
+
+
+# --- first contact ---------------------------------------------------------------------------
+
+# The exchange of a directory and a link is one system call where renameat2(2) is there
+# (coreutils 9.5's mv, or Python's ctypes), so that no client meets a missing repodata.
+_ESTABLISH = """
+root=$1; shift; cd "$root"
+if [ -L repodata ]; then exit 0; fi
+first=.publications/000001
+rm -rf "$first.new"; mkdir -p "$first.new"
+if [ -d repodata ]; then
+    find . -mindepth 2 -name '*.rpm' -type f ! -path './.*' -exec ln -t . {} + 2>/dev/null || :
+    cp -a repodata "$first.new/repodata"
+    set -- *.rpm
+    if [ ! -e "$1" ]; then : > "$first.new/packages.txt"
+    else
+        facts_of "$@" > "$first.new/packages.txt" ||
+        for file; do facts_of "$file" || :; done > "$first.new/packages.txt"
+    fi
+else
+    : > "$first.new/packages.txt"
+    # A directory without packages: the Python createrepo takes an empty --pkglist for none.
+    "$@" --outputdir="$first.new" "$first.new"
+fi
+rm -rf "$first"; mv -T "$first.new" "$first"
+rm -f .repodata.new; ln -s "$first/repodata" .repodata.new
+if [ ! -d repodata ]; then mv -T .repodata.new repodata; exit 0; fi
+if mv --exchange -T .repodata.new repodata 2>/dev/null; then :
+elif python3 -c "$EXCHANGE" .repodata.new repodata 2>/dev/null; then :
+else mv -T repodata .repodata.old; mv -T .repodata.new repodata
+fi
+rm -rf .repodata.new .repodata.old
+"""
+_EXCHANGE = """
+import ctypes, os, sys
+AT_FDCWD, RENAME_EXCHANGE = -100, 2
+libc = ctypes.CDLL(None, use_errno=True)
+old, new = (os.fsencode(name) for name in sys.argv[1:3])
+sys.exit(libc.renameat2(AT_FDCWD, old, AT_FDCWD, new, RENAME_EXCHANGE) and 1)
+"""
+
+
+def establish(target: Target, tools: Tools) -> Argv:
+    """Give an empty root its first, empty publication, or adopt a plain repository as it is."""
+    inner = script(_FACTS_OF + _ESTABLISH, "establish", target.root, *_createrepo(tools))
+    return ("env", f"FACTS={_FACTS}", f"EXCHANGE={_EXCHANGE}", *inner)
+
+
+# --- inspect, add, publish -------------------------------------------------------------------
+
+_INSPECT = """
+cd "$1/rpms"; pool=$2 live=$3
+set -- *.rpm
+[ -e "$1" ] || exit 0
+# Signatures are yum's to judge, by the keys of its repository files; this looks for damage.
+rpm -K --nosignature "$@" > ../checked 2>&1 || { grep -v '[^T] OK$' ../checked >&2; exit 1; }
+rpm -qp --nosignature --qf "$CANONICAL" "$@" > ../canonical
+for file; do
+    read -r name
+    [ "$file" = "$name" ] || mv -T "./$file" "./$name"
+done < ../canonical
+set -- *.rpm
+facts_of "$@" > ../facts
+for file; do
+    if [ ! -e "$pool/$file" ]; then echo new
+    elif cmp -s "./$file" "$pool/$file"; then echo pool
+    else echo differs
+    fi
+done | paste - ../facts > ../states
+awk -F '\t' -v OFS='\t' '
+    FILENAME == ARGV[1] { live[$1]; next }
+    $1 == "pool" && $2 in live { $1 = "live" }
+    { print }' "$pool/$live/packages.txt" ../states
+"""
+
+
+def inspect(target: Target, update_id: str, live: str) -> Argv:
+    """Check every file of the closure; print its state and its line of packages.txt.
+
+    The state is `new`, `pool` (there, with the same bytes), `live` (and clients see it) or
+    `differs` (there, with other bytes).
+    """
+    staging = target.staging(update_id)
+    inner = script(_FACTS_OF + _INSPECT, "inspect", staging, target.root, live)
+    return ("env", f"FACTS={_FACTS}", f"CANONICAL={_CANONICAL}", *inner)
+
+
+_RELATION = r"[{0}\t%{{{1}NAME}}\t%{{{1}FLAGS:depflags}}\t%{{{1}VERSION}}\n]"
+_RELATIONS_FORM = (
+    r"package\t%{NAME}-%{VERSION}-%{RELEASE}.%{ARCH}.rpm\n"
+    + _RELATION.format("require", "REQUIRE")
+    + _RELATION.format("provide", "PROVIDE")
+    + r"[file\t%{FILENAMES}\n]"
+)
+_RELATIONS = r"""
+cd "$1/rpms"; form=$2 weak=$3; shift 3
+printf '%s\n' "$@" > ../paths
+set -- *.rpm
+[ -e "$1" ] || exit 0
+# A tag that rpm does not know is an error: weak dependencies came with 4.12, OPENPGP with 6.0.
+rpm --querytags > ../tags
+if grep -qx RECOMMENDNAME ../tags; then form=$form$weak; fi
+for tag in DSAHEADER RSAHEADER SIGGPG SIGPGP OPENPGP; do
+    if grep -qx "$tag" ../tags; then form="$form%|$tag?{signed\n}|"; fi
+done
+rpm -qp --nosignature --qf "$form" "$@" > ../relations
+awk -F '\t' '
+    pass == 0 { asked[$1]; next }
+    pass == 1 && ($1 == "require" || $1 == "recommend") && index($2, "/") {
+        count = split($2, words, /[() ]+/)
+        for (i = 1; i <= count; i++) asked[words[i]]
+    }
+    pass == 1 { next }
+    $1 != "file" || $2 in asked
+' pass=0 ../paths pass=1 ../relations pass=2 ../relations
+"""
+
+
+def relations(target: Target, update_id: str, paths: Iterable[str]) -> Argv:
+    """Print what each file of the closure requires, recommends and provides; if it is signed.
+
+    Of the files that a package has, only those that another requires, and `paths`.
+    """
+    weak = _RELATION.format("recommend", "RECOMMEND")
+    staging = target.staging(update_id)
+    return script(_RELATIONS, "relations", staging, _RELATIONS_FORM, weak, *paths)
+
+
+_ADD = """
+root=$1; cd "$2/rpms"; differs=$3
+while read -r file; do
+    [ -e "./$file" ] || { [ -e "$root/$file" ] && continue; }
+    if [ -e "$root/$file" ]; then
+        cmp -s "./$file" "$root/$file" || { echo "$file"; exit "$differs"; }
+    else
+        chmod 0644 "./$file"; mv -T "./$file" "$root/$file"
+    fi
+done < ../new.txt
+"""
+
+
+def add(target: Target, update_id: str) -> Argv:
+    """Rename the files that staging's `new.txt` lists into the pool.
+
+    One that is there with other bytes is an error. (A list, since a command has a largest size.)
+    """
+    staging = target.staging(update_id)
+    return script(_ADD, "add", target.root, staging, str(BYTES_DIFFER))
+
+
+# The metadata of sets that were live within the grace period stays beside the new one's: a
+# client that holds an old repomd.xml still finds what it names.
+PREVIEW_PREFIX = "../.."
+"""From a preview's address to the pool's."""
+
+_BUILD = """
+root=$1 staging=$2 base=$3 grace=$4 groups=$5; shift 5
+cd "$root"
+rm -rf "$staging/candidate"; mkdir -p "$staging/candidate"
+cut -f 1 "$staging/packages.txt" > "$staging/pkglist"
+cp "$staging/packages.txt" "$staging/publication.json" "$staging/manifests.txt" \\
+    "$staging/candidate/"
+for file in "$staging/comps.xml" ${groups:+"$groups/comps.xml"}; do
+    [ -f "$file" ] || continue
+    cp "$file" "$staging/candidate/comps.xml"
+    set -- "$@" --groupfile="$staging/candidate/comps.xml"
+    break
+done
+if [ -s "$staging/pkglist" ]; then
+    "$@" --pkglist="$staging/pkglist" --outputdir="$staging/candidate" .
+else
+    # Without packages: the Python createrepo takes an empty --pkglist for none.
+    "$@" --outputdir="$staging/candidate" "$staging/candidate"
+fi
+kept=$base
+while [ -n "$kept" ] && [ -f "$kept/repodata/repomd.xml" ]; do
+    grep -o 'href="repodata/[^"]*"' "$kept/repodata/repomd.xml" | cut -d '"' -f 2 |
+    while read -r file; do
+        [ -e "$staging/candidate/$file" ] || ln "$kept/$file" "$staging/candidate/$file"
+    done
+    [ -n "$(find "$kept/packages.txt" -mmin "-$grace")" ] || break
+    case $kept in previews/*) break ;; esac
+    number=$(expr "${kept##*/}" + 0 - 1) || break
+    kept=.publications/$(printf '%06d' "$number")
+done
+"""
+
+
+def build(target: Target, tools: Tools, update_id: str, base: str, *, exact: bool) -> Argv:
+    """Write the metadata of the packages in staging's `packages.txt`, as a candidate there.
+
+    `base` is the publication that it follows; its groups stay, unless `exact`.
+    """
+    return _build(
+        target, update_id, base, "" if exact else base, createrepo_of(tools, target.root)
+    )
+
+
+def rebuild(target: Target, tools: Tools, update_id: str, base: str, older: str) -> Argv:
+    """Write as a candidate the metadata of an older publication anew, with the groups it had."""
+    return _build(target, update_id, base, older, createrepo_of(tools, target.root))
+
+
+def build_preview(target: Target, tools: Tools, update_id: str, number: int) -> Argv:
+    """Write a preview's metadata as a candidate: its packages are the pool's, two levels up."""
+    argv = (*createrepo_of(tools, target.root), f"--location-prefix={PREVIEW_PREFIX}")
+    return _build(target, update_id, f"previews/{number}", "", argv)
+
+
+def _build(target: Target, update_id: str, base: str, groups: str, argv: Argv) -> Argv:
+    staging, grace = target.staging(update_id), str(target.grace_minutes)
+    return script(_BUILD, "build", target.root, staging, base, grace, groups, *argv)
+
+
+def createrepo_of(tools: Tools, root: str) -> Argv:
+    """Give the createrepo command that takes over what the live metadata say already."""
+    return (*_createrepo(tools), "--update", f"--update-md-path={root}")
+
+
+def _createrepo(tools: Tools) -> Argv:
+    base = (tools.createrepo, "--quiet", "--no-database")
+    if PurePosixPath(tools.createrepo).name == "createrepo":
+        return base
+    # createrepo_c 1.0 and later default to zstd, which EL 7 and EL before 8.4 cannot read.
+    return (*base, "--general-compress-type=gz")
+
+
+_OFFER_KEY = """
+cmp -s "$2" "$1" || { chmod 0644 "$2"; mv -T "$2" "$1"; }
+"""
+
+
+def offer_key(target: Target, update_id: str, name: str) -> Argv:
+    """Have the public key that staging has served below the root's address."""
+    staged = target.staging(update_id, name)
+    return script(_OFFER_KEY, "offer-key", f"{target.root}/{name}", staged)
+
+
+_SWITCH = """
+root=$1 staging=$2 base=$3 next=$4 overtaken=$5; cd "$root"
+live=$(readlink repodata); live=${live%/repodata}
+if [ "$live" = "$next" ] && cmp -s "$live/publication.json" "$staging/publication.json"; then :
+else
+    [ "$live" = "$base" ] || { echo "$live"; exit "$overtaken"; }
+    if [ -d "$staging/candidate" ]; then
+        rm -rf "$next"; mv -T "$staging/candidate" "$next"
+    fi
+    rm -f "$staging/link"; ln -s "$next/repodata" "$staging/link"
+    sync -f "$next/repodata/repomd.xml" 2>/dev/null || :
+    touch "$live"  # its time of being kept for clients that are reading it begins
+    mv -T "$staging/link" repodata
+fi
+sha256sum < repodata/repomd.xml | cut -d ' ' -f 1
+"""
+
+
+def switch(target: Target, update_id: str, base: str, following: str) -> Argv:
+    """Make the candidate live by one rename(2), if `base` still is; print repomd.xml's SHA-256."""
+    staging = target.staging(update_id)
+    return script(_SWITCH, "switch", target.root, staging, base, following, str(OVERTAKEN))
+
+
+_SWITCH_PREVIEW = """
+root=$1 staging=$2 number=$3 next=$4; cd "$root"
+mkdir -p previews .previews
+old=$(readlink "previews/$number" || :)
+if [ -d "$staging/candidate" ]; then
+    rm -rf ".previews/$next"; mv -T "$staging/candidate" ".previews/$next"
+fi
+rm -f "$staging/link"; ln -s "../.previews/$next" "$staging/link"
+sync -f ".previews/$next/repodata/repomd.xml" 2>/dev/null || :
+mv -T "$staging/link" "previews/$number"
+# What was there goes when no client can be using it any more; its time starts now.
+if [ -n "$old" ] && [ "$old" != "../.previews/$next" ]; then touch "previews/$old"; fi
+sha256sum < "previews/$number/repodata/repomd.xml" | cut -d ' ' -f 1
+"""
+
+
+def switch_preview(target: Target, update_id: str, number: int) -> Argv:
+    """Make the candidate a pull request's preview by one rename(2); print its SHA-256."""
+    staging, following = target.staging(update_id), f"{number}-{update_id}"
+    return script(_SWITCH_PREVIEW, "switch-preview", target.root, staging, str(number), following)
+
+
+_PREVIEW = """
+cd "$1/previews/$2" 2>/dev/null || exit 0
+sha256sum < repodata/repomd.xml | cut -d ' ' -f 1
+cat publication.json
+"""
+
+
+def preview(target: Target, number: int) -> Argv:
+    """Print the SHA-256 of a preview's repomd.xml and its publication.json, if there is one."""
+    return script(_PREVIEW, "preview", target.root, str(number))
+
+
+_DROP_PREVIEW = """
+cd "$1"
+old=$(readlink "previews/$2") || exit 0
+if [ -d "previews/$old" ]; then touch "previews/$old"; fi
+rm -f "previews/$2"
+echo dropped
+"""
+
+
+def drop_preview(target: Target, number: int) -> Argv:
+    """Stop serving a preview, and say `dropped` if there was one.
+
+    Its directory stays for a while, so that its RPMs do, for clients that have its metadata.
+    """
+    return script(_DROP_PREVIEW, "drop-preview", target.root, str(number))
+
+
+_TAKE_GROUPS = """
+if [ -f "$1/comps.xml" ]; then cp "$1/comps.xml" "$2/reviewed.xml"; fi
+"""
+
+
+def take_groups(target: Target, update_id: str, number: int) -> Argv:
+    """Put the groups that a preview names into staging."""
+    preview = f"{target.root}/previews/{number}"
+    return script(_TAKE_GROUPS, "take-groups", preview, target.staging(update_id))
+
+
+def preview_packages(target: Target, number: int) -> Argv:
+    """Print the packages of a preview."""
+    return ("cat", f"{target.root}/previews/{number}/packages.txt")
+
+
+_REMEMBER = """
+grep -qxF -- "$2" "$1/manifests.txt" 2>/dev/null || echo "$2" >> "$1/manifests.txt"
+if [ -n "$3" ]; then echo "$3" > "$1/mark.txt"; fi
+"""
+
+
+def remember(target: Target, publication: str, digest: str, mark: str) -> Argv:
+    """Note that a publication satisfies a manifest that it was not made for, and which merge."""
+    return script(_REMEMBER, "remember", f"{target.root}/{publication}", digest, mark)
+
+
+_SWEEP = """
+rm -rf "$2"
+find "$1/.staging" -mindepth 1 -maxdepth 1 -mtime +1 -exec rm -rf {} +
+# yum's copies of our own metadata: each candidate has an address of its own.
+find "$1/.cache" -mindepth 2 -maxdepth 2 -name 'gm-*' -mmin +10 -exec rm -rf {} +
+"""
+
+
+def sweep(target: Target, update_id: str) -> Argv:
+    """Remove an update's staging directory, and those that were left behind days ago."""
+    return script(_SWEEP, "sweep", target.root, target.staging(update_id))
+
+
+def packages(target: Target, publication: str) -> Argv:
+    """Print the packages of a publication."""
+    return ("cat", f"{target.root}/{publication}/packages.txt")

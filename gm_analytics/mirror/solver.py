@@ -1,0 +1,215 @@
+"""yum on a mirror host: solve package specs, download what they need, prove a candidate."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+from gm_analytics.errors import (
+    BadPackages,
+    DiskFull,
+    GmError,
+    LockHeld,
+    NotInstallable,
+    UnknownPackages,
+    Unresolvable,
+    UpstreamUnavailable,
+)
+from gm_analytics.mirror import yum
+from gm_analytics.mirror.host import Host
+from gm_analytics.mirror.publication import Download
+from gm_analytics.mirror.survey import Target, Tools
+from gm_analytics.mirror.yum import transaction, unknown_specs, words
+from gm_analytics.remote.commands import Argv
+from gm_analytics.rpm import comps
+from gm_analytics.rpm import suggestions as near
+from gm_analytics.rpm.package import Row
+
+_YumCommand = Callable[[Target, Tools, str, tuple[str, ...]], Argv]
+
+
+class Solver(Host):
+    """Runs what `yum` describes and says what came of it."""
+
+    def upstream(self) -> str:
+        """Have yum read the metadata of the upstream repositories, and say that it could.
+
+        Raises:
+            UpstreamUnavailable: it could not.
+
+        """
+        name = "check"
+        self.prepare(name)
+        try:
+            argv = yum.makecache(self._target, self.tools, name)
+            result = self._yum(name, argv, "reading upstream's metadata")
+            if not result.ok:
+                said = words(result.stdout + result.stderr)
+                raise UpstreamUnavailable(self._name, "reading upstream's metadata", said)
+        finally:
+            self.sweep(name)
+        return f"metadata of the repositories in {self._target.reposdir} is readable"
+
+    def resolve(self, update_id: str, specs: tuple[str, ...]) -> Download:
+        """Solve the specs against an empty system without downloading anything.
+
+        Raises:
+            UnknownPackages, Unresolvable, UpstreamUnavailable: as `download`.
+
+        """
+        self.prepare(update_id)
+        return self._solve(update_id, specs, yum.resolve)
+
+    def download(self, update_id: str, specs: tuple[str, ...], free: int, number: int) -> Download:
+        """Solve the specs against an empty system and download what the pool lacks.
+
+        All at once; if they conflict, each alone. `free` is the disk's free space in bytes,
+        `number` the pull request's.
+
+        Raises:
+            UnknownPackages: upstream has no such packages.
+            Unresolvable: a dependency is missing or conflicts.
+            DiskFull: the disk would not hold it.
+            BadPackages: a checksum or signature is refused.
+            UpstreamUnavailable: an upstream repository could not be read.
+
+        """
+        self.prepare(update_id, number)
+        if free < self._mirror.disk_reserve:
+            self._refuse_what_does_not_fit(self._solve(update_id, specs, yum.resolve).rows, free)
+        return self._solve(update_id, specs, yum.download)
+
+    def prove(self, update_id: str, groups: tuple[tuple[str, ...], ...]) -> None:
+        """Have yum install each group of specs into an empty system from the candidate alone.
+
+        Raises:
+            NotInstallable: it cannot.
+
+        """
+        for specs in groups:
+            argv = yum.prove(self._target, self.tools, update_id, specs)
+            result = self._yum(update_id, argv, "proving the candidate")
+            output = result.stdout + result.stderr
+            if not yum.was_solved(output) or unknown_specs(output, specs):
+                raise NotInstallable(self._name, list(specs), words(output))
+
+    def _solve(self, update_id: str, specs: tuple[str, ...], command: _YumCommand) -> Download:
+        if not specs:
+            return Download((), ())
+        try:
+            return Download((specs,), self._solve_group(update_id, specs, command))
+        except Unresolvable:
+            if len(specs) == 1:
+                raise
+        return self._solve_alone(update_id, specs, command)
+
+    def _solve_alone(
+        self, update_id: str, specs: tuple[str, ...], command: _YumCommand
+    ) -> Download:
+        """Solve each spec alone; whatever cannot be, is reported together."""
+        rows: dict[Row, None] = {}
+        unsolved: list[Unresolvable] = []
+        for spec in specs:
+            try:
+                rows |= dict.fromkeys(self._solve_group(update_id, (spec,), command))
+            except Unresolvable as error:
+                unsolved.append(error)
+        if unsolved:
+            alone = [spec for error in unsolved for spec in error.specs]
+            raise Unresolvable(self._name, alone, "\n".join(error.words for error in unsolved))
+        return Download(tuple((spec,) for spec in specs), tuple(rows))
+
+    def _solve_group(
+        self, update_id: str, specs: tuple[str, ...], command: _YumCommand
+    ) -> tuple[Row, ...]:
+        try:
+            return self._solve_once(update_id, specs, command, self._target)
+        except UnknownPackages:
+            # Upstream may have got them since its metadata was cached.
+            fresh = replace(self._target, max_age=0)
+        try:
+            return self._solve_once(update_id, specs, command, fresh)
+        except UnknownPackages as error:
+            error.specs += self._unknown_besides(error.specs, update_id, specs)
+            error.near = self._near(update_id, error.specs)
+            raise
+
+    def _unknown_besides(
+        self, groups: list[str], update_id: str, specs: tuple[str, ...]
+    ) -> list[str]:
+        """Give what else is unknown: dnf 4 tells of unknown groups and looks no further."""
+        rest = tuple(spec for spec in specs if spec not in groups)
+        if rest and all(spec.startswith("@") for spec in groups):
+            try:
+                self._solve_once(update_id, rest, yum.resolve, self._target)
+            except UnknownPackages as error:
+                return error.specs
+            except GmError:  # it would be told once the groups are known
+                pass
+        return []
+
+    def _near(self, update_id: str, specs: list[str]) -> dict[str, list[str]]:
+        """Look for what may have been meant by specs that upstream has nothing for."""
+        with suppress(Exception):  # whatever goes wrong here must not hide what went wrong before
+            argv = yum.names(self._target, self.tools, update_id)
+            listed = self._yum(update_id, argv, "listing what upstream has").stdout
+            groups = any(spec.startswith("@") for spec in specs)
+            ids = comps.ids(self._comps("", update_id)) if groups else ()
+            return near.suggest(specs, yum.listing(listed), ids)
+        return {}
+
+    def _solve_once(
+        self, update_id: str, specs: tuple[str, ...], command: _YumCommand, target: Target
+    ) -> tuple[Row, ...]:
+        argv = command(target, self.tools, update_id, specs)
+        result = self._yum(update_id, argv, f"resolving {', '.join(specs)}")
+        output = result.stdout + result.stderr
+        rows = transaction(result.stdout)
+        unknown = unknown_specs(output, specs)
+        if unknown or not (result.ok or yum.was_solved(output)):
+            raise self._why(result, argv, specs, rows)
+        return rows
+
+    def _why(
+        self, result: Any, argv: Argv, specs: tuple[str, ...], rows: tuple[Row, ...]
+    ) -> GmError:
+        """Say what a failed yum run means."""
+        output = result.stdout + result.stderr
+        doing = f"resolving {', '.join(specs)}"
+        needed = sum(row.size for row in rows if not yum.is_here(row))
+        kind = yum.failure(result.exited, output, specs)
+        if kind in {"signature", "network", "unsolvable", "other"} and rows:
+            # dnf says in many ways that a disk is full, and in some not at all.
+            kind = "space" if self._free() < needed else kind
+        errors: dict[yum.Failure, Callable[[], GmError]] = {
+            "unknown": lambda: UnknownPackages(self._name, list(unknown_specs(output, specs))),
+            "locked": lambda: LockHeld(self._name, f"{self._mirror.root}/.cache"),
+            "space": lambda: DiskFull(self._name, self._mirror.root, needed, self._free()),
+            "signature": lambda: BadPackages(self._name, words(output)),
+            "network": lambda: UpstreamUnavailable(self._name, doing, words(output)),
+            "unsolvable": lambda: Unresolvable(self._name, list(specs), words(output)),
+            "other": lambda: self._failure(result, argv, doing),
+        }
+        return errors[kind]()
+
+    def _free(self) -> int:
+        return self.look().free
+
+    def _refuse_what_does_not_fit(self, rows: tuple[Row, ...], free: int) -> None:
+        needed = sum(row.size for row in rows if not yum.is_here(row))
+        if needed > free:
+            raise DiskFull(self._name, self._mirror.root, needed, free)
+
+    def _comps(self, live: str, update_id: str) -> list[bytes]:
+        """Read the groups files: the publication's, the reviewed preview's, then upstream's."""
+        argv = yum.comps(self._target, self.tools, live, update_id)
+        printed = self._run(argv, "reading the groups of upstream")
+        return [base64.b64decode(line) for line in printed.splitlines()]
+
+    def _yum(self, update_id: str, argv: Argv, doing: str) -> Any:
+        if self.tools.elevation != "helper":  # the helper empties the root itself: it is root's
+            argv = yum.in_empty_root(self._target, update_id, argv)
+        return self._ssh.run(argv, doing, self._target.timeout)

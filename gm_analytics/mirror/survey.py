@@ -1,0 +1,145 @@
+"""What a command on a mirror needs to know: the tools found there, the target, its state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Literal
+
+from gm_analytics.remote.commands import Argv, script
+
+OVERTAKEN, BYTES_DIFFER = 76, 77
+"""Exit codes of the scripts of this room, beside those of the programs they run."""
+Manager = Literal["yum3", "dnf4", "dnf5"]
+Elevation = Literal["none", "userns", "helper"]
+Signatures = Literal["upstream", "required", "off"]
+
+
+@dataclass(frozen=True)
+class Tools:
+    """The programs a mirror host has, found at run time."""
+
+    manager: Manager
+    manager_path: str
+    createrepo: str
+    elevation: Elevation = "none"
+
+    @property
+    def can_preview(self) -> bool:
+        """Whether metadata can name packages above it: not by the Python createrepo of EL 7."""
+        return PurePosixPath(self.createrepo).name == "createrepo_c"
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a command needs to know of a mirror's configuration."""
+
+    root: str
+    reposdir: str
+    releasever: str
+    arch: str | None = None
+    module_platform_id: str | None = None
+    weak_dependencies: bool = False
+    signatures: Signatures = "upstream"
+    """Whose are checked: those of repositories that say gpgcheck=1, all, or none."""
+    max_age: int = 600
+    """Seconds for which upstream metadata counts as fresh."""
+    grace_minutes: int = 60
+    timeout: int = 1800
+    """Seconds."""
+    helper: str | None = None
+
+    def staging(self, update_id: str, *parts: str) -> str:
+        """Give a path below an update's staging directory."""
+        return str(PurePosixPath(self.root, ".staging", update_id, *parts))
+
+
+# --- facts ---------------------------------------------------------------------------------
+
+_SURVEY = """
+root=$1
+for name in dnf5 dnf yum; do
+    path=$(command -v "$name") && { echo "manager $(readlink -f "$path")"; break; }
+done
+for name in createrepo_c createrepo; do
+    path=$(command -v "$name") && { echo "createrepo $path"; break; }
+done
+for name in flock timeout rpm sha256sum cmp; do
+    command -v "$name" >/dev/null || echo "missing $name"
+done
+echo "uid $(id -u)"
+if unshare --map-root-user true 2>/dev/null; then echo "userns yes"; fi
+[ -w "$root" ] || { echo "state unwritable"; exit 0; }
+echo "free $(df -Pk "$root" | tail -n 1 | tr -s ' ' | cut -d ' ' -f 4)"
+cd "$root"
+if [ -L repodata ]; then
+    live=$(readlink repodata); live=${live%/repodata}
+    echo "state live $live"
+    if [ -f "$live/manifests.txt" ]; then sed 's/^/manifest /' "$live/manifests.txt"; fi
+    if [ -f "$live/mark.txt" ]; then sed 's/^/mark /' "$live/mark.txt"; fi
+    echo "repomd $(sha256sum < repodata/repomd.xml | cut -d ' ' -f 1)"
+    if [ -f "$live/publication.json" ]; then echo publication; cat "$live/publication.json"; fi
+elif [ -d repodata ]; then echo "state plain"
+else echo "state empty"
+fi
+"""
+
+
+def survey(target: Target) -> Argv:
+    """Ask for the programs that are there, the free disk and the live publication."""
+    return script(_SURVEY, "survey", target.root)
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What a mirror host said of itself."""
+
+    state: Literal["live", "plain", "empty", "unwritable"]
+    tools: Tools | None
+    """None if a program is missing."""
+    missing: tuple[str, ...] = ()
+    live: str = ""
+    """The live publication's directory, relative to the root."""
+    repomd: str = ""
+    """SHA-256 of the live repomd.xml."""
+    free: int = 0
+    """Bytes."""
+    manifests: tuple[str, ...] = ()
+    """Digests of manifests that the live publication is known to satisfy."""
+    mark: str = ""
+    """Of a newer merge than its own, which changed nothing."""
+    publication: str = ""
+    """publication.json, as text."""
+
+    @classmethod
+    def parse(cls, output: str, helper: bool) -> Survey:
+        """Read the output of `survey`; `helper` says whether one is configured."""
+        text, _, publication = output.partition("\npublication\n")
+        pairs = [line.partition(" ")[::2] for line in text.splitlines()]
+        facts = dict(pairs)
+        missing = [value for key, value in pairs if key == "missing"]
+        missing += [name for key, name in _NEEDED.items() if key not in facts]
+        state, _, live = facts.get("state", "unwritable").partition(" ")
+        return cls(
+            state=state,  # type: ignore[arg-type]  # one of the words of the script above
+            tools=None if missing else _tools(facts, helper),
+            missing=tuple(missing),
+            live=live,
+            repomd=facts.get("repomd", ""),
+            free=int(facts.get("free", 0)) * 1024,
+            manifests=tuple(value for key, value in pairs if key == "manifest"),
+            mark=facts.get("mark", ""),
+            publication=publication,
+        )
+
+
+_NEEDED = {"manager": "dnf or yum", "createrepo": "createrepo_c or createrepo"}
+
+
+def _tools(facts: dict[str, str], helper: bool) -> Tools:
+    path = facts["manager"]
+    name = PurePosixPath(path).name
+    manager: Manager = "dnf5" if name == "dnf5" else "dnf4" if name.startswith("dnf") else "yum3"
+    unprivileged: Elevation = "userns" if facts.get("userns") == "yes" and not helper else "helper"
+    elevation: Elevation = "none" if facts.get("uid") == "0" else unprivileged
+    return Tools(manager, path, facts["createrepo"], elevation)

@@ -1,0 +1,376 @@
+"""yum and dnf: the commands they are given, and what they print. No I/O.
+
+One model for yum 3, dnf 4 and dnf 5: a command is a pure function's argv, and what comes back is
+read by a pure function beside it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Literal
+
+from gm_analytics.mirror.survey import Signatures, Target, Tools
+from gm_analytics.remote.commands import Argv, script
+from gm_analytics.rpm.package import Row
+
+POOL_ID = "gm-pool"
+"""Id of what is live where yum is offered it as a repository."""
+PREVIEW_ID = "gm-pool-preview"
+"""Id of the pull request's own preview: its last push fetched most of what this one needs."""
+
+HELPER_CACHE = "/var/cache/gm-mirror"
+"""Where cookbooks/mirror_server/files/gm-mirror-helper keeps root's yum cache, for all to read."""
+
+# --- resolve, download, prove ----------------------------------------------------------------
+
+# Prints the gpgkey values of the enabled repositories of a directory, on one line.
+KEYS_OF = r"""
+keys_of() {
+    cat "$1"/*.repo 2>/dev/null | awk '
+        function flush() { if (enabled) all = all " " keys; enabled = 1; keys = "" }
+        /^[ \t]*[#;]/ { next }
+        /^\[/ { flush(); name = ""; next }
+        /^[ \t]/ { if (name == "gpgkey") keys = keys " " $0; next }
+        {
+            name = value = $0; sub(/[ \t]*[=:].*/, "", name); sub(/^[^=:]*[=:]/, "", value)
+            if (name == "gpgkey") keys = value
+            if (name == "enabled" && tolower(value) ~ /^[ \t]*(0|no|false|off)[ \t]*$/) enabled = 0
+        }
+        END { flush(); $0 = all; $1 = $1; print }'
+}
+"""
+
+_PREPARE = """
+staging=$1
+mkdir -p "$staging/rpms" "$staging/pool.d" "$staging/candidate.d" "$staging/log"
+printf '%s' "$2" > "$staging/pool.d/gm-pool.repo"
+printf '%s' "$3" > "$staging/candidate.d/gm-pool.repo"
+if [ -e "$4/repodata/repomd.xml" ]; then
+    printf '%s' "$5" > "$staging/pool.d/gm-pool-preview.repo"
+fi
+if [ -n "$6" ]; then
+    keys=$(keys_of "$6")
+    for file in "$staging"/pool.d/*.repo; do echo "gpgkey=$keys" >> "$file"; done
+fi
+"""
+
+
+def repo_file(base_url: str, name: str = POOL_ID) -> str:
+    """Give a yum repository file that offers a directory as the pool."""
+    return (
+        f"[{name}]\nname=packages of this mirror\nbaseurl={base_url}\n"
+        "enabled=1\ngpgcheck=0\ncost=1\nmetadata_expire=1\n"
+    )
+
+
+def is_here(row: Row) -> bool:
+    """Tell whether a package comes from the mirror's own pool."""
+    return row.repository in {POOL_ID, PREVIEW_ID}
+
+
+def prepare(target: Target, update_id: str, number: int) -> Argv:
+    """Make an update's staging directory; one that is there already is kept.
+
+    The preview of the pull request `number` is offered too, if there is one. Where signatures
+    are required, those of the pool are too, with upstream's keys: its packages came from there,
+    maybe under another policy.
+    """
+    preview = f"{target.root}/previews/{number}"
+    pool = repo_file(f"file://{target.root}/")
+    candidate = repo_file(f"file://{target.staging(update_id, 'candidate')}/")
+    again = repo_file(f"file://{preview}/", PREVIEW_ID)
+    staging = target.staging(update_id)
+    keys = target.reposdir if target.signatures == "required" else ""
+    text = KEYS_OF + _PREPARE
+    return script(text, "prepare", staging, pool, candidate, preview, again, keys)
+
+
+def download(target: Target, tools: Tools, update_id: str, specs: Iterable[str]) -> Argv:
+    """Solve all specs at once against an empty system and download what is not in the pool."""
+    if tools.elevation == "helper":
+        return (*_helper(target), "download", update_id, *specs)
+    base = (*_offering_the_pool(target, tools, update_id), "-y")
+    return (*base, *_into(tools, target.staging(update_id, "rpms")), *_operands(tools, specs))
+
+
+def _into(tools: Tools, rpms: str) -> Argv:
+    # The --downloadonly of yum 3 and dnf 5 leaves out the check of signatures; a test transaction
+    # makes it. And dnf 5's `install` has no --destdir.
+    match tools.manager:
+        case "dnf4":
+            return ("--downloadonly", f"--downloaddir={rpms}", "install")
+        case "dnf5":
+            return ("--setopt=tsflags=test", f"--setopt=destdir={rpms}", "install")
+        case "yum3":  # as nothing is installed, the disk need not hold it
+            test = ("--setopt=tsflags=test", "--setopt=diskspacecheck=0")
+            return (*test, f"--downloaddir={rpms}", "install")
+
+
+def resolve(target: Target, tools: Tools, update_id: str, specs: Iterable[str]) -> Argv:
+    """Solve all specs at once against an empty system, and stop there."""
+    if tools.elevation == "helper":
+        return (*_helper(target), "resolve", update_id, *specs)
+    base = _offering_the_pool(target, tools, update_id)
+    return (*base, "--assumeno", "install", *_operands(tools, specs))
+
+
+def makecache(target: Target, tools: Tools, update_id: str) -> Argv:
+    """Read the metadata of the upstream repositories."""
+    if tools.elevation == "helper":
+        return (*_helper(target), "makecache", update_id)
+    return (*_yum(target, tools, update_id, target.reposdir), "makecache")
+
+
+def names(target: Target, tools: Tools, update_id: str) -> Argv:
+    """Print all that upstream has, by the metadata that were read last."""
+    if tools.elevation == "helper":
+        return (*_helper(target), "names", update_id)
+    base = _yum(target, tools, update_id, target.reposdir)
+    if tools.manager == "yum3":
+        return (*base, "-C", "--showduplicates", "list", "available")
+    # dnf 5 ends no line by itself.
+    return (*base, "-C", "repoquery", r"--queryformat=%{name}.%{arch} %{evr} %{repoid}\n")
+
+
+def prove(target: Target, tools: Tools, update_id: str, specs: Iterable[str]) -> Argv:
+    """Solve the specs for an empty system from the candidate repository alone."""
+    if tools.elevation == "helper":
+        return (*_helper(target), "prove", update_id, *specs)
+    repositories = target.staging(update_id, "candidate.d")
+    base = _yum(target, tools, update_id, repositories)
+    return (*base, "--assumeno", "install", *_operands(tools, specs))
+
+
+def _helper(target: Target) -> Argv:
+    return ("sudo", "-n", target.helper or "", target.root)
+
+
+_GPGCHECK: dict[Signatures, Argv] = {
+    "upstream": (),
+    "required": ("--setopt=*.gpgcheck=1",),
+    "off": ("--setopt=*.gpgcheck=0",),
+}
+
+
+def _offering_the_pool(target: Target, tools: Tools, update_id: str) -> Argv:
+    repositories = f"{target.reposdir},{target.staging(update_id, 'pool.d')}"
+    return (*_yum(target, tools, update_id, repositories), *_GPGCHECK[target.signatures])
+
+
+def _yum(target: Target, tools: Tools, update_id: str, reposdir: str) -> Argv:
+    elevated = ("unshare", "--map-root-user") if tools.elevation == "userns" else ()
+    options = {
+        "reposdir": reposdir,
+        "cachedir": f"{target.root}/.cache/{tools.manager}",
+        "keepcache": "1",
+        "metadata_expire": str(target.max_age),
+    }
+    if tools.manager == "yum3":
+        # skip_if_unavailable is known to repositories alone; before EL 7.3 yum warns of the other.
+        options |= {"*.skip_if_unavailable": "0", "skip_missing_names_on_install": "0"}
+    else:
+        options |= {
+            "skip_if_unavailable": "0",
+            "install_weak_deps": "1" if target.weak_dependencies else "0",
+            "logdir": target.staging(update_id, "log"),
+            "best": "1",
+        }
+        if target.module_platform_id:
+            options["module_platform_id"] = target.module_platform_id
+    return (
+        *elevated,
+        tools.manager_path,
+        *(("--no-plugins", "--use-host-config") if tools.manager == "dnf5" else ("--noplugins",)),
+        # Metadata of this very second are not older than an age of 0.
+        *(("--refresh",) if target.max_age == 0 and tools.manager != "yum3" else ()),
+        f"--installroot={target.staging(update_id, 'root')}",
+        f"--releasever={target.releasever}",
+        *((f"--forcearch={target.arch}",) if target.arch and tools.manager != "yum3" else ()),
+        *(f"--setopt={key}={value}" for key, value in options.items()),
+    )
+
+
+def _operands(tools: Tools, specs: Iterable[str]) -> Argv:
+    # yum 3 would take "--" for a package name, and dnf 5 refuses it as an unknown argument; the
+    # grammar of specs lets none begin with "-".
+    return (*(("--",) if tools.manager == "dnf4" else ()), *specs)
+
+
+_EMPTY_ROOT = """
+rm -rf "$1"; mkdir -p "$1"
+shift
+exec "$@"
+"""
+
+
+def in_empty_root(target: Target, update_id: str, argv: Argv) -> Argv:
+    """Run a yum command after emptying the install root it names."""
+    return script(_EMPTY_ROOT, "empty-root", target.staging(update_id, "root"), *argv)
+
+
+_COMPS = """
+if [ -f "$1/comps.xml" ]; then cat "$1/comps.xml"; else echo '<comps/>'; fi | base64 -w 0
+echo
+if [ -f "$3/reviewed.xml" ]; then base64 -w 0 < "$3/reviewed.xml"; echo; fi
+# Not of our own candidates, which yum has read too.
+find "$2" -name '*comps*' -type f ! -path "$2/gm-*" | while read -r file; do
+    case $file in
+        *.gz) gzip -dc "$file" ;; *.xz) xz -dc "$file" ;; *.zst) zstd -dc "$file" ;;
+        *) cat "$file" ;;
+    esac | base64 -w 0
+    echo
+done
+"""
+
+
+def comps(target: Target, tools: Tools, live: str, update_id: str) -> Argv:
+    """Print groups files, base64 and a line each: a publication's, a taken preview's, upstream's.
+
+    The preview's is there only after `repository.take_groups`; upstream's are yum's cached ones.
+    """
+    cache = HELPER_CACHE if tools.elevation == "helper" else f"{target.root}/.cache"
+    places = (f"{target.root}/{live}", f"{cache}/{tools.manager}", target.staging(update_id))
+    return script(_COMPS, "comps", *places)
+
+
+# --- what the package managers print ------------------------------------------------------
+
+_UNITS = {"B": 1, "K": 1024, "KIB": 1024, "M": 1024**2, "MIB": 1024**2, "G": 1024**3}
+_UNITS["GIB"] = _UNITS["G"]
+ROW_WORDS, LISTED_WORDS = 6, 3
+_SIZE = re.compile(r"([0-9.]+) ?([kKMGB]i?B?)?")
+_REPLACING = re.compile(r" {3,}replacing ")
+_ARCH = re.compile(r"noarch|x86_64(_v[234])?|i[3-6]86|aarch64|ppc64(le)?|s390x|armv7hl|riscv64")
+
+
+def transaction(output: str) -> tuple[Row, ...]:
+    """Read the transaction table that yum 3, dnf 4 and dnf 5 print.
+
+    Long names are wrapped, so it is read by words, not by columns: a row is a name, an
+    architecture, an EVR, a repository, and a size with its unit.
+    """
+    rows: list[Row] = []
+    pending: list[str] = []
+    for line in output.splitlines():
+        words = line.split()
+        if not line.startswith(" ") or _REPLACING.match(line):
+            pending = []
+            continue
+        pending += words
+        if (row := _row(pending)) is not None:
+            rows.append(row)
+        if row is not None or len(pending) >= ROW_WORDS:
+            pending = []
+    return tuple(rows)
+
+
+def _row(words: list[str]) -> Row | None:
+    if len(words) < ROW_WORDS - 1 or not _ARCH.fullmatch(words[1]):  # bytes come without a unit
+        return None
+    size = _SIZE.fullmatch(" ".join(words[4:ROW_WORDS]))
+    if not size:
+        return None
+    unit = _UNITS[(size[2] or "B").upper()]
+    return Row(words[0], words[1], words[2], words[3], int(float(size[1]) * unit))
+
+
+def listing(output: str) -> tuple[Row, ...]:
+    """Read what `names` prints; sizes are not told. yum 3 wraps long names."""
+    rows: list[Row] = []
+    pending: list[str] = []
+    for line in output.splitlines():
+        pending = [*(pending if line.startswith(" ") else ()), *line.split()]
+        if len(pending) != LISTED_WORDS:
+            continue
+        name, _, arch = pending[0].rpartition(".")
+        if name and _ARCH.fullmatch(arch):
+            rows.append(Row(name, arch, pending[1], pending[2], 0))
+    return tuple(rows)
+
+
+_UNKNOWN = (
+    re.compile(r"^No match for argument: (?P<spec>\S+)", re.MULTILINE),
+    re.compile(r"^No package (?P<spec>\S+) available\.", re.MULTILINE),
+    re.compile(r"^(?:Error: )?Module or Group '(?P<spec>\S+)' (?:is not|does not)", re.MULTILINE),
+    re.compile(r"^(?:Warning: )?[Gg]roup (?P<spec>\S+) does not exist\.", re.MULTILINE),
+)
+
+
+def unknown_specs(output: str, specs: Iterable[str]) -> tuple[str, ...]:
+    """Give the specs that yum said it has no package for, in the order they were asked for."""
+    named = {match["spec"] for pattern in _UNKNOWN for match in pattern.finditer(output)}
+    return tuple(spec for spec in specs if spec in named or spec.lstrip("@") in named)
+
+
+_FIRST_WORDS = re.compile(
+    r"\s*(Error|Problem|(Transaction )?[Ff]ailed)\b|\[(MIRROR|FAILED)\]|.*checksum|"
+    r".*(not signed$|[Pp]ublic keys?\b.* not |header .*\bBAD\b)"
+)
+_WITHOUT_KEY = re.compile(r"^Problem repository: \[(?P<id>[^\]]+)\]$", re.MULTILINE)
+
+
+def words(output: str, limit: int = 2000) -> str:
+    """Give what is worth repeating of yum's output: from its first error on, bounded."""
+    if found := _WITHOUT_KEY.search(output):  # what follows is all of the repository's options
+        return f"{found[0]}: gpgcheck=1, and no gpgkey in its file"
+    lines = [line.rstrip() for line in output.splitlines() if line.strip()]
+    start = next((i for i, line in enumerate(lines) if _FIRST_WORDS.match(line)), None)
+    text = "\n".join(lines[start:] if start is not None else lines[-8:])
+    return text if len(text) <= limit else "…" + text[-limit:]
+
+
+Failure = Literal["unknown", "locked", "space", "signature", "network", "unsolvable", "other"]
+_YUM_LOCK = 200
+_STOPPED_AT_THE_QUESTION = re.compile(r"Operation aborted|Exiting on user command", re.IGNORECASE)
+_FAILURES: tuple[tuple[Failure, re.Pattern[str]], ...] = (
+    (
+        "space",
+        re.compile(
+            r"No space left on device|Disk quota exceeded|Disk Requirements|"
+            r"needs \S+ (?:more )?space on the",
+            re.IGNORECASE,
+        ),
+    ),
+    (
+        "signature",
+        re.compile(
+            r"GPG check FAILED|Signature verification failed|is not signed|not trusted|NOKEY|"
+            r"public keys? .*installed|enabled checking of packages|digests? .*NOT OK|"
+            r"(?-i:\bBAD\b)|checksum doesn't match|have incorrect checksum",
+            re.IGNORECASE,
+        ),
+    ),
+    (
+        "network",
+        re.compile(
+            r"Failed to download metadata|"
+            r"Cannot (?:download|prepare internal mirrorlist|retrieve)|"
+            r"Curl error|Librepo error|Status code: 5\d\d|Could not resolve host|"
+            r"Connection timed out",
+            re.IGNORECASE,
+        ),
+    ),
+    (
+        "unsolvable",
+        re.compile(
+            r"^\s*(Problem|Error: Package:|Error: .* conflicts)|nothing provides|"
+            r"conflicts (?:with file|between attempted installs)",
+            re.MULTILINE,
+        ),
+    ),
+)
+
+
+def was_solved(output: str) -> bool:
+    """Tell whether a run with --assumeno got as far as its question."""
+    return _STOPPED_AT_THE_QUESTION.search(output) is not None
+
+
+def failure(exit_code: int, output: str, specs: Iterable[str]) -> Failure:
+    """Give what a failed run means."""
+    if unknown_specs(output, specs):
+        return "unknown"
+    if exit_code == _YUM_LOCK:
+        return "locked"
+    return next((kind for kind, words_of in _FAILURES if words_of.search(output)), "other")

@@ -1,0 +1,122 @@
+"""`gm-analytics check`: each part of an installation, a fact or the fix a line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import chain
+
+import requests
+
+from gm_analytics import settings
+from gm_analytics.errors import GmError
+from gm_analytics.mirror import survey
+from gm_analytics.mirror.session import Session, wait_until_visible
+from gm_analytics.service import Service
+
+TIMEOUT = 10
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was looked at, whether it is good, and the fact or the fix."""
+
+    subject: str
+    good: bool
+    said: str
+
+
+def run(service: Service) -> Iterator[Finding]:
+    """Look at every part, going on after what is wrong."""
+    config = service.settings
+    repositories = ", ".join(config.webhook.repositories)
+    yield Finding("configuration", True, f"deliveries of {repositories}; publish {config.publish}")
+    yield _one("store", service.store.check)
+    yield _one("github", lambda: _github(config.github))
+    yield from chain.from_iterable(map(_mirror, config.mirrors))
+
+
+def _one(subject: str, look: Callable[[], str]) -> Finding:
+    try:
+        return Finding(subject, True, look())
+    except GmError as error:
+        return Finding(subject, False, str(error))
+    except requests.RequestException as error:
+        return Finding(subject, False, f"{type(error).__name__}: {error}")
+
+
+def _github(config: settings.GitHub) -> str:
+    if not config.token:
+        return f"no token: manifests of public repositories are read from {config.raw_url}"
+    url = str(config.api_url).rstrip("/") + "/rate_limit"
+    headers = {"Authorization": f"Bearer {config.token}"}
+    reply = requests.get(url, headers=headers, timeout=TIMEOUT)
+    reply.raise_for_status()
+    core = reply.json()["resources"]["core"]
+    return f"token accepted by {config.api_url}: {core['remaining']} of {core['limit']} calls left"
+
+
+def _mirror(mirror: settings.Mirror) -> Iterator[Finding]:
+    name = f"mirror {mirror.name}"
+    with Session(mirror) as session:
+        try:
+            found = session.look()
+        except GmError as error:
+            yield Finding(name, False, f"{error}. {_fix(error, mirror)}")
+            return
+        where = f"{mirror.user}@{mirror.address}:{mirror.port}"
+        yield Finding(name, True, f"SSH to {where}, host key as in {mirror.known_hosts}")
+        yield from _host(name, mirror, found)
+        yield _one(f"{name} upstream", session.upstream)
+        yield _one(f"{name} key", lambda: _key(mirror, session))
+    if found.state == "live":
+        yield _one(f"{name} web", lambda: _web(mirror, found.repomd))
+
+
+def _host(name: str, mirror: settings.Mirror, found: survey.Survey) -> Iterator[Finding]:
+    tools = found.tools
+    said = (
+        f"{tools.manager} at {tools.manager_path}, {tools.createrepo}, {_privilege(tools)}"
+        if tools
+        else "install " + ", ".join(found.missing)
+    )
+    yield Finding(f"{name} tools", tools is not None and _usable(tools, mirror), said)
+    writable = found.state != "unwritable"
+    fix = f"make {mirror.root} and give it to {mirror.user}"
+    yield Finding(f"{name} root", writable, f"{mirror.root}: {found.state}" if writable else fix)
+    enough = found.free >= mirror.disk_reserve
+    yield Finding(f"{name} disk", enough, f"{found.free:,} bytes free in {mirror.root}")
+
+
+def _usable(tools: survey.Tools, mirror: settings.Mirror) -> bool:
+    return tools.elevation != "helper" or mirror.helper is not None
+
+
+def _privilege(tools: survey.Tools) -> str:
+    return {
+        "none": "as root",
+        "userns": "in a user namespace, without root",
+        "helper": "through the sudo helper, since user namespaces are not allowed there",
+    }[tools.elevation]
+
+
+def _key(mirror: settings.Mirror, session: Session) -> str:
+    if not (fingerprint := session.signing_key):
+        return "no signing_home: metadata is not signed"
+    return f"metadata is signed by {fingerprint}, in {mirror.signing_home}"
+
+
+def _web(mirror: settings.Mirror, repomd: str) -> str:
+    wait_until_visible(mirror, repomd)
+    return f"{mirror.base_url} serves the live publication"
+
+
+def _fix(error: GmError, mirror: settings.Mirror) -> str:
+    scan = f"ssh-keyscan -t ed25519 -p {mirror.port} {mirror.address}"
+    fixes = {
+        "HostKeyRefused": f"Compare `{scan}` with the host's own key and put it into "
+        f"{mirror.known_hosts}",
+        "MirrorUnreachable": f"Try `ssh -i {mirror.identity_file} -p {mirror.port} "
+        f"{mirror.user}@{mirror.address} true`",
+    }
+    return fixes.get(type(error).__name__, "")

@@ -1,0 +1,1 @@
+"""What pull requests are told."""

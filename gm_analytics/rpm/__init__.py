@@ -1,0 +1,1 @@
+"""RPM as values: packages, versions, what changes, who wanted what. No I/O."""

@@ -1,0 +1,249 @@
+"""Who wanted what: the package specs that pulled each RPM of a closure in. No I/O.
+
+No solver: yum has solved the closure. This follows what its packages say that they need to what
+in it provides that, from the packages that a spec names. What nothing reaches stays unexplained.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+from gm_analytics.rpm.package import Package
+from gm_analytics.rpm.versions import compare_evr, evr_key
+
+MAX_NAMED = 10
+"""How many names a warning lists."""
+
+
+class Capability(NamedTuple):
+    """Something that one package needs and another has: `nmap-ncat = 3:7.92-1.el9`."""
+
+    name: str
+    sense: str = ""
+    """`<`, `<=`, `=`, `>=`, `>`, or empty if any version does."""
+    evr: str = ""
+
+    def is_met_by(self, offered: Capability) -> bool:
+        """Compare the versions of two capabilities of one name as rpm's rpmdsCompare does."""
+        if not self.sense or not offered.sense:
+            return True
+        ours, theirs = self.evr, offered.evr
+        if "-" not in ours or "-" not in theirs:  # a release counts only if both have one
+            ours, theirs = ours.partition("-")[0], theirs.partition("-")[0]
+        order = compare_evr(theirs, ours)
+        if order:
+            towards, away = ("<", ">") if order > 0 else (">", "<")
+            return towards in offered.sense or away in self.sense
+        return bool(set(self.sense) & set(offered.sense))
+
+
+@dataclass
+class Relations:
+    """What one RPM says of itself and others."""
+
+    is_signed: bool = False
+    requires: list[Capability] = field(default_factory=list)
+    recommends: list[Capability] = field(default_factory=list)
+    provides: list[Capability] = field(default_factory=list)
+    files: list[str] = field(default_factory=list)
+    """Those that a package requires or a spec names; the others were not asked for."""
+
+
+def parse(output: str) -> dict[str, Relations]:
+    """Read the output of `repository.relations`: the relations of each file."""
+    found: dict[str, Relations] = {}
+    one = Relations()
+    for line in output.splitlines():
+        kind, *fields = line.split("\t")
+        if kind == "package":
+            one = found.setdefault(fields[0], Relations())
+        elif kind == "signed":
+            one.is_signed = True
+        elif kind == "file":
+            one.files.append(fields[0])
+        else:
+            name, sense, evr = fields
+            getattr(one, f"{kind}s").append(Capability(name, sense.strip(), evr))
+    return found
+
+
+def attribute(
+    packages: Sequence[Package],
+    relations: Mapping[str, Relations],
+    specs: Sequence[str],
+    members: Mapping[str, Collection[str]],
+    *,
+    weak: bool,
+) -> tuple[Package, ...]:
+    """Give the packages with the specs that pulled them in.
+
+    `members` has the names that each group among the specs stands for; with `weak`, what a
+    package recommends was installed too.
+    """
+    index = _Index(packages, relations)
+    edges = [
+        {
+            provider
+            for need in (*one.requires, *(one.recommends if weak else ()))
+            for operand in _operands(need)
+            for provider in index.providers(operand)
+        }
+        for one in index.relations
+    ]
+    # Sets of specs as the bits of a number: thousands of specs may want the same packages.
+    ordered = sorted(specs)
+    wanted = [0] * len(packages)
+    for bit, spec in enumerate(ordered):
+        for root in index.roots(spec, members):
+            wanted[root] |= 1 << bit
+    fresh = {number for number, bits in enumerate(wanted) if bits}
+    while fresh:
+        grown = set()
+        for number in fresh:
+            for reached in edges[number]:
+                if wanted[number] & ~wanted[reached]:
+                    wanted[reached] |= wanted[number]
+                    grown.add(reached)
+        fresh = grown
+    named = {bits: tuple(_chosen(ordered, bits)) for bits in set(wanted)}
+    return tuple(
+        replace(package, wanted=named[bits])
+        for package, bits in zip(packages, wanted, strict=True)
+    )
+
+
+def left_out(relations: Iterable[Relations]) -> tuple[str, ...]:
+    """Name what packages recommend and none of them provides, without rich dependencies."""
+    known = list(relations)
+    offered = {name for one in known for name in (*_names(one.provides), *one.files)}
+    recommended = {name for one in known for name in _names(one.recommends) if name[0] != "("}
+    return tuple(sorted(recommended - offered))
+
+
+def unsigned(relations: Mapping[str, Relations]) -> tuple[str, ...]:
+    """Give the files that carry no signature."""
+    return tuple(sorted(file for file, one in relations.items() if not one.is_signed))
+
+
+def warnings(relations: Mapping[str, Relations], *, weak: bool) -> tuple[str, ...]:
+    """Say what a reviewer should know of a closure."""
+    said = []
+    if not weak and (names := left_out(relations.values())):
+        said.append(f"{_count(names, 'recommended package')} left out: {_listed(names)}")
+    if files := unsigned(relations):
+        verb = "is" if len(files) == 1 else "are"
+        names = tuple(file.removesuffix(".rpm") for file in files)
+        said.append(f"{_count(names, 'package')} {verb} not signed: {_listed(names)}")
+    return tuple(said)
+
+
+def _count(names: Sequence[str], noun: str) -> str:
+    return f"{len(names)} {noun}{'' if len(names) == 1 else 's'}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = len(names) - MAX_NAMED
+    return ", ".join(names[:MAX_NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+def _names(capabilities: Iterable[Capability]) -> Iterator[str]:
+    return (capability.name for capability in capabilities)
+
+
+def _chosen(specs: Sequence[str], bits: int) -> Iterator[str]:
+    while bits:
+        lowest = bits & -bits
+        yield specs[lowest.bit_length() - 1]
+        bits ^= lowest
+
+
+class _Index:
+    """The packages of a closure by all that they can be asked for; each is its number."""
+
+    def __init__(self, packages: Sequence[Package], relations: Mapping[str, Relations]) -> None:
+        self.relations = [relations.get(package.file, Relations()) for package in packages]
+        self._packages = packages
+        self._named: defaultdict[str, list[int]] = defaultdict(list)
+        self._spelled: defaultdict[str, list[int]] = defaultdict(list)
+        self._offered: defaultdict[str, list[tuple[int, Capability]]] = defaultdict(list)
+        for number, (package, one) in enumerate(zip(packages, self.relations, strict=True)):
+            self._named[package.name].append(number)
+            for spelling in _spellings(package):
+                self._spelled[spelling].append(number)
+            for offered in (*one.provides, *map(Capability, one.files)):
+                self._offered[offered.name].append((number, offered))
+
+    def providers(self, need: Capability) -> Iterator[int]:
+        offers = self._offered.get(need.name, ())
+        return (number for number, offered in offers if need.is_met_by(offered))
+
+    def roots(self, spec: str, members: Mapping[str, Collection[str]]) -> list[int]:
+        """Give the packages that a spec names, as yum would choose among them."""
+        if spec.startswith("@"):
+            found = [n for name in members.get(spec, ()) for n in self._named.get(name, ())]
+        else:
+            found = self._spelled.get(spec) or list(self.providers(Capability(spec)))
+        ranks = {number: self._rank(number) for number in found}
+        best: dict[str, tuple[bool, object]] = {}
+        for number, rank in ranks.items():
+            name = self._packages[number].name
+            best[name] = max(best.get(name, rank), rank)
+        return [n for n, rank in ranks.items() if rank == best[self._packages[n].name]]
+
+    def _rank(self, number: int) -> tuple[bool, object]:
+        """Prefer the machine's own architecture to the older one it also runs, then the newest."""
+        package = self._packages[number]
+        return package.arch not in {"i386", "i486", "i586", "i686"}, evr_key(package.evr)
+
+
+def _spellings(package: Package) -> set[str]:
+    """Give the specs that name a package by its name, version, release, architecture, epoch."""
+    name, epoch, arch = package.name, package.epoch, package.arch
+    plain = [f"{name}-{package.version}", f"{name}-{package.version}-{package.release}"]
+    full = [f"{name}-{epoch}:{package.version}", f"{name}-{package.evr}"]
+    every = [name, *plain, *full, *(f"{epoch}:{text}" for text in plain)]
+    return {*every, *(f"{text}.{arch}" for text in every)}
+
+
+_CONDITIONS = {"if", "unless", "without"}
+_OPERATORS = {"<", "<=", "=", ">=", ">"}
+
+
+def _operands(need: Capability) -> Iterator[Capability]:
+    """Give what a dependency can pull in: of a rich one its operands, without its conditions.
+
+    Source: https://rpm-software-management.github.io/rpm/manual/boolean_dependencies.html
+    """
+    if not need.name.startswith("("):
+        yield need
+        return
+    condition = [False]  # at each depth of brackets
+    words = _words(need.name)
+    for index, word in enumerate(words):
+        if word == "(":
+            condition.append(condition[-1])
+        elif word == ")":
+            condition.pop()
+        elif word in _CONDITIONS:
+            condition[-1] = True
+        elif word == "else":
+            condition[-1] = condition[-2]
+        elif word in {"and", "or", "with", *_OPERATORS} or words[index - 1] in _OPERATORS:
+            continue
+        elif not condition[-1]:
+            sense, evr = words[index + 1 : index + 3]
+            yield Capability(word, sense, evr) if sense in _OPERATORS else Capability(word)
+
+
+def _words(text: str) -> list[str]:
+    """Split a rich dependency; brackets that belong to a name, as in `libz.so.1()`, stay."""
+    words: list[str] = []
+    for word in text.split():
+        name = word.lstrip("(")
+        closing = max(0, name.count(")") - name.count("("))
+        words += ["("] * (len(word) - len(name))
+        words += [name[: len(name) - closing], *[")"] * closing]
+    return [*words, ")"]  # so that every operand has two words behind it

@@ -1,0 +1,1 @@
+"""An update: its model and its story."""

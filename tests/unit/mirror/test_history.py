@@ -1,0 +1,83 @@
+"""What a mirror says of its past."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from gm_analytics.mirror.history import Held, History
+from gm_analytics.mirror.publication import Publication
+
+LISTED = """\
+now 2000
+live .publications/000003/repodata
+left 1300.5 .publications/000001
+left 1400.0 .publications/000002
+left 1500.0 .publications/000003
+left 1600.0 .publications/000004
+left 1600.0 .publications/000001.new
+made 1200.5 .publications/000001/packages.txt
+made 1300.5 .publications/000002/packages.txt
+made 1400.0 .publications/000003/packages.txt
+count 2 .publications/000001/packages.txt
+count 12 .publications/000002/packages.txt
+count 1 .publications/000003/packages.txt
+count 15 total
+.publications/000002/publication.json:{
+.publications/000002/publication.json:  "number": 2, "update_id": "u2", "repository": "a/b#7",
+.publications/000002/publication.json:  "commit": "c", "manifest": "m", "specs": ["tree"],
+.publications/000002/publication.json:  "published_at": "2026-11-24T10:00:00+00:00"
+.publications/000002/publication.json:}
+.publications/000003/publication.json:{"number": 3, "update_id": "r", "repository": "a/b#7", \
+"commit": "c", "manifest": "m", "specs": [], "kind": "rollback", "restores": 1}
+.publications/000002/manifests.txt:aa
+.publications/000002/manifests.txt:bb
+left 1700.0 .previews/42-u9@m:1
+left 1710.0 .previews/42-u8
+made 1699.0 .previews/42-u9@m:1/packages.txt
+count 3 .previews/42-u9@m:1/packages.txt
+served 0 ../.previews/42-u9@m:1
+"""
+
+
+def test_a_mirror_tells_what_it_holds() -> None:
+    found = History.parse(LISTED)
+    assert found.now == 2000
+    assert [(one.number, one.packages) for one in found.publications] == [(1, 2), (2, 12), (3, 1)]
+    first, second, third = found.publications
+    assert first == Held(".publications/000001", 1, False, 2, 1200.5, 1300.5)
+    assert second.publication == Publication(
+        2, "u2", "a/b#7", "c", "m", ("tree",), published_at="2026-11-24T10:00:00+00:00"
+    )
+    assert second.manifests == ("aa", "bb")
+    assert found.live is third
+    assert found.before_live() is second
+    assert found.find(1) is first
+    assert found.find(4) is None, "a candidate that was never live is no publication"
+
+
+def test_previews_that_are_linked_are_served_and_those_that_were_are_not() -> None:
+    assert [
+        (one.directory, one.number, one.served, one.left_at)
+        for one in History.parse(LISTED).previews
+    ] == [(".previews/42-u8", 42, False, 1710.0), (".previews/42-u9@m:1", 42, True, 1700.0)]
+
+
+def test_a_publication_says_when_and_from_what_it_was_made() -> None:
+    first, second, third = History.parse(LISTED).publications
+    assert [(one.when, one.what) for one in (first, second, third)] == [
+        ("1970-01-01T00:20:00+00:00", "as it was found"),
+        ("2026-11-24T10:00:00+00:00", "a/b#7 u2"),
+        ("1970-01-01T00:23:20+00:00", "rollback to 1"),
+    ]
+    assert second.publication is not None
+    by_hand = replace(second, publication=replace(second.publication, repository=""))
+    assert by_hand.what == "u2"
+
+
+@pytest.mark.parametrize("text", ["", "now 5\n"])
+def test_a_mirror_that_holds_nothing_has_no_live_one(text: str) -> None:
+    found = History.parse(text)
+    assert (found.publications, found.previews) == ((), ())
+    assert (found.live, found.before_live()) == (None, None)

@@ -1,0 +1,638 @@
+"""The story of an update, with parts of our own that write down what was asked of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Self
+
+import pytest
+
+from gm_analytics.errors import (
+    GmError,
+    LockHeld,
+    MirrorUnreachable,
+    NotInstallable,
+    NotVisible,
+    Overtaken,
+    ToolsMissing,
+    UnknownPackages,
+    Unresolvable,
+)
+from gm_analytics.manifest import Manifest
+from gm_analytics.mirror.history import Held
+from gm_analytics.mirror.publication import Closure, Download, Preview, Publication, Whereabouts
+from gm_analytics.mirror.survey import Survey, Tools
+from gm_analytics.rpm.changes import Change, Plan, compare
+from gm_analytics.rpm.package import Package, Row
+from gm_analytics.updates import story as updates
+from gm_analytics.updates.model import Outcome, Update
+from gm_analytics.updates.story import MAX_REBUILDS, perform
+
+UPDATE = Update("u1", "m", "icesi/packages", 7, "a" * 40)
+LIVE = Survey("live", None, live=".publications/000017", repomd="old", free=10**9)
+NEXT = Survey("live", None, live=".publications/000018", repomd="theirs", free=10**9)
+PUBLISHED = ["add", "createrepo", "prove", "switch", "see", "retain", "sweep"]
+PREVIEW = replace(UPDATE, kind="preview")
+MERGE = replace(UPDATE, kind="merge", merge_sha="b" * 40, merged_at="2026-11-24T10:00:00Z")
+CLOSE = replace(UPDATE, kind="close")
+
+
+def package(name: str, size: int = 10) -> Package:
+    return Package(f"{name}-1-1.noarch.rpm", name, 0, "1", "1", "noarch", size, "ff")
+
+
+def closure(**states: Whereabouts) -> Closure:
+    return Closure(tuple(package(name) for name in states), tuple(states.values()))
+
+
+@dataclass
+class World:
+    """Parts, mirror and steps in one; every step is written to `steps`, every call to `calls`."""
+
+    update: Update = UPDATE
+    text: str = '["tree"]'
+    newer: bool = False
+    surveys: list[Survey] = field(default_factory=lambda: [LIVE])
+    closure: Closure = field(default_factory=lambda: closure(tree="new"))
+    groups: tuple[tuple[str, ...], ...] = (("tree",),)
+    live_packages: tuple[Package, ...] = (package("zlib"),)
+    policy_text: str = "EL 9"
+    fail: dict[str, list[GmError]] = field(default_factory=dict)
+    """Errors that a step raises, one a time it is run."""
+    steps: list[str] = field(default_factory=list)
+    calls: dict[str, list[tuple[Any, ...]]] = field(default_factory=dict)
+    open: bool = False
+    contained: bool = False
+    """Whether what is live has the update's merge in its history."""
+    shown: Preview | None = None
+    """The pull request's preview."""
+    signing_key: str = ""
+
+    def perform(self) -> Outcome:
+        return perform(self.update, self, self.step)  # type: ignore[arg-type]  # a fake of `Session`
+
+    def step(self, name: str, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        self.steps.append(name)
+        self.calls.setdefault(name, []).append(args)
+        if waiting := self.fail.get(name):
+            raise waiting.pop(0)
+        return function(*args, **kwargs)
+
+    # What an update needs of the world.
+
+    def is_superseded(self, update: Update) -> bool:
+        return self.newer
+
+    def manifest(self, update: Update) -> Manifest:
+        return Manifest.parse(self.text.encode())
+
+    def policy(self, update: Update) -> str:
+        return self.policy_text
+
+    def session(self, update: Update) -> Self:
+        return self
+
+    def contains(self, update: Update, commit: str) -> bool:
+        return self.contained
+
+    def preview_url(self, update: Update) -> str:
+        return f"http://m/repo/previews/{update.number}/"
+
+    def wait_until_visible(self, update: Update, repomd: str) -> None:
+        pass
+
+    def wait_until_previewed(self, update: Update, repomd: str) -> None:
+        pass
+
+    # What it needs of a mirror.
+
+    def __enter__(self) -> Self:
+        self.open = True
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.open = False
+
+    def survey(self) -> Survey:
+        return self.surveys.pop(0)
+
+    def download(self, update_id: str, specs: tuple[str, ...], free: int, number: int) -> Download:
+        return Download(self.groups, (Row("tree", "noarch", "1-1", "upstream", 10),))
+
+    def inspect(self, update_id: str, live: str, download: Download, number: int) -> Closure:
+        return self.closure
+
+    def compare(self, live: str, closure: Closure, exact: bool) -> Plan:
+        return compare(self.live_packages, closure.packages, exact=exact)
+
+    def add(self, update_id: str, packages: tuple[Package, ...]) -> None:
+        pass
+
+    def build(self, update_id: str, live: str, closure: Closure, publication: Publication) -> None:
+        pass
+
+    def prepare(self, update_id: str) -> None:
+        pass
+
+    def sign(self, update_id: str) -> None:
+        pass
+
+    def preview(self, number: int) -> Preview | None:
+        return self.shown
+
+    def take_preview(self, update_id: str, number: int) -> Closure:
+        return Closure.of_pool(self.closure.packages)
+
+    def build_preview(
+        self, update_id: str, live: str, closure: Closure, publication: Publication
+    ) -> None:
+        pass
+
+    def switch_preview(self, update_id: str, publication: Publication) -> str:
+        return f"repomd of preview {publication.number}"
+
+    def drop_preview(self, number: int) -> bool:
+        return self.shown is not None
+
+    def prove(self, update_id: str, groups: tuple[tuple[str, ...], ...]) -> None:
+        pass
+
+    def switch(self, update_id: str, live: str, publication: Publication) -> str:
+        return f"repomd of {publication.number}"
+
+    def remember(self, live: str, digest: str, mark: str) -> None:
+        pass
+
+    def retain(self, update_id: str) -> None:
+        pass
+
+    def sweep(self, update_id: str) -> None:
+        pass
+
+
+def digest(world: World) -> str:
+    """Give what a mirror remembers of the world's manifest."""
+    World.perform(world)
+    return str(world.calls["createrepo"][0][3].manifest)
+
+
+def test_new_packages_are_published_in_this_order() -> None:
+    world = World(closure=closure(tree="new", nmap="pool", zlib="live"))
+    assert world.perform() == Outcome(
+        "published",
+        "2 packages added to m",
+        ".publications/000018",
+        ("nmap-1-1.noarch", "tree-1-1.noarch"),
+        20,
+        changes=(
+            Change("added", "nmap-1-1.noarch", 10, ""),
+            Change("added", "tree-1-1.noarch", 10, ""),
+        ),
+    )
+    assert world.steps == [
+        "supersede", "fetch manifest", "survey", "download", "inspect", "compare", *PUBLISHED,
+    ]  # fmt: skip
+    assert not world.open
+
+
+SIGNED = ["createrepo", "sign", "prove", "switch", "see"]
+
+
+def test_the_candidate_is_signed_before_it_is_proven_if_the_mirror_has_a_key() -> None:
+    world = World(signing_key="FPR")
+    assert world.perform().state == "published"
+    assert [step for step in world.steps if step in SIGNED] == SIGNED
+    assert world.calls["sign"] == [("u1",)]
+    assert world.calls["createrepo"][0][3].key == "FPR"
+    world = World(update=PREVIEW, signing_key="FPR")
+    assert world.perform().state == "previewed"
+    assert [step for step in world.steps if step in SIGNED] == SIGNED
+
+
+@pytest.mark.parametrize(("before", "now"), [("", "FPR"), ("OLD", "FPR"), ("OLD", "")])
+@pytest.mark.parametrize("update", [UPDATE, MERGE])
+def test_what_another_key_signed_is_published_anew_though_nothing_changed(
+    update: Update, before: str, now: str
+) -> None:
+    """Also where the manifest is known to be live, and where one is signed and now none is."""
+    world = World(update=update, signing_key=now, closure=closure(zlib="live"))
+    known = digest(World(update=update))
+    publication = json.dumps(asdict(Publication(17, "u0", "r", "c", known, (), key=before)))
+    for manifests in ((known,), ()):
+        world.surveys = [replace(LIVE, manifests=manifests, publication=publication)]
+        assert world.perform().state == "published"
+        world.surveys = [replace(LIVE, manifests=manifests, publication=publication)]
+        world.signing_key = before
+        assert world.perform().state == "unchanged"
+        world.signing_key = now
+
+
+def test_each_step_gets_what_the_one_before_found() -> None:
+    world = World(closure=closure(tree="new", nmap="pool", zlib="live"))
+    world.perform()
+    assert world.calls["download"] == [("u1", ("tree",), 10**9, 7)]
+    assert world.calls["inspect"][0][:2] == ("u1", LIVE.live)
+    assert world.calls["add"] == [("u1", (package("tree"),))]
+    _, live, built, publication = world.calls["createrepo"][0]
+    assert (live, built) == (LIVE.live, world.closure)
+    assert (publication.number, publication.update_id) == (18, "u1")
+    assert (publication.repository, publication.commit) == ("icesi/packages#7", "a" * 40)
+    assert publication.specs == ("tree",)
+    assert world.calls["prove"] == [("u1", (("tree",),))]
+    assert world.calls["switch"] == [("u1", LIVE.live, publication)]
+    assert world.calls["see"] == [(UPDATE, "repomd of 18")]
+
+
+def test_packages_that_conflict_are_published_with_a_warning() -> None:
+    world = World(text='["tree", "nmap"]', groups=(("tree",), ("nmap",)))
+    assert world.perform().warnings == (
+        "the packages conflict with each other, so each was solved alone",
+    )
+    assert world.calls["prove"] == [("u1", (("tree",), ("nmap",)))]
+
+
+def test_a_newer_delivery_of_the_pull_request_supersedes_before_anything_is_read() -> None:
+    world = World(newer=True)
+    assert world.perform() == Outcome(
+        "superseded", "replaced by a newer delivery of icesi/packages#7"
+    )
+    assert world.steps == ["supersede"]
+
+
+def test_an_empty_manifest_needs_no_mirror() -> None:
+    world = World(text="[]")
+    assert world.perform().state == "unchanged"
+    assert world.steps == ["supersede", "fetch manifest"]
+
+
+def test_a_manifest_that_the_mirror_remembers_needs_no_yum_run() -> None:
+    known = Survey("live", None, live=LIVE.live, repomd="old", manifests=("x", digest(World())))
+    world = World(surveys=[known])
+    assert world.perform() == Outcome(
+        "unchanged", "the mirror already serves this manifest", LIVE.live
+    )
+    assert world.steps == ["supersede", "fetch manifest", "survey", "see"]
+    assert world.calls["see"] == [(UPDATE, "old")]
+
+
+def test_another_upstream_policy_is_not_what_the_mirror_remembers() -> None:
+    assert digest(World()) != digest(World(policy_text="EL 10"))
+    assert digest(World()) == digest(
+        World(text='[{"package_name": "a", "installation_commands": "tree"}]')
+    )
+
+
+def test_a_closure_that_is_live_is_remembered_and_nothing_built() -> None:
+    world = World(closure=closure(tree="live"), live_packages=(package("tree"),))
+    assert world.perform() == Outcome(
+        "unchanged", "the mirror already serves the whole closure", LIVE.live
+    )
+    assert world.steps[3:] == ["download", "inspect", "compare", "remember", "see", "sweep"]
+    assert world.calls["remember"] == [(LIVE.live, digest(World()), "")]
+
+
+def test_a_group_is_published_though_all_its_packages_are_live() -> None:
+    """Its name may be missing in the metadata, and then no client could install it."""
+    live = (package("tree"),)
+    world = World(text='["@tools"]', closure=closure(tree="live"), live_packages=live)
+    assert (world.perform().state, world.steps[6:]) == ("published", PUBLISHED)
+
+
+def test_a_candidate_that_is_overtaken_is_built_anew_on_what_is_live_now() -> None:
+    overtaken = Overtaken("m", LIVE.live, NEXT.live)
+    world = World(surveys=[LIVE, NEXT], fail={"switch": [overtaken]})
+    assert world.perform().publication == ".publications/000019"
+    assert world.steps[6:] == [
+        "add", "createrepo", "prove", "switch",
+        "survey", "createrepo", "prove", "switch", "see", "retain", "sweep",
+    ]  # fmt: skip
+    assert [call[1] for call in world.calls["createrepo"]] == [LIVE.live, NEXT.live]
+    assert [call[1] for call in world.calls["switch"]] == [LIVE.live, NEXT.live]
+    assert world.calls["see"] == [(UPDATE, "repomd of 19")]
+
+
+def test_a_candidate_that_is_overtaken_for_ever_fails_after_a_few_times() -> None:
+    overtaken = [Overtaken("m", str(n), str(n + 1)) for n in range(MAX_REBUILDS)]
+    world = World(surveys=[LIVE] * MAX_REBUILDS, fail={"switch": overtaken[:]})
+    with pytest.raises(Overtaken) as caught:
+        world.perform()
+    assert caught.value is overtaken[-1]
+    assert world.steps.count("switch") == world.steps.count("createrepo") == MAX_REBUILDS
+    assert world.steps.count("survey") == MAX_REBUILDS
+    assert world.steps[-1] == "sweep"
+    assert "see" not in world.steps
+
+
+@pytest.mark.parametrize(
+    ("step", "error"),
+    [
+        ("download", UnknownPackages("m", ["tree"])),
+        ("inspect", LockHeld("m", "/x")),
+        ("add", MirrorUnreachable("m", "x")),
+        ("createrepo", MirrorUnreachable("m", "x")),
+        ("prove", NotInstallable("m", ["tree"], "x")),
+        ("see", NotVisible("m", "u", "x")),
+    ],
+)
+def test_a_failure_ends_the_update_there_and_staging_is_swept(step: str, error: GmError) -> None:
+    world = World(fail={step: [error]})
+    with pytest.raises(type(error)) as caught:
+        world.perform()
+    assert caught.value is error
+    assert world.steps[-2:] == [step, "sweep"]
+    assert not world.open
+
+
+@pytest.mark.parametrize(
+    "error", [UnknownPackages("m", ["nmap"]), Unresolvable("m", ["nmap"], "nothing provides x")]
+)
+def test_an_error_names_the_places_of_its_packages_in_the_manifest(error: GmError) -> None:
+    world = World(text='["tree", "nmap"]', fail={"download": [error]})
+    with pytest.raises(type(error), match="nmap at /1"):
+        world.perform()
+
+
+@pytest.mark.parametrize("step", ["supersede", "fetch manifest", "survey"])
+def test_a_failure_before_the_download_leaves_nothing_to_sweep(step: str) -> None:
+    world = World(fail={step: [LockHeld("m", "/x")]})
+    with pytest.raises(LockHeld):
+        world.perform()
+    assert world.steps[-1] == step
+    assert not world.open
+
+
+def test_a_removal_that_fails_hides_no_publication() -> None:
+    world = World(fail={"retain": [MirrorUnreachable("m", "gone")]})
+    assert world.perform().state == "published"
+    assert world.steps[-2:] == ["retain", "sweep"]
+
+
+def test_a_sweep_that_fails_hides_neither_the_outcome_nor_the_error() -> None:
+    gone = MirrorUnreachable("m", "gone")
+    assert World(fail={"sweep": [gone]}).perform().state == "published"
+    with pytest.raises(NotInstallable):
+        World(fail={"sweep": [gone], "prove": [NotInstallable("m", ["tree"], "x")]}).perform()
+
+
+@pytest.mark.parametrize(
+    ("update", "name"), [(UPDATE, "icesi/packages#7"), (Update("apply-1", "m"), "")]
+)
+def test_an_update_names_its_pull_request_if_it_has_one(update: Update, name: str) -> None:
+    assert update.pull_request == name
+
+
+def test_every_step_has_a_name_of_its_own() -> None:
+    world = World(closure=closure(tree="new"))
+    world.perform()
+    assert len(world.steps) == len(set(world.steps))
+    assert updates.MAX_REBUILDS > 1
+
+
+# --- publish: on_merge ----------------------------------------------------------------------
+
+
+def live(publication: Publication, *, manifests: tuple[str, ...] = ()) -> Survey:
+    text = json.dumps(asdict(publication))
+    return replace(LIVE, publication=text, manifests=manifests)
+
+
+def made(world: World) -> Publication:
+    """Give what the world's candidate was built as."""
+    publication: Publication = world.calls["createrepo"][-1][3]
+    return publication
+
+
+def test_a_preview_is_made_beside_what_is_live() -> None:
+    world = World(PREVIEW, closure=closure(tree="new", nmap="live"))
+    outcome = world.perform()
+    assert outcome == Outcome(
+        "previewed",
+        "preview of icesi/packages#7 on m: 2 added, 1 removed",
+        "",
+        ("nmap-1-1.noarch", "tree-1-1.noarch"),
+        20,
+        changes=(
+            Change("added", "nmap-1-1.noarch", 10, ""),
+            Change("added", "tree-1-1.noarch", 10, ""),
+            Change("removed", "zlib-1-1.noarch", 10, ""),
+        ),
+        preview="http://m/repo/previews/7/",
+    )
+    assert world.steps[3:] == ["download", "inspect", "compare", *PUBLISHED]
+    assert (made(world).number, made(world).base, made(world).commit) == (7, LIVE.live, "a" * 40)
+    assert world.calls["see"] == [(PREVIEW, "repomd of preview 7")]
+
+
+def test_an_empty_manifest_is_previewed_as_what_it_is() -> None:
+    world = World(PREVIEW, text="[]", closure=closure(), groups=())
+    assert [change.kind for change in world.perform().changes] == ["removed"]
+
+
+def test_a_merge_publishes_exactly_the_closure_of_the_merge_commit() -> None:
+    world = World(MERGE)
+    outcome = world.perform()
+    assert (outcome.state, outcome.message) == ("published", "m: 1 added, 1 removed")
+    assert outcome.publication == ".publications/000018"
+    publication = made(world)
+    assert publication.exact
+    assert (publication.commit, publication.mark) == ("b" * 40, MERGE.mark)
+    assert world.steps[3:] == [
+        "look at preview", "download", "inspect", "compare", *PUBLISHED[:-2], "drop preview",
+        "retain", "sweep",
+    ]  # fmt: skip
+    assert world.calls["drop preview"] == [(7,)]
+
+
+def preview_of(world: World, base: str = LIVE.live) -> Preview:
+    """Give the preview of a world's manifest, as it was made on `base`."""
+    other = replace(world, update=PREVIEW, surveys=[LIVE], steps=[], calls={})
+    other.perform()
+    return Preview(replace(made(other), base=base), "repomd of preview 7")
+
+
+def test_a_merge_takes_the_preview_that_was_reviewed_without_a_yum_run_but_the_proof() -> None:
+    world = World(MERGE)
+    world.shown = preview_of(world)
+    assert world.perform().state == "published"
+    assert world.steps[3:] == [
+        "look at preview", "take preview", "compare", *PUBLISHED[:-2], "drop preview",
+        "retain", "sweep",
+    ]  # fmt: skip
+    assert world.calls["prove"] == [("u1", (("tree",),))], "as the preview was solved"
+
+
+def test_a_merge_that_takes_the_preview_warns_of_what_it_warned_of() -> None:
+    told = replace(closure(tree="new"), warnings=("1 package is not signed: tree-1-1.noarch",))
+    world = World(MERGE, text='["tree", "nmap"]', groups=(("tree",), ("nmap",)), closure=told)
+    world.shown = preview_of(world)
+    assert world.perform().warnings == (
+        "the packages conflict with each other, so each was solved alone",
+        "1 package is not signed: tree-1-1.noarch",
+    )
+
+
+@pytest.mark.parametrize("what", ["base", "manifest", "policy"])
+def test_a_merge_is_planned_again_if_the_preview_no_longer_shows_it(what: str) -> None:
+    """Something was published since, other commits were merged too, or upstream is another."""
+    world = World(MERGE)
+    world.shown = preview_of(world, NEXT.live if what == "base" else LIVE.live)
+    world.text = '["tree", "nmap"]' if what == "manifest" else world.text
+    world.policy_text = "EL 10" if what == "policy" else world.policy_text
+    world.perform()
+    assert "download" in world.steps
+    assert "take preview" not in world.steps
+
+
+def test_what_is_exact_is_not_what_contains_it() -> None:
+    """A mirror that was filled by additions may serve the manifest and more."""
+    world = World(MERGE, surveys=[replace(LIVE, manifests=(digest(World()),))])
+    assert world.perform().state == "published"
+
+
+def test_a_merged_manifest_that_is_live_needs_no_yum_run() -> None:
+    first = World(MERGE)
+    first.perform()
+    world = World(MERGE, surveys=[live(made(first), manifests=(made(first).manifest,))])
+    assert world.perform() == Outcome(
+        "unchanged", "the mirror already serves exactly this manifest", LIVE.live
+    )
+    assert world.steps[3:] == ["remember", "see", "drop preview"]
+
+
+def test_a_merge_whose_closure_is_live_is_remembered() -> None:
+    world = World(MERGE, closure=closure(zlib="live"))
+    assert world.perform().state == "unchanged"
+    assert world.steps[-5:] == ["compare", "remember", "see", "drop preview", "sweep"]
+
+
+@pytest.mark.parametrize(("later", "state"), [(True, "superseded"), (False, "published")])
+def test_an_older_merge_does_not_follow_a_newer_one(later: bool, state: str) -> None:
+    other = replace(MERGE, merged_at="2026-11-24T10:00:01Z" if later else "2026-11-24T09:59:59Z")
+    first = World(other)
+    first.perform()
+    world = World(MERGE, surveys=[live(made(first))])
+    assert world.perform().state == state
+
+
+def test_what_a_person_applies_keeps_the_mark_of_the_newest_merge() -> None:
+    first = World(MERGE)
+    first.perform()
+    world = World(Update("apply-1", "m", kind="merge"), surveys=[live(made(first))])
+    assert world.perform().state == "published"
+    assert made(world).mark == MERGE.mark
+    assert "drop preview" not in world.steps, "there is no pull request"
+
+
+def test_closing_takes_the_preview_away_and_reads_no_manifest() -> None:
+    world = World(CLOSE, shown=preview_of(World(MERGE)))
+    assert world.perform() == Outcome("closed", "the preview of icesi/packages#7 is removed")
+    assert world.steps == ["supersede", "survey", "drop preview"]
+    assert world.calls["drop preview"] == [(7,)]
+
+
+# --- rollback -------------------------------------------------------------------------------
+
+OLDER = Held(
+    ".publications/000012",
+    12,
+    False,
+    1,
+    0,
+    0,
+    Publication(12, "u0", "a/b#3", "c" * 40, "d", ("tree", "nmap"), groups=(("tree",), ("nmap",))),
+    ("d", "e"),
+)
+
+
+@dataclass
+class Past(World):
+    """A mirror that keeps an older publication."""
+
+    older: Held = OLDER
+
+    def look_back(self, number: int | None) -> Held:
+        return self.older
+
+    def recall(self, older: Held) -> Closure:
+        return Closure.of_pool((package("tree"),))
+
+    def rebuild(self, *values: Any) -> None:
+        pass
+
+    def roll_back(self, number: int | None = None) -> Outcome:
+        update = Update("rollback-1", "m", kind="rollback")
+        return updates.rollback(update, number, self, self.step)  # type: ignore[arg-type]
+
+
+def test_a_rollback_publishes_what_an_older_publication_holds() -> None:
+    world = Past(surveys=[live(Publication(17, "u9", "a/b#4", "d" * 40, "", (), mark="later"))])
+    outcome = world.roll_back(12)
+    assert (outcome.state, outcome.publication) == ("published", ".publications/000018")
+    assert outcome.message == "m: publication 12 again: 1 added, 1 removed"
+    assert world.steps == [
+        "survey", "look back", "recall", "compare",
+        "createrepo", "prove", "switch", "see", "retain", "sweep",
+    ]  # fmt: skip
+    assert world.calls["look back"] == [(12,)]
+    _, base, older, packages, candidate = world.calls["createrepo"][0]
+    assert (base, older, packages) == (LIVE.live, OLDER, Closure.of_pool((package("tree"),)))
+    assert OLDER.publication is not None
+    assert candidate == replace(
+        OLDER.publication,
+        number=18,
+        update_id="rollback-1",
+        kind="rollback",
+        base=LIVE.live,
+        mark="later",
+        restores=12,
+    )
+    assert candidate.exact
+    assert world.calls["prove"] == [("rollback-1", (("tree",), ("nmap",)))]
+
+
+def test_a_rollback_to_a_repository_that_was_taken_over_proves_nothing() -> None:
+    world = Past(older=replace(OLDER, publication=None))
+    assert world.roll_back().state == "published"
+    assert world.calls["prove"] == [("rollback-1", ())]
+
+
+def test_a_rollback_that_is_overtaken_is_built_anew_on_what_is_live_now() -> None:
+    overtaken = Overtaken("m", LIVE.live, NEXT.live)
+    world = Past(surveys=[LIVE, NEXT], fail={"switch": [overtaken]})
+    assert world.roll_back().publication == ".publications/000019"
+    assert world.calls["createrepo"][1][4].base == NEXT.live
+
+
+def test_closing_what_has_no_preview_changes_nothing() -> None:
+    assert World(CLOSE).perform() == Outcome("unchanged", "icesi/packages#7 had no preview")
+
+
+def test_a_merge_that_changed_nothing_is_newer_than_what_it_found() -> None:
+    """An add, its revert, and then the delivery of the add that came late."""
+    world = World(MERGE, closure=closure(zlib="live"))
+    world.perform()
+    assert world.calls["remember"][0][2] == MERGE.mark
+    late = World(
+        replace(MERGE, merged_at="2026-11-24T09:59:59Z"),
+        surveys=[replace(LIVE, mark=MERGE.mark)],
+    )
+    assert late.perform().state == "superseded"
+    assert late.steps[3:] == ["drop preview"]
+
+
+@pytest.mark.parametrize(("contained", "state"), [(True, "superseded"), (False, "published")])
+def test_merges_of_one_second_are_ordered_by_their_commits(contained: bool, state: str) -> None:
+    other = replace(MERGE, merge_sha="c" * 40)
+    world = World(MERGE, surveys=[replace(LIVE, mark=other.mark)], contained=contained)
+    assert world.perform().state == state
+    assert world.calls["compare commits"] == [(MERGE, "c" * 40)]
+
+
+def test_a_host_that_can_write_no_preview_says_so_before_the_download() -> None:
+    tools = Tools("yum3", "/usr/bin/yum", "/usr/bin/createrepo")
+    world = World(PREVIEW, surveys=[replace(LIVE, tools=tools)])
+    with pytest.raises(ToolsMissing, match="createrepo_c"):
+        world.perform()
+    assert "download" not in world.steps
