@@ -1,7 +1,7 @@
 # Each target installs what it needs first; see lab/setup.
 PYTHON := .venv/bin/python
 
-.PHONY: demo test test-cookbooks mutations lint bench lab vagrant-check captures clean
+.PHONY: demo test test-cookbooks fuzz mutations lint bench lab vagrant-check captures clean
 
 demo:  ## the whole story on this machine, from a pull request to a client with the packages
 	@lab/setup demo
@@ -14,6 +14,10 @@ test:  ## every test
 
 test-cookbooks:  ## the cookbooks: ChefSpec and cookstyle
 	@tests/cookbooks/run
+
+fuzz:  ## what is generated (tests/fuzz, tests/security), for much longer than in `make test`
+	@lab/setup test
+	@FUZZ=long $(PYTHON) -m pytest tests/fuzz tests/security
 
 lint:  ## ruff, strict mypy and the order of imports
 	@lab/setup test
