@@ -1,7 +1,7 @@
 # Each target installs what it needs first; see lab/setup.
 PYTHON := .venv/bin/python
 
-.PHONY: demo test test-cookbooks fuzz mutations lint bench lab vagrant-check captures clean
+.PHONY: demo test test-cookbooks fuzz mutations lint bench bench-against lab vagrant-check captures clean
 
 demo:  ## the whole story on this machine, from a pull request to a client with the packages
 	@lab/setup demo
@@ -29,6 +29,10 @@ lint:  ## ruff, strict mypy and the order of imports
 bench:  ## side by side with the bare commands; writes docs/benchmarks.md
 	@lab/setup demo
 	@$(PYTHON) -m benchmarks
+
+bench-against:  ## side by side with another commit of this project: make bench-against BASE=...
+	@lab/setup demo
+	@benchmarks/against $(BASE)
 
 lab:  ## four systemd hosts, converged by Chef, and the story across them (root)
 	@lab/setup demo

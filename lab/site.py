@@ -149,11 +149,15 @@ class Site:
 
 
 class Service:
-    """The service in processes of its own, as a user starts it."""
+    """The service in processes of its own, as a user starts it.
 
-    def __init__(self, site: Site, config: Path) -> None:
+    `programs` is the directory of the installation to run, by default that of this interpreter.
+    """
+
+    def __init__(self, site: Site, config: Path, programs: Path | None = None) -> None:
         self.site = site
         self.config = config
+        self._programs = programs or Path(sys.executable).parent
         self.port = reserve_port()
         self.daemons: list[Daemon] = []
         self._environment = {**os.environ, "GM_ANALYTICS_CONFIG": str(config)}
@@ -233,7 +237,7 @@ class Service:
     def _start(self, program: str, *arguments: str) -> None:
         number = len(list(self.site.directory.glob("service-*.log")))
         log = self.site.directory / f"service-{number}.log"
-        path = str(Path(sys.executable).parent / program)
+        path = str(self._programs / program)
         daemon = Daemon([path, *arguments], log, env=self._environment)
         self.daemons.append(daemon.start(lambda: True))
 
