@@ -454,6 +454,16 @@ class StoreUnavailable(TransientError):
 
 
 @dataclass(eq=False)
+class ForeignFormat(GmError):
+    """A stored value that the service did not write; it is not decoded. A pickle would be run."""
+
+    written_as: str
+
+    def __str__(self) -> str:
+        return f"store: reading a value: it was stored as {self.written_as}, which is refused"
+
+
+@dataclass(eq=False)
 class UnknownUpdate(GmError):
     """No update of this id."""
 

@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from gm_analytics import settings
-from gm_analytics.engine import store
+from gm_analytics.engine.client import Store
+from gm_analytics.engine.steps import DurableStep, Retry
+from gm_analytics.engine.worker import worker
 from gm_analytics.errors import ConfigError, DeliveryError, GmError, StoreUnavailable
 from gm_analytics.github.client import GitHub
 from gm_analytics.github.webhook import Delivery, Policy, PullRequest, verify
@@ -75,14 +77,14 @@ class Service:
         return cls(settings.load(settings.find(path)))
 
     @cached_property
-    def store(self) -> store.Store:
+    def store(self) -> Store:
         """The durable store.
 
         Raises:
             StoreUnavailable: it cannot be opened.
 
         """
-        return store.Store(self.settings.database_url)
+        return Store(self.settings.database_url)
 
     # --- intake ---------------------------------------------------------------------------
 
@@ -175,10 +177,10 @@ class Service:
     @contextmanager
     def worker(self) -> Iterator[None]:
         """Perform updates in this process until the block ends."""
-        retry = store.Retry(self.settings.retry_attempts, self.settings.retry_seconds)
+        retry = Retry(self.settings.retry_attempts, self.settings.retry_seconds)
         parts = StoredParts(self)
 
-        def run(update: Update, step: store.DurableStep) -> Outcome:
+        def run(update: Update, step: DurableStep) -> Outcome:
             try:
                 outcome = perform(update, parts, step)
             except GmError:
@@ -189,7 +191,7 @@ class Service:
             return outcome
 
         config, report = self.settings, Reporter(self)
-        with store.worker(config.database_url, run, report, retry, config.executor_id):
+        with worker(config.database_url, run, report, retry, config.executor_id):
             yield
 
     def apply(
@@ -373,7 +375,7 @@ class Reporter:
                 break
         else:
             return
-        status = feedback.status(record)
+        status = feedback.status(self._service.store.whole(record))
         self._github.set_status(
             update.repository,
             update.commit,
@@ -387,7 +389,8 @@ class Reporter:
         """Write what the newest update of each mirror did, whichever ended last."""
         records = self._service.store.of_pull_request(update.pull_request)
         newest = {record.update.mirror: record for record in reversed(records)}
-        text = feedback.comment([newest[name] for name in sorted(newest)], self._service.page)
+        whole = [self._service.store.whole(newest[name]) for name in sorted(newest)]
+        text = feedback.comment(whole, self._service.page)
         self._github.put_comment(update.repository, update.number, feedback.MARKER, text)
 
 

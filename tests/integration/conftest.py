@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
@@ -14,6 +16,7 @@ import pytest
 
 from gm_analytics import settings
 from gm_analytics.service import DirectStep, Service
+from lab.processes import Daemon, LabError, find_program, reserve_port, run
 from lab.site import Service as Processes
 from lab.site import Site
 
@@ -65,6 +68,38 @@ def manifest(*names: str) -> str:
 
 def at_once() -> DirectStep:
     return DirectStep(nullcontext)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """A PostgreSQL of our own on loopback; gives its URL."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    try:
+        initdb = str(found[-1]) if found else find_program("initdb")
+    except LabError:
+        pytest.skip("no PostgreSQL server")
+    directory = Path(tempfile.mkdtemp(prefix="gm-postgres-"))
+    # PostgreSQL refuses to run as root; its package brings an account.
+    become = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
+    prefix = become if os.geteuid() == 0 else []
+    if prefix:
+        shutil.chown(directory, "postgres")
+    port, data = reserve_port(), directory / "data"
+    run([*prefix, initdb, "-A", "trust", "-U", "gm", "-N", str(data)])
+    server = [str(Path(initdb).with_name("postgres")), "-D", str(data), "-k", str(directory)]
+    options = ["-h", "127.0.0.1", "-p", str(port), "-F"]
+    daemon = Daemon([*prefix, *server, *options], directory.parent / f"{directory.name}.log")
+
+    def ready() -> bool:
+        return "ready to accept connections" in daemon.log.read_text()
+
+    daemon.start(ready)
+    try:
+        yield f"postgresql://gm@127.0.0.1:{port}/postgres"
+    finally:
+        daemon.stop()
+        daemon.log.unlink()
+        shutil.rmtree(directory)
 
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")

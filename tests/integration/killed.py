@@ -14,11 +14,12 @@ import sys
 import threading
 from typing import Any
 
-from gm_analytics.engine import store
+from dbos import DBOS
+
 from gm_analytics.service import Service
 
 STEP, MOMENT = sys.argv[1:]
-run_step = store.DBOS.run_step
+run_step = DBOS.run_step
 
 
 def killing(options: Any, function: Any, *args: Any, **kwargs: Any) -> Any:
@@ -32,6 +33,6 @@ def killing(options: Any, function: Any, *args: Any, **kwargs: Any) -> Any:
     return run_step(options, function, *args, **kwargs)
 
 
-store.DBOS.run_step = killing  # type: ignore[method-assign,assignment]
+DBOS.run_step = killing  # type: ignore[method-assign,assignment]
 with Service.from_file().worker():
     threading.Event().wait()

@@ -5,19 +5,14 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import sqlite3
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 import requests
 
 from lab.deliveries import PullRequest
-from lab.processes import Daemon, LabError, find_program, reserve_port, run
 from lab.site import Service, Site
 
 from .conftest import Cli, manifest
@@ -138,38 +133,6 @@ def test_a_store_that_cannot_be_written_gives_503_and_takes_the_redelivery(site:
             database.close()
         assert (refused.status_code, refused.json()["command_return"]) == (503, "unavailable")
         assert service.perform(pull, delivery_id="stuck")["state"] in {"published", "unchanged"}
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[str]:
-    """A PostgreSQL of our own on loopback; gives its URL."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    try:
-        initdb = str(found[-1]) if found else find_program("initdb")
-    except LabError:
-        pytest.skip("no PostgreSQL server")
-    directory = Path(tempfile.mkdtemp(prefix="gm-postgres-"))
-    # PostgreSQL refuses to run as root; its package brings an account.
-    become = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
-    prefix = become if os.geteuid() == 0 else []
-    if prefix:
-        shutil.chown(directory, "postgres")
-    port, data = reserve_port(), directory / "data"
-    run([*prefix, initdb, "-A", "trust", "-U", "gm", "-N", str(data)])
-    server = [str(Path(initdb).with_name("postgres")), "-D", str(data), "-k", str(directory)]
-    options = ["-h", "127.0.0.1", "-p", str(port), "-F"]
-    daemon = Daemon([*prefix, *server, *options], directory.parent / f"{directory.name}.log")
-
-    def ready() -> bool:
-        return "ready to accept connections" in daemon.log.read_text()
-
-    daemon.start(ready)
-    try:
-        yield f"postgresql://gm@127.0.0.1:{port}/postgres"
-    finally:
-        daemon.stop()
-        daemon.log.unlink()
-        shutil.rmtree(directory)
 
 
 def test_the_same_on_postgresql_by_changing_one_url(site: Site, postgres: str) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from gm_analytics import settings
-from gm_analytics.engine.store import FEEDBACK, Store
+from gm_analytics.engine.client import FEEDBACK, Store
 from gm_analytics.errors import StoreUnavailable, UnknownUpdate
 from gm_analytics.pull_requests.feedback import MARKER
 from gm_analytics.service import Reporter

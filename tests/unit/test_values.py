@@ -12,7 +12,8 @@ import pytest
 from gm_analytics import settings
 from gm_analytics.cli import main as cli
 from gm_analytics.cli import output as console
-from gm_analytics.engine.store import DurableStep, JsonSerializer, Retry
+from gm_analytics.engine.codec import JsonSerializer
+from gm_analytics.engine.steps import DurableStep, Retry
 from gm_analytics.errors import (
     GitHubUnavailable,
     GmError,

@@ -1,0 +1,151 @@
+"""The store from outside a worker: put updates in, look at them.
+
+An update is a workflow, its id the delivery's. The queue is partitioned by mirror, one update at
+a time in each. What is said on pull requests is a workflow of its own, on a queue that is
+partitioned by pull request: one comment has one writer, and GitHub's rate limits hold up no
+mirror. Source: https://docs.dbos.dev/python/reference
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from contextlib import ExitStack
+from dataclasses import asdict
+
+import sqlalchemy as sa
+from dbos import DBOS, DBOSClient, EnqueueOptions, error
+
+from gm_analytics.engine import index, records, schema
+from gm_analytics.engine.codec import JSON, refuse_pickles
+from gm_analytics.engine.database import NAME, connect, guarded, locked, prepare
+from gm_analytics.engine.queries import Queries
+from gm_analytics.engine.schema import WORKFLOWS
+from gm_analytics.updates.model import Update
+
+QUEUE = "updates"
+FEEDBACK = "feedback"
+"""The queue and the workflow."""
+APPLICATION_VERSION = "1"
+"""Fixed: DBOS would derive it from the code, and an upgrade would leave old updates behind.
+Raise it when the order or the values of the steps change."""
+
+log = logging.getLogger(__name__)
+
+
+class Store(Queries):
+    """The durable store of updates."""
+
+    def __init__(self, url: str) -> None:
+        """Open the store, and bring its tables up to date.
+
+        Raises:
+            StoreUnavailable: it cannot be opened, or a newer version of the service has used it.
+
+        """
+        refuse_pickles()
+        name = sa.make_url(url).render_as_string(hide_password=True)
+        super().__init__(connect(url), name)
+        with ExitStack() as undo, guarded("opening the database"):
+            undo.callback(self._engine.dispose)
+            with locked(url, "migration", block=True):
+                self._migrate(url)
+            self._client = DBOSClient(
+                system_database_engine=self._engine,
+                serializer=JSON,
+                retry_connection_errors=False,
+                application_name=NAME,
+            )
+            undo.pop_all()
+
+    def _migrate(self, url: str) -> None:
+        prepare(url)
+        DBOS.migrate(url)
+        with self._engine.connect() as connection:
+            if schema.migrate(connection):
+                while index.adopt(connection):
+                    pass
+            connection.commit()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.destroy()
+        self._engine.dispose()
+
+    def enqueue(self, update: Update) -> bool:
+        """Store an update; one that is there already is left alone, unless it failed.
+
+        Tells whether it will be performed because of this call.
+
+        Raises:
+            StoreUnavailable: it could not be stored.
+
+        """
+        options: EnqueueOptions = {
+            "queue_name": QUEUE,
+            "workflow_name": index.WORKFLOW,
+            "workflow_id": update.id,
+            "workflow_id_reuse_policy": "reject",
+            "queue_partition_key": update.mirror,
+            "app_version": APPLICATION_VERSION,
+            "authenticated_user": update.pull_request,
+        }
+        with guarded(f"storing update {update.id}"):
+            try:
+                with self._engine.begin() as connection:
+                    self._client.enqueue_in_transaction(connection, options, asdict(update))
+                    index.store(connection, update)
+            except error.DBOSWorkflowIDInUseError:
+                return self._retry_if_failed(update.id)
+        return True
+
+    def enqueue_feedback(self, update: Update, *, ended: bool) -> None:
+        """Have the pull request say how the update fares: now, or once it has `ended`.
+
+        Raises:
+            StoreUnavailable: it could not be stored.
+
+        """
+        options: EnqueueOptions = {
+            "queue_name": FEEDBACK,
+            "workflow_name": FEEDBACK,
+            # Feedback says what is so when it runs; the same twice is harmless.
+            "workflow_id": f"{FEEDBACK}-{uuid.uuid4()}",
+            "queue_partition_key": update.pull_request,
+            "app_version": APPLICATION_VERSION,
+        }
+        with guarded(f"storing feedback on update {update.id}"):
+            self._client.enqueue(options, asdict(update), ended)
+
+    def retry(self, update_id: str) -> bool:
+        """Run a failed update again under its id; tell whether it was one.
+
+        Raises:
+            UnknownUpdate: there is none of this id.
+            StoreUnavailable: the store did not answer.
+
+        """
+        found = self.get(update_id)
+        with guarded(f"retrying update {update_id}"):
+            retried = [self._retry_if_failed(record.update.id) for record in found]
+        return any(retried)
+
+    def _retry_if_failed(self, workflow_id: str) -> bool:
+        query = sa.select(WORKFLOWS.c.status, WORKFLOWS.c.queue_partition_key)
+        with self._engine.begin() as connection:
+            found = connection.execute(query.where(WORKFLOWS.c.workflow_uuid == workflow_id)).one()
+            if found.status not in records.RETRIABLE:
+                return False
+            index.wait(connection, workflow_id)
+        try:
+            # Without them it would leave its mirror's partition, and run beside another update.
+            self._client.rewind_workflow(
+                workflow_id,
+                application_version=APPLICATION_VERSION,
+                queue_name=QUEUE,
+                queue_partition_key=found.queue_partition_key,
+            )
+        except error.DBOSException:
+            # Another redelivery was quicker: it is active again.
+            log.info("update %s is being retried already", workflow_id)
+        return True

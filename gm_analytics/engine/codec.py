@@ -1,0 +1,103 @@
+"""What is stored is JSON, and nothing else is decoded.
+
+DBOS pickles by default, and it decodes each row as the row's own `serialization` column says,
+whatever serializer it was given: whoever can write one row could run code in every process that
+reads it. `refuse_pickles` closes that for this process, and `decode` is how the engine itself
+reads. `portable_json`, DBOS's other format, stays: DBOS keeps the end of a sleep in it, and it is
+plain JSON.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from dbos import Serializer, _core, _serialization
+
+from gm_analytics.errors import ForeignFormat, GmError, StoreUnavailable
+
+FORMAT = "gm_analytics_json"
+"""The format's name in the database."""
+_ERROR = "__error__"
+_PICKLED_NONE = "Ti4="
+
+
+class JsonSerializer(Serializer):
+    """Everything that is stored is JSON, errors of the service included."""
+
+    def name(self) -> str:
+        """Name the format in the database."""
+        return FORMAT
+
+    def serialize(self, data: Any) -> str:
+        """Give JSON text."""
+        if isinstance(data, BaseException):
+            data = {_ERROR: GmError.wrap(data).to_json()}
+        return json.dumps(data)
+
+    def deserialize(self, serialized_data: str) -> Any:
+        """Read what `serialize` wrote."""
+        data = json.loads(serialized_data)
+        if isinstance(data, dict) and isinstance(data.get(_ERROR), dict):
+            return GmError.from_json(data[_ERROR])
+        return data
+
+
+JSON = JsonSerializer()
+
+
+def decode(text: str | None, written_as: str | None) -> Any:
+    """Read a stored value; None, as older versions of DBOS have it, is the service's own format.
+
+    Raises:
+        ForeignFormat: it was written in another one, or is not what it says.
+
+    """
+    if text is None:
+        return None
+    if written_as not in {None, FORMAT}:
+        raise ForeignFormat(str(written_as))
+    try:
+        return JSON.deserialize(text)
+    except (ValueError, RecursionError) as error:
+        raise ForeignFormat("damaged JSON") from error
+
+
+def refuse_pickles() -> None:
+    """Have DBOS decode and write no pickle in this process, and see that it does not.
+
+    A row that cannot be decoded ends as failed. DBOS would write that failure in the row's own
+    format; in one that it does not know it could not, and the row would hold its queue for ever.
+
+    Raises:
+        StoreUnavailable: this version of DBOS decodes in a way that is not closed.
+
+    """
+    for method in ("deserialize", "serialize"):
+        setattr(_serialization.DefaultSerializer, method, _refuse)
+    setattr(_core, _FAILURE_WRITER, _serialize_failure)
+    for decoder in (
+        _serialization.deserialize_value,
+        _serialization.deserialize_args,
+        _serialization.deserialize_exception,
+    ):
+        try:
+            decoder(_PICKLED_NONE, "py_pickle", JSON)
+        except ForeignFormat:
+            continue
+        raise StoreUnavailable("closing DBOS's decoder", f"{decoder.__name__} takes pickles")
+
+
+def _refuse(*_: object) -> NoReturn:
+    raise ForeignFormat(_serialization.DBOSDefaultSerializer.name())
+
+
+_FAILURE_WRITER = "_serialize_exception_for_persistence"
+_as_dbos_does: Callable[[Exception, str | None, Serializer], str] = getattr(_core, _FAILURE_WRITER)
+
+
+def _serialize_failure(failure: Exception, written_as: str | None, serializer: Serializer) -> str:
+    if written_as in {None, FORMAT, _serialization.DBOSPortableJSON.name()}:
+        return _as_dbos_does(failure, written_as, serializer)
+    return serializer.serialize(failure)

@@ -1,0 +1,109 @@
+"""The database itself: connections, its files, and locks of this machine that belong to it."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import sqlalchemy as sa
+from dbos import error
+from sqlalchemy.exc import SQLAlchemyError
+
+from gm_analytics.errors import StoreUnavailable
+
+NAME = "gm_analytics"
+POSTGRESQL_SCHEMA = NAME
+"""Holds the engine's own tables; DBOS's are in `dbos`. SQLite has no schemas."""
+_SQLITE = "sqlite:///"
+_BUSY = 30_000
+"""Milliseconds that SQLite waits for another writer."""
+
+
+def connect(url: str) -> sa.Engine:
+    """Give connections on which DBOS may work too; tables say `gm` or `dbos` for their schema."""
+    if is_sqlite(url):
+        engine = sa.create_engine(url, pool_size=5, max_overflow=0)
+        sa.event.listen(engine, "connect", _as_dbos_sets_it)
+        schemas: dict[str, str | None] = {"gm": None, "dbos": None}
+    else:
+        driver = sa.make_url(url).set(drivername="postgresql+psycopg")
+        engine = sa.create_engine(
+            driver,
+            pool_size=5,
+            max_overflow=0,
+            pool_pre_ping=True,
+            connect_args={"application_name": NAME},
+        )
+        schemas = {"gm": POSTGRESQL_SCHEMA}
+    return engine.execution_options(schema_translate_map=schemas)
+
+
+def is_sqlite(url: str) -> bool:
+    """Tell whether the database is a file."""
+    return url.startswith(_SQLITE)
+
+
+def _as_dbos_sets_it(connection: Any, _: object) -> None:
+    """Take the write lock at the first write, so that no transaction is refused in its middle."""
+    connection.isolation_level = "IMMEDIATE"
+    connection.execute(f"PRAGMA busy_timeout={_BUSY}")
+    connection.execute("PRAGMA foreign_keys=ON")
+
+
+def prepare(url: str) -> None:
+    """Make SQLite's file, with a write-ahead log: one fsync a commit, and readers do not wait.
+
+    The mode of the log stays with the file. DBOS leaves it at the default, a rollback journal.
+    """
+    if is_sqlite(url):
+        with closing(sqlite3.connect(_file(url), timeout=_BUSY / 1000)) as database:
+            database.execute("PRAGMA journal_mode=WAL")
+
+
+@contextmanager
+def guarded(doing: str) -> Iterator[None]:
+    """Say what was being done when the database failed.
+
+    Raises:
+        StoreUnavailable: it did.
+
+    """
+    try:
+        yield
+    except (SQLAlchemyError, sqlite3.Error, error.DBOSException, OSError) as failure:
+        raise StoreUnavailable(doing, str(failure).partition("\n")[0]) from failure
+
+
+@contextmanager
+def locked(url: str, name: str, *, block: bool) -> Iterator[bool]:
+    """Hold a lock file of this machine that belongs to the database; tell whether it was had."""
+    with _lock_file(url, name) as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | (0 if block else fcntl.LOCK_NB))
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+
+
+def _file(url: str) -> Path:
+    file = Path(url.removeprefix(_SQLITE))
+    file.parent.mkdir(parents=True, exist_ok=True)
+    return file
+
+
+def _lock_file(url: str, name: str) -> IO[str]:
+    if is_sqlite(url):
+        database = _file(url)
+        return database.with_name(f"{database.name}.{name}.lock").open("w")
+    directory = Path(tempfile.gettempdir()) / f"{NAME}-{os.getuid()}"
+    directory.mkdir(mode=0o700, exist_ok=True)
+    digest = hashlib.sha256(url.encode()).hexdigest()[:16]
+    return (directory / f"{digest}.{name}.lock").open("w")

@@ -1,0 +1,182 @@
+"""The index of updates: written when one is stored, starts and ends; filled from DBOS's records.
+
+It is written in the transaction that stores an update, and just before DBOS records an end.
+What a crash, or a version of the service without an index, left out is filled in by `repair`.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from gm_analytics.engine import records
+from gm_analytics.engine.schema import INPUTS, OUTPUTS, UPDATES, WORKFLOWS
+from gm_analytics.updates.model import State, Update
+
+WORKFLOW = "update"
+"""What DBOS calls an update's workflow."""
+PARTITION_SEPARATOR = "@"
+"""Stands between a delivery's id and a mirror in the id of a workflow, where there are several."""
+_BATCH = 200
+_INSERT: dict[str, Callable[[sa.Table], Any]] = {
+    "sqlite": sqlite.insert,
+    "postgresql": postgresql.insert,
+}
+
+
+def store(connection: sa.Connection, update: Update) -> None:
+    """Index an update that is being stored."""
+    _put(connection, {**_row(update), "accepted_at": update.requested_at or time.time()})
+
+
+def start(connection: sa.Connection, update: Update) -> None:
+    """Note that an update runs, and forget how it ended before it was retried."""
+    values = {"state": "running", "message": "", "started_at": time.time(), "ended_at": None}
+    if not _set(connection, update.id, values):
+        # An older version of the service stored it, while this one took over.
+        store(connection, update)
+        _set(connection, update.id, values)
+
+
+def end(connection: sa.Connection, workflow_id: str, state: State, message: str) -> None:
+    """Note how an update ended."""
+    cut = message[: records.MAX_MESSAGE]
+    _set(connection, workflow_id, {"state": state, "message": cut, "ended_at": time.time()})
+
+
+def wait(connection: sa.Connection, workflow_id: str) -> None:
+    """Note that an update waits to be run again."""
+    _set(connection, workflow_id, {"state": "waiting", "message": "", "ended_at": None})
+
+
+def payload(connection: sa.Connection, workflow_id: str) -> records.Row:
+    """Read how one workflow ended, from DBOS's own record."""
+    return connection.execute(
+        sa.select(
+            WORKFLOWS.c.status,
+            sa.func.coalesce(OUTPUTS.c.output, WORKFLOWS.c.output).label("output"),
+            sa.func.coalesce(OUTPUTS.c.error, WORKFLOWS.c.error).label("error"),
+            WORKFLOWS.c.serialization,
+        )
+        .select_from(_beside(OUTPUTS))
+        .where(WORKFLOWS.c.workflow_uuid == workflow_id)
+    ).one()
+
+
+def repair(engine: sa.Engine) -> None:
+    """Index what is not, and note the ends that were not; batch by batch."""
+    for fill in (adopt, settle):
+        more = True
+        while more:
+            with engine.begin() as connection:
+                more = fill(connection) > 0
+
+
+def adopt(connection: sa.Connection) -> int:
+    """Index some updates that DBOS has and the index has not; say how many."""
+    ids = _missing(connection)
+    for workflow_id in ids:
+        _put(connection, _row_of_dbos(connection, workflow_id))
+    return len(ids)
+
+
+def settle(connection: sa.Connection) -> int:
+    """Note the end of some updates that the index takes for under way; say how many."""
+    ids = list(
+        connection.scalars(
+            sa.select(UPDATES.c.workflow_id)
+            .join(WORKFLOWS, WORKFLOWS.c.workflow_uuid == UPDATES.c.workflow_id)
+            .where(UPDATES.c.ended_at.is_(None))
+            .where(WORKFLOWS.c.status.not_in(list(records.UNDER_WAY)))
+            .limit(_BATCH)
+        )
+    )
+    for workflow_id in ids:
+        found = records.ending(payload(connection, workflow_id))
+        end(connection, workflow_id, found.state, found.message)
+    return len(ids)
+
+
+def _missing(connection: sa.Connection) -> list[str]:
+    indexed = sa.exists().where(UPDATES.c.workflow_id == WORKFLOWS.c.workflow_uuid)
+    query = sa.select(WORKFLOWS.c.workflow_uuid).where(WORKFLOWS.c.name == WORKFLOW, ~indexed)
+    return list(connection.scalars(query.limit(_BATCH)))
+
+
+def _row_of_dbos(connection: sa.Connection, workflow_id: str) -> dict[str, Any]:
+    row = connection.execute(
+        sa.select(
+            WORKFLOWS.c.status,
+            WORKFLOWS.c.created_at,
+            WORKFLOWS.c.started_at_epoch_ms,
+            WORKFLOWS.c.completed_at,
+            WORKFLOWS.c.queue_partition_key,
+            WORKFLOWS.c.serialization,
+            sa.func.coalesce(INPUTS.c.inputs, WORKFLOWS.c.inputs).label("inputs"),
+        )
+        .select_from(_beside(INPUTS))
+        .where(WORKFLOWS.c.workflow_uuid == workflow_id)
+    ).one()
+    values = records.first_argument(row)
+    update = records.update_of(values, workflow_id, row.queue_partition_key or "")
+    return {
+        **_row(update),
+        "workflow_id": workflow_id,
+        "accepted_at": update.requested_at or row.created_at / 1000,
+        "started_at": row.started_at_epoch_ms and row.started_at_epoch_ms / 1000,
+        **_end_of(connection, workflow_id, row),
+    }
+
+
+def _end_of(connection: sa.Connection, workflow_id: str, row: records.Row) -> dict[str, Any]:
+    if row.status in records.UNDER_WAY:
+        return {"state": records.UNDER_WAY[row.status]}
+    found = records.ending(payload(connection, workflow_id))
+    return {
+        "state": found.state,
+        "message": found.message[: records.MAX_MESSAGE],
+        "ended_at": (row.completed_at or row.created_at) / 1000,
+    }
+
+
+def _row(update: Update) -> dict[str, Any]:
+    return {
+        "workflow_id": update.id,
+        "update_id": update.id.partition(PARTITION_SEPARATOR)[0],
+        "mirror": update.mirror,
+        "repository": update.repository,
+        "number": update.number,
+        "kind": update.kind,
+        "commit_sha": update.commit,
+        "changed_at": update.updated_at,
+        "requested_at": update.requested_at,
+        "state": "waiting",
+        "message": "",
+        "started_at": None,
+        "ended_at": None,
+        "update_values": json.dumps(asdict(update)),
+    }
+
+
+def _put(connection: sa.Connection, row: dict[str, Any]) -> None:
+    insert = _INSERT[connection.dialect.name](UPDATES).values(row)
+    new = {name: insert.excluded[name] for name in row if name != "workflow_id"}
+    connection.execute(
+        insert.on_conflict_do_update(index_elements=[UPDATES.c.workflow_id], set_=new)
+    )
+
+
+def _set(connection: sa.Connection, workflow_id: str, values: dict[str, Any]) -> bool:
+    table = UPDATES.update().where(UPDATES.c.workflow_id == workflow_id)
+    return connection.execute(table.values(values)).rowcount > 0
+
+
+def _beside(table: sa.Table) -> sa.Join:
+    same = table.c.workflow_uuid == WORKFLOWS.c.workflow_uuid
+    return sa.outerjoin(WORKFLOWS, table, same)

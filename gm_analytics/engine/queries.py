@@ -1,0 +1,164 @@
+"""Looking at updates: exact ids, by an index, and no more than is asked for."""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import replace
+from typing import Any
+
+import sqlalchemy as sa
+
+from gm_analytics.engine import index, records
+from gm_analytics.engine.database import guarded
+from gm_analytics.engine.schema import STEPS, UPDATES, WORKFLOWS
+from gm_analytics.errors import UnknownUpdate
+from gm_analytics.updates.model import Record, StepRecord, Update
+
+POLL = 0.1
+"""Seconds between two looks at what another process does."""
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}(@[A-Za-z0-9_][A-Za-z0-9._:+-]{0,99})?")
+"""A delivery's id, and `@` with a mirror's name where it has updates on several."""
+_SUMMARY = sa.select(
+    *UPDATES.c,
+    WORKFLOWS.c.status,
+    WORKFLOWS.c.started_at_epoch_ms,
+    WORKFLOWS.c.completed_at,
+).select_from(sa.outerjoin(UPDATES, WORKFLOWS, WORKFLOWS.c.workflow_uuid == UPDATES.c.workflow_id))
+_LIVE_OR_DONE = [*records.UNDER_WAY, "SUCCESS"]
+
+
+class Queries:
+    """What can be read of a store. Lists have neither outcomes, errors nor steps: see `whole`."""
+
+    def __init__(self, engine: sa.Engine, name: str) -> None:
+        """Take the connections, and the address that may be shown."""
+        self._engine = engine
+        self._name = name
+
+    def get(self, update_id: str) -> list[Record]:
+        """Give an update with its steps: one record a mirror.
+
+        Raises:
+            UnknownUpdate: there is none of this id.
+            StoreUnavailable: the store did not answer.
+
+        """
+        if not _ID.fullmatch(update_id):
+            raise UnknownUpdate(update_id)
+        one_mirror = index.PARTITION_SEPARATOR in update_id
+        column = UPDATES.c.workflow_id if one_mirror else UPDATES.c.update_id
+        query = _SUMMARY.where(column == update_id).order_by(UPDATES.c.workflow_id)
+        with guarded(f"reading update {update_id}"), self._engine.connect() as connection:
+            found = [self._whole(connection, row) for row in connection.execute(query).all()]
+        if not found:
+            raise UnknownUpdate(update_id)
+        return found
+
+    def whole(self, record: Record) -> Record:
+        """Give a listed record with its steps and with its outcome or error.
+
+        Raises:
+            UnknownUpdate: it is there no longer.
+            StoreUnavailable: the store did not answer.
+
+        """
+        workflow_id = record.update.id
+        query = _SUMMARY.where(UPDATES.c.workflow_id == workflow_id)
+        with guarded(f"reading update {workflow_id}"), self._engine.connect() as connection:
+            row = connection.execute(query).one_or_none()
+            if row is None:
+                raise UnknownUpdate(workflow_id)
+            return self._whole(connection, row)
+
+    def recent(self, limit: int = 20) -> list[Record]:
+        """Give the newest updates first.
+
+        Raises:
+            StoreUnavailable: the store did not answer.
+
+        """
+        newest = (UPDATES.c.accepted_at.desc(), UPDATES.c.workflow_id.desc())
+        return self._list("listing updates", _SUMMARY.order_by(*newest).limit(limit))
+
+    def of_pull_request(self, pull_request: str) -> list[Record]:
+        """Give the updates of `owner/name#number`, the newest first.
+
+        Raises:
+            StoreUnavailable: the store did not answer.
+
+        """
+        query = _SUMMARY.where(*_is_of(pull_request))
+        found = self._list(f"looking for updates of {pull_request}", query)
+        return sorted(found, key=lambda record: record.update.order, reverse=True)
+
+    def is_superseded(self, update: Update) -> bool:
+        """Tell whether a newer update of the same pull request is there for this mirror.
+
+        One that has ended well counts too: within a second SQLite keeps no order, so the newer
+        one may have been performed first, and an older head must not be applied after it. A merge
+        looks at what is live instead: another pull request's may be the newer one.
+        """
+        if not update.pull_request or update.kind == "merge":
+            return False
+        # DBOS keeps whole seconds on SQLite, so the updates' own times are compared.
+        query = (
+            sa.select(UPDATES.c.changed_at, UPDATES.c.requested_at)
+            .join(WORKFLOWS, WORKFLOWS.c.workflow_uuid == UPDATES.c.workflow_id)
+            .where(*_is_of(update.pull_request), UPDATES.c.mirror == update.mirror)
+            .where(WORKFLOWS.c.status.in_(_LIVE_OR_DONE))
+        )
+        doing = f"looking for updates of {update.pull_request}"
+        with guarded(doing), self._engine.connect() as connection:
+            return any(tuple(other) > update.order for other in connection.execute(query))
+
+    def await_end(self, update_id: str) -> None:
+        """Wait until the update of one mirror has ended, however it did."""
+        query = sa.select(WORKFLOWS.c.status).where(WORKFLOWS.c.workflow_uuid == update_id)
+        while (
+            self._scalar(f"waiting for the end of update {update_id}", query) in records.UNDER_WAY
+        ):
+            time.sleep(POLL)
+
+    def check(self) -> str:
+        """Ask the database for anything; name it.
+
+        Raises:
+            StoreUnavailable: it does not answer.
+
+        """
+        self._scalar("asking the database", sa.select(UPDATES.c.workflow_id).limit(1))
+        return self._name
+
+    def _scalar(self, doing: str, query: sa.Select[Any]) -> Any:
+        with guarded(doing), self._engine.connect() as connection:
+            return connection.scalar(query)
+
+    def _list(self, doing: str, query: sa.Select[Any]) -> list[Record]:
+        with guarded(doing), self._engine.connect() as connection:
+            return [self._summary(connection, row) for row in connection.execute(query).all()]
+
+    def _summary(self, connection: sa.Connection, row: records.Row) -> Record:
+        """Give a row as the index has it; the few that it has no end of are looked up."""
+        if records.settled(row):
+            return records.summary(row)
+        return records.summary(row, _ending(connection, row))
+
+    def _whole(self, connection: sa.Connection, row: records.Row) -> Record:
+        under_way = row.status is None or row.status in records.UNDER_WAY
+        record = records.summary(row, None if under_way else _ending(connection, row))
+        return replace(record, steps=_steps(connection, row.workflow_id))
+
+
+def _ending(connection: sa.Connection, row: records.Row) -> records.Ending:
+    return records.ending(index.payload(connection, row.workflow_id))
+
+
+def _steps(connection: sa.Connection, workflow_id: str) -> tuple[StepRecord, ...]:
+    query = sa.select(*STEPS.c).where(STEPS.c.workflow_uuid == workflow_id)
+    return records.steps_of(connection.execute(query.order_by(STEPS.c.function_id)))
+
+
+def _is_of(pull_request: str) -> tuple[sa.ColumnElement[bool], ...]:
+    repository, _, number = pull_request.rpartition("#")
+    return UPDATES.c.repository == repository, UPDATES.c.number == int(number)

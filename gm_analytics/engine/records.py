@@ -1,0 +1,145 @@
+"""Stored rows as values: what an update was, how it fares, how it ended. No I/O.
+
+A row that cannot be read is a failed update whose message says why: it hides no other.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from typing import Any, TypeAlias
+
+from pydantic import TypeAdapter
+
+from gm_analytics.engine.codec import decode
+from gm_analytics.errors import ForeignFormat, GmError
+from gm_analytics.updates.model import Outcome, Record, State, StepRecord, Update
+
+Row: TypeAlias = Any
+"""SQLAlchemy's, with the columns of its query as attributes."""
+UNDER_WAY: dict[str, State] = {"ENQUEUED": "waiting", "DELAYED": "waiting", "PENDING": "running"}
+"""DBOS's statuses of what has not ended."""
+RETRIABLE = frozenset({"ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"})
+"""DBOS's statuses of what ended otherwise than with an outcome."""
+MAX_MESSAGE = 1000
+"""Characters of a message that the index keeps; the whole is with the outcome or the error."""
+
+_KNOWN = frozenset(field.name for field in fields(Update))
+_OUTCOME = TypeAdapter(Outcome)
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How an update ended."""
+
+    state: State
+    message: str
+    outcome: Outcome | None = None
+    error: GmError | None = None
+
+
+def ending(row: Row) -> Ending:
+    """Read an ending from DBOS's own record: `status`, `output`, `error`, `serialization`."""
+    try:
+        if row.status == "SUCCESS":
+            outcome = _outcome(decode(row.output, row.serialization))
+            return Ending(outcome.state, outcome.message, outcome)
+        error = decode(row.error, row.serialization)
+    except GmError as unreadable:
+        return Ending("failed", str(unreadable), error=unreadable)
+    state: State = "cancelled" if row.status == "CANCELLED" else "failed"
+    if error is None:
+        return Ending(state, state)
+    wrapped = GmError.wrap(error) if isinstance(error, BaseException) else _damaged()
+    return Ending(state, str(wrapped), error=wrapped)
+
+
+def _outcome(value: Any) -> Outcome:
+    try:
+        return _OUTCOME.validate_python(value)
+    except ValueError as error:
+        raise _damaged() from error
+
+
+def _damaged() -> ForeignFormat:
+    return ForeignFormat("damaged JSON")
+
+
+def settled(row: Row) -> State | None:
+    """Give the state of an indexed row, or None if only DBOS's own record can tell how it ended.
+
+    DBOS's status is the truth. The index is written just before it, so a worker that was killed
+    between the two left an ending of something that is still under way, or none.
+    """
+    if row.status is None:
+        state: State = row.state  # DBOS's record has been removed since
+        return state
+    if row.status in UNDER_WAY:
+        return UNDER_WAY[row.status]
+    failed = row.state in {"failed", "cancelled"}
+    agrees = row.ended_at is not None and failed == (row.status in RETRIABLE)
+    return row.state if agrees else None
+
+
+def summary(row: Row, end: Ending | None = None) -> Record:
+    """Give an indexed row as a record, with an ending that was read where one is needed."""
+    state = end.state if end else settled(row)
+    assert state is not None  # noqa: S101  # the callers read an ending then
+    update = update_of(_values(row.update_values), row.workflow_id, row.mirror)
+    message = end.message if end else row.message if row.status not in UNDER_WAY else state
+    return Record(
+        update=update,
+        state=state,
+        message=message or state,
+        accepted_at=row.accepted_at,
+        started_at=_seconds(row.started_at_epoch_ms) or row.started_at,
+        completed_at=_seconds(row.completed_at) or (row.ended_at if not row.status else None),
+        outcome=end.outcome if end else None,
+        error=end.error if end else None,
+    )
+
+
+def _values(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
+
+
+def update_of(values: Any, workflow_id: str, mirror: str) -> Update:
+    """Make an update of stored values: unknown ones are ignored, missing ones are the defaults."""
+    if not isinstance(values, dict):
+        return Update(workflow_id, mirror)
+    known = {name: value for name, value in values.items() if name in _KNOWN}
+    return Update(**{"id": workflow_id, "mirror": mirror, **known})
+
+
+def first_argument(row: Row) -> Any:
+    """Give what a workflow was enqueued with; None if that cannot be read."""
+    try:
+        return decode(row.inputs, row.serialization)["args"][0]
+    except (GmError, LookupError, TypeError):
+        return None
+
+
+def steps_of(rows: Iterable[Row]) -> tuple[StepRecord, ...]:
+    """Give an update's steps; DBOS has some of its own among them."""
+    return tuple(_step(row) for row in rows if not row.function_name.startswith("DBOS."))
+
+
+def _step(row: Row) -> StepRecord:
+    try:
+        error = decode(row.error, row.serialization)
+    except ForeignFormat as unreadable:
+        error = unreadable
+    return StepRecord(
+        row.function_name,
+        (row.started_at_epoch_ms or 0) / 1000,
+        (row.completed_at_epoch_ms or 0) / 1000,
+        str(error) if error else None,
+    )
+
+
+def _seconds(milliseconds: int | None) -> float | None:
+    return milliseconds / 1000 if milliseconds else None

@@ -1,0 +1,157 @@
+"""The engine's own tables beside DBOS's, with numbered migrations, and what it reads of DBOS's.
+
+Names begin with `gm_`. In SQLite they are in the same file, in PostgreSQL in a schema of their
+own. A migration never changes once it has landed; the next one is appended to `MIGRATIONS`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import sqlalchemy as sa
+
+from gm_analytics.engine.database import POSTGRESQL_SCHEMA
+from gm_analytics.errors import StoreUnavailable
+
+_LOCK = 0x676D_0001
+"""PostgreSQL's advisory lock while migrations run: `gm`, and a number."""
+
+_metadata = sa.MetaData(schema="gm")
+VERSION = sa.Table(
+    "gm_schema_version",
+    _metadata,
+    sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("applied_at", sa.Double),
+)
+UPDATES = sa.Table(
+    "gm_updates",
+    _metadata,
+    sa.Column("workflow_id", sa.Text, primary_key=True),
+    sa.Column("update_id", sa.Text),
+    sa.Column("mirror", sa.Text),
+    sa.Column("repository", sa.Text),
+    sa.Column("number", sa.Integer),
+    sa.Column("kind", sa.Text),
+    sa.Column("commit_sha", sa.Text),
+    sa.Column("changed_at", sa.Text),
+    sa.Column("requested_at", sa.Double),
+    sa.Column("state", sa.Text),
+    sa.Column("message", sa.Text),
+    sa.Column("accepted_at", sa.Double),
+    sa.Column("started_at", sa.Double),
+    sa.Column("ended_at", sa.Double),
+    sa.Column("update_values", sa.Text),
+)
+"""One row an update and mirror. DBOS's status is the truth of what waits, runs or has ended; the
+index says how it ended (`ended_at` is null until it does), and finds it."""
+
+
+_dbos = sa.MetaData(schema="dbos")
+
+
+def _of_dbos(name: str, *columns: str) -> sa.Table:
+    return sa.Table(name, _dbos, *(sa.Column(column) for column in columns))
+
+
+WORKFLOWS = _of_dbos(
+    "workflow_status", "workflow_uuid", "name", "status", "created_at", "started_at_epoch_ms",
+    "completed_at", "queue_partition_key", "serialization", "inputs", "output", "error",
+)  # fmt: skip
+INPUTS = _of_dbos("workflow_input", "workflow_uuid", "inputs")
+OUTPUTS = _of_dbos("workflow_output", "workflow_uuid", "output", "error")
+STEPS = _of_dbos(
+    "operation_outputs", "workflow_uuid", "function_id", "function_name", "error",
+    "started_at_epoch_ms", "completed_at_epoch_ms", "serialization",
+)  # fmt: skip
+"""DBOS's tables, as far as they are read; all writing to them is DBOS's."""
+
+
+def _index_of_updates(connection: sa.Connection) -> None:
+    table = f"{_prefix(connection)}gm_updates"
+    _run(
+        connection,
+        f"""CREATE TABLE {table} (
+            workflow_id TEXT NOT NULL PRIMARY KEY,
+            update_id TEXT NOT NULL,
+            mirror TEXT NOT NULL,
+            repository TEXT NOT NULL,
+            number INTEGER NOT NULL,
+            kind TEXT NOT NULL,
+            commit_sha TEXT NOT NULL,
+            changed_at TEXT NOT NULL,
+            requested_at DOUBLE PRECISION NOT NULL,
+            state TEXT NOT NULL,
+            message TEXT NOT NULL,
+            accepted_at DOUBLE PRECISION NOT NULL,
+            started_at DOUBLE PRECISION,
+            ended_at DOUBLE PRECISION,
+            update_values TEXT NOT NULL)""",
+        f"CREATE INDEX gm_updates_by_update ON {table} (update_id)",
+        f"CREATE INDEX gm_updates_by_time ON {table} (accepted_at, workflow_id)",
+        f"CREATE INDEX gm_updates_by_pull_request ON {table} (repository, number, mirror)",
+        f"CREATE INDEX gm_updates_open ON {table} (workflow_id) WHERE ended_at IS NULL",
+    )
+
+
+MIGRATIONS: tuple[Callable[[sa.Connection], None], ...] = (_index_of_updates,)
+"""The first is migration 1."""
+
+
+def migrate(connection: sa.Connection) -> bool:
+    """Bring the tables up to date, all or nothing; tell whether that changed anything.
+
+    Raises:
+        StoreUnavailable: a newer version of the service has been here.
+
+    """
+    if _version(connection) == len(MIGRATIONS):
+        return False
+    connection.rollback()
+    _take_lock(connection)
+    present = _version(connection)
+    for number, migration in enumerate(MIGRATIONS[present:], present + 1):
+        migration(connection)
+        connection.execute(VERSION.insert().values(version=number, applied_at=time.time()))
+    return present < len(MIGRATIONS)
+
+
+def _version(connection: sa.Connection) -> int:
+    if not sa.inspect(connection).has_table(VERSION.name, schema=_schema(connection)):
+        return 0
+    found = connection.execute(sa.select(sa.func.max(VERSION.c.version))).scalar() or 0
+    if found > len(MIGRATIONS):
+        raise StoreUnavailable(
+            "opening the database",
+            f"its tables have version {found}, and this gm-analytics knows {len(MIGRATIONS)}; "
+            "install the newer gm-analytics that was here before",
+        )
+    return int(found)
+
+
+def _take_lock(connection: sa.Connection) -> None:
+    """Begin, alone: DDL by itself would begin nothing in SQLite."""
+    if _schema(connection) is None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    else:
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
+        _run(connection, f"CREATE SCHEMA IF NOT EXISTS {POSTGRESQL_SCHEMA}")
+    _run(
+        connection,
+        f"CREATE TABLE IF NOT EXISTS {_prefix(connection)}gm_schema_version "
+        "(version INTEGER NOT NULL PRIMARY KEY, applied_at DOUBLE PRECISION NOT NULL)",
+    )
+
+
+def _run(connection: sa.Connection, *statements: str) -> None:
+    for statement in statements:
+        connection.exec_driver_sql(statement)
+
+
+def _schema(connection: sa.Connection) -> str | None:
+    return None if connection.dialect.name == "sqlite" else POSTGRESQL_SCHEMA
+
+
+def _prefix(connection: sa.Connection) -> str:
+    schema = _schema(connection)
+    return f"{schema}." if schema else ""
