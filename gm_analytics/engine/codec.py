@@ -19,6 +19,7 @@ from gm_analytics.errors import ForeignFormat, GmError, StoreUnavailable
 
 FORMAT = "gm_analytics_json"
 """The format's name in the database."""
+DAMAGED = "damaged JSON"
 _ERROR = "__error__"
 _PICKLED_NONE = "Ti4="
 
@@ -61,7 +62,7 @@ def decode(text: str | None, written_as: str | None) -> Any:
     try:
         return JSON.deserialize(text)
     except (ValueError, RecursionError) as error:
-        raise ForeignFormat("damaged JSON") from error
+        raise ForeignFormat(DAMAGED) from error
 
 
 def refuse_pickles() -> None:
@@ -76,7 +77,8 @@ def refuse_pickles() -> None:
     """
     for method in ("deserialize", "serialize"):
         setattr(_serialization.DefaultSerializer, method, _refuse)
-    setattr(_core, _FAILURE_WRITER, _serialize_failure)
+    for name, ours in (("deserialize_args", _arguments), (_FAILURE_WRITER, _serialize_failure)):
+        setattr(_core, name, ours)
     for decoder in (
         _serialization.deserialize_value,
         _serialization.deserialize_args,
@@ -91,6 +93,14 @@ def refuse_pickles() -> None:
 
 def _refuse(*_: object) -> NoReturn:
     raise ForeignFormat(_serialization.DBOSDefaultSerializer.name())
+
+
+def _arguments(text: str, written_as: str | None, _: Serializer) -> Any:
+    """Give what a workflow is called with. What is no call would hold its queue for ever, too."""
+    value = decode(text, written_as)
+    if not isinstance(value, dict) or not isinstance(value.get("args"), list):
+        raise ForeignFormat(DAMAGED)
+    return {"args": value["args"], "kwargs": value.get("kwargs") or {}}
 
 
 _FAILURE_WRITER = "_serialize_exception_for_persistence"

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
 from dataclasses import asdict
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
-from gm_analytics.engine import records
+from gm_analytics.engine import records, schema
 from gm_analytics.engine.schema import INPUTS, OUTPUTS, UPDATES, WORKFLOWS
 from gm_analytics.updates.model import State, Update
 
@@ -24,10 +23,6 @@ WORKFLOW = "update"
 PARTITION_SEPARATOR = "@"
 """Stands between a delivery's id and a mirror in the id of a workflow, where there are several."""
 _BATCH = 200
-_INSERT: dict[str, Callable[[sa.Table], Any]] = {
-    "sqlite": sqlite.insert,
-    "postgresql": postgresql.insert,
-}
 
 
 def store(connection: sa.Connection, update: Update) -> None:
@@ -165,10 +160,18 @@ def _row(update: Update) -> dict[str, Any]:
 
 
 def _put(connection: sa.Connection, row: dict[str, Any]) -> None:
-    insert = _INSERT[connection.dialect.name](UPDATES).values(row)
-    new = {name: insert.excluded[name] for name in row if name != "workflow_id"}
-    connection.execute(
-        insert.on_conflict_do_update(index_elements=[UPDATES.c.workflow_id], set_=new)
+    connection.execute(_upsert(schema.prefix(connection)), row)
+
+
+@lru_cache
+def _upsert(prefix: str) -> sa.TextClause:
+    """Give the statement as text: it is on the way of each delivery, and built once."""
+    columns = UPDATES.c.keys()
+    new = ", ".join(f"{name} = excluded.{name}" for name in columns)
+    return sa.text(
+        f"INSERT INTO {prefix}gm_updates ({', '.join(columns)}) "  # noqa: S608  # names of ours
+        f"VALUES ({', '.join(f':{name}' for name in columns)}) "
+        f"ON CONFLICT (workflow_id) DO UPDATE SET {new}"
     )
 
 

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 from pydantic import TypeAdapter
 
-from gm_analytics.engine.codec import decode
+from gm_analytics.engine.codec import DAMAGED, decode
 from gm_analytics.errors import ForeignFormat, GmError
 from gm_analytics.updates.model import Outcome, Record, State, StepRecord, Update
 
@@ -63,7 +63,7 @@ def _outcome(value: Any) -> Outcome:
 
 
 def _damaged() -> ForeignFormat:
-    return ForeignFormat("damaged JSON")
+    return ForeignFormat(DAMAGED)
 
 
 def settled(row: Row) -> State | None:

@@ -68,7 +68,7 @@ STEPS = _of_dbos(
 
 
 def _index_of_updates(connection: sa.Connection) -> None:
-    table = f"{_prefix(connection)}gm_updates"
+    table = f"{prefix(connection)}gm_updates"
     _run(
         connection,
         f"""CREATE TABLE {table} (
@@ -138,7 +138,7 @@ def _take_lock(connection: sa.Connection) -> None:
         _run(connection, f"CREATE SCHEMA IF NOT EXISTS {POSTGRESQL_SCHEMA}")
     _run(
         connection,
-        f"CREATE TABLE IF NOT EXISTS {_prefix(connection)}gm_schema_version "
+        f"CREATE TABLE IF NOT EXISTS {prefix(connection)}gm_schema_version "
         "(version INTEGER NOT NULL PRIMARY KEY, applied_at DOUBLE PRECISION NOT NULL)",
     )
 
@@ -152,6 +152,7 @@ def _schema(connection: sa.Connection) -> str | None:
     return None if connection.dialect.name == "sqlite" else POSTGRESQL_SCHEMA
 
 
-def _prefix(connection: sa.Connection) -> str:
+def prefix(connection: sa.Connection) -> str:
+    """Give what stands before a table's name in a statement that is text."""
     schema = _schema(connection)
     return f"{schema}." if schema else ""

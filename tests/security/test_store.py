@@ -41,7 +41,14 @@ from tests.integration.engine import (
 __all__ = ["postgres", "url"]
 PICKLE = "py_pickle"
 ENDED = ("bad-output", "bad-error", "bad-old-output")
-WAITING = ("bad-input", "bad-old-input", "bad-unknown", "bad-unnamed")
+WAITING = (
+    "bad-input",
+    "bad-old-input",
+    "bad-unknown",
+    "bad-unnamed",
+    "bad-portable",
+    "bad-shape",
+)
 
 
 class Canary:
@@ -96,6 +103,9 @@ def _poison(connection: sa.Connection, canary: str) -> None:
         change(tables.workflow_status, name, serialization=PICKLE)
     change(tables.workflow_status, "bad-unknown", serialization="java_jackson")
     change(tables.workflow_status, "bad-unnamed", serialization=None)
+    change(tables.workflow_status, "bad-portable", serialization="portable_json")
+    change(tables.workflow_status, "bad-shape", serialization=codec.FORMAT)
+    change(tables.workflow_input, "bad-shape", inputs="null")
     change(tables.workflow_output, "bad-output", output=canary)
     change(tables.workflow_status, "bad-error", status="ERROR")
     change(tables.workflow_output, "bad-error", output=None, error=canary)
@@ -167,7 +177,7 @@ def test_no_column_of_the_database_runs_code_in_a_worker(
 def test_no_column_of_the_database_runs_code_in_what_reads(poisoned: str) -> None:
     with opened(poisoned) as store:
         listed = {record.update.id: record.state for record in store.recent(100)}
-        assert len(listed) == 15
+        assert len(listed) == 19
         assert {listed[name] for name in ENDED} == {"failed"}
         assert {listed[name] for name in WAITING} == {"waiting"}
         for name in listed:
@@ -176,7 +186,7 @@ def test_no_column_of_the_database_runs_code_in_what_reads(poisoned: str) -> Non
         for name in ("bad-output", "bad-old-output"):
             assert "py_pickle, which is refused" in store.get(name)[0].message
         assert "py_pickle, which is refused" in str(store.get("bad-steps")[0].steps[-1].error)
-        assert len(store.of_pull_request("icesi/packages#1")) == 7
+        assert len(store.of_pull_request("icesi/packages#1")) == 9
         assert store.is_superseded(update("bad-steps", "steps", at=1))
         store.await_end("bad-output")
         assert store.retry("bad-error")
@@ -187,7 +197,7 @@ def test_no_column_of_the_database_runs_code_through_dbos_s_own_client(poisoned:
     """Nothing of the service reads so today; what comes later may."""
     with opened(poisoned) as store:
         client = store._client
-        assert len(client.list_workflows()) == 15
+        assert len(client.list_workflows()) == 19
         refused: list[Callable[[], object]] = [
             lambda: client.get_event("bad-mail", "event", 0),
             lambda: list(client.read_stream("bad-mail", "stream")),
