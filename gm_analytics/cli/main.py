@@ -28,6 +28,7 @@ from gm_analytics.github.webhook import sign
 from gm_analytics.manifest import Manifest
 from gm_analytics.mirror.lock import Lock
 from gm_analytics.operations import check as checks
+from gm_analytics.remote import fetch
 from gm_analytics.service import DirectStep, Service
 from gm_analytics.updates.model import Record, State
 
@@ -222,7 +223,7 @@ def replay(config: Path | None, payload: Any, url: str, event: str, delivery: st
         "X-Hub-Signature-256": sign(Service.from_file(config).settings.webhook.secret, body),
     }
     try:
-        reply = requests.post(url, data=body, headers=headers, timeout=10)
+        reply = requests.post(url, data=body, headers=headers, auth=fetch.NOBODY, timeout=10)
     except requests.RequestException as error:
         click.echo(f"gm-analytics: posting to {url}: {error}", err=True)
         sys.exit(FAILED)

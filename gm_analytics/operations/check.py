@@ -6,15 +6,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 
-import requests
-
 from gm_analytics import settings
 from gm_analytics.errors import GmError
+from gm_analytics.github.client import GitHub
 from gm_analytics.mirror import survey
 from gm_analytics.mirror.session import Session, wait_until_visible
 from gm_analytics.service import Service
-
-TIMEOUT = 10
 
 
 @dataclass(frozen=True)
@@ -41,19 +38,13 @@ def _one(subject: str, look: Callable[[], str]) -> Finding:
         return Finding(subject, True, look())
     except GmError as error:
         return Finding(subject, False, str(error))
-    except requests.RequestException as error:
-        return Finding(subject, False, f"{type(error).__name__}: {error}")
 
 
 def _github(config: settings.GitHub) -> str:
     if not config.token:
         return f"no token: manifests of public repositories are read from {config.raw_url}"
-    url = str(config.api_url).rstrip("/") + "/rate_limit"
-    headers = {"Authorization": f"Bearer {config.token}"}
-    reply = requests.get(url, headers=headers, timeout=TIMEOUT)
-    reply.raise_for_status()
-    core = reply.json()["resources"]["core"]
-    return f"token accepted by {config.api_url}: {core['remaining']} of {core['limit']} calls left"
+    left, limit = GitHub(config).calls_left()
+    return f"token accepted by {config.api_url}: {left} of {limit} calls left"
 
 
 def _mirror(mirror: settings.Mirror) -> Iterator[Finding]:

@@ -23,6 +23,7 @@ from gm_analytics.errors import GitHubError, GmError, ManifestError
 from gm_analytics.github.client import GitHub
 from gm_analytics.manifest import Manifest
 from gm_analytics.mirror.history import Held, History
+from gm_analytics.remote import fetch
 from gm_analytics.rpm.package import Package
 from gm_analytics.service import Service
 
@@ -143,6 +144,7 @@ def _web(
     subject = f"mirror {mirror.name} web"
     with requests.Session() as session:
         session.headers.update({"Cache-Control": "no-cache", "Accept-Encoding": "identity"})
+        session.auth = fetch.NOBODY
         session.mount("http", HTTPAdapter(pool_maxsize=AT_ONCE))
         wrong = _look(session, mirror.base_url, _File("repodata/repomd.xml", repomd))
         if wrong is not None:

@@ -120,8 +120,8 @@ class Connection:
             user=self._mirror.user,
             port=self._mirror.port,
             connect_timeout=CONNECT_TIMEOUT,
-            # Only this service's configuration counts, not the account's ~/.ssh/config.
-            config=fabric.Config(ssh_config=paramiko.SSHConfig()),
+            # Only this service's configuration counts, not ~/.ssh/config and ~/.fabric.yaml.
+            config=fabric.Config(ssh_config=paramiko.SSHConfig(), lazy=True),
             connect_kwargs={
                 "key_filename": str(self._mirror.identity_file),
                 "allow_agent": False,

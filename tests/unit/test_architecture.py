@@ -19,7 +19,7 @@ def _name(path: Path) -> str:
 MODULES = {_name(path): ast.parse(path.read_text("utf-8")) for path in PACKAGE.rglob("*.py")}
 
 PURE = {
-    "errors", "manifest", "remote.commands", "updates.model", "github.webhook",
+    "errors", "manifest", "places", "remote.commands", "updates.model", "github.webhook",
     "pull_requests.feedback", "mirror.survey", "mirror.yum", "mirror.repository",
     "mirror.history", "mirror.retention", "mirror.lock", "mirror.publication",
     *(name for name in MODULES if name.startswith("rpm.")),
@@ -34,9 +34,9 @@ IO_MODULES = {
 IO_NAMES = {"open", "input", "exec", "eval", "Path", "PosixPath", "urlopen"}
 EXTERNAL = {
     "requests": {
-        "github.client",
+        "github.api",
         "mirror.session",
-        "operations.check",
+        "remote.fetch",
         "operations.status",
         "cli.main",
     },
