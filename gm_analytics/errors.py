@@ -71,6 +71,14 @@ class ConfigError(GmError):
         return f"configuration {self.source}: " + "; ".join(self.problems)
 
 
+@dataclass(eq=False)
+class UnsafeFiles(ConfigError):
+    """Others can change what the service relies on, or read its secrets; every cure is named."""
+
+    def __str__(self) -> str:
+        return "files that others can change or read:\n  " + "\n  ".join(self.problems)
+
+
 # --- deliveries -------------------------------------------------------------------------
 
 

@@ -28,6 +28,7 @@ from gm_analytics.github.webhook import sign
 from gm_analytics.manifest import Manifest
 from gm_analytics.mirror.lock import Lock
 from gm_analytics.operations import check as checks
+from gm_analytics.operations import permissions
 from gm_analytics.remote import fetch
 from gm_analytics.service import DirectStep, Service
 from gm_analytics.updates.model import Record, State
@@ -127,6 +128,7 @@ def _start(config: Path | None) -> Service:
     for noisy in ("paramiko", "connexion", "dbos", "fabric"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     service = Service.from_file(config)
+    permissions.require(service.settings)
     service.store.check()
     return service
 

@@ -14,10 +14,8 @@ import fcntl
 import hashlib
 import json
 import logging
-import os
 import socket
 import sqlite3
-import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
@@ -31,6 +29,7 @@ from pydantic import TypeAdapter
 from sqlalchemy import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
+from gm_analytics.engine import lock_files
 from gm_analytics.errors import (
     GitHubUnavailable,
     GmError,
@@ -484,8 +483,6 @@ def _lock_file(url: str, name: str) -> IO[str]:
     if url.startswith("sqlite:///"):
         database = Path(url.removeprefix("sqlite:///"))
         database.parent.mkdir(parents=True, exist_ok=True)
-        return database.with_name(f"{database.name}.{name}.lock").open("w")
-    directory = Path(tempfile.gettempdir()) / f"{NAME}-{os.getuid()}"
-    directory.mkdir(mode=0o700, exist_ok=True)
+        return lock_files.opened(database.with_name(f"{database.name}.{name}.lock"))
     digest = hashlib.sha256(url.encode()).hexdigest()[:16]
-    return (directory / f"{digest}.{name}.lock").open("w")
+    return lock_files.opened(lock_files.made_directory() / f"{digest}.{name}.lock")

@@ -11,6 +11,7 @@ from gm_analytics.errors import GmError
 from gm_analytics.github.client import GitHub
 from gm_analytics.mirror import survey
 from gm_analytics.mirror.session import Session, wait_until_visible
+from gm_analytics.operations import permissions
 from gm_analytics.service import Service
 
 
@@ -28,9 +29,18 @@ def run(service: Service) -> Iterator[Finding]:
     config = service.settings
     repositories = ", ".join(config.webhook.repositories)
     yield Finding("configuration", True, f"deliveries of {repositories}; publish {config.publish}")
+    yield from _files(config)
     yield _one("store", service.store.check)
     yield _one("github", lambda: _github(config.github))
     yield from chain.from_iterable(map(_mirror, config.mirrors))
+
+
+def _files(config: settings.Settings) -> Iterator[Finding]:
+    flaws = permissions.look(config, as_check=True)
+    for flaw in flaws:
+        yield Finding("files", not flaw.fatal, str(flaw))
+    if not flaws:
+        yield Finding("files", True, "nobody else can change them, or read secrets")
 
 
 def _one(subject: str, look: Callable[[], str]) -> Finding:

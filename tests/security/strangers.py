@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -19,13 +20,15 @@ class Stranger:
     """One server on loopback, and what it was asked."""
 
     say: Say
+    context: ssl.SSLContext | None = None
     asked: list[str] = field(default_factory=list)
     sent: int = 0
     _socket: socket.socket = field(default_factory=lambda: socket.create_server(("127.0.0.1", 0)))
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        scheme = "https" if self.context else "http"
+        return f"{scheme}://127.0.0.1:{self._socket.getsockname()[1]}"
 
     def serve(self) -> None:
         with suppress(OSError):  # closed at the end
@@ -39,7 +42,14 @@ class Stranger:
         self._socket.close()
 
     def _answer(self, connection: socket.socket) -> None:
-        with connection, suppress(OSError):
+        with suppress(OSError):
+            if self.context:
+                connection = self.context.wrap_socket(connection, server_side=True)
+            self._converse(connection)
+        connection.close()
+
+    def _converse(self, connection: socket.socket) -> None:
+        with connection:
             request = b""
             while b"\r\n\r\n" not in request:
                 if not (chunk := connection.recv(65536)):
@@ -52,8 +62,8 @@ class Stranger:
 
 
 @contextmanager
-def stranger(say: Say) -> Iterator[Stranger]:
-    server = Stranger(say)
+def stranger(say: Say, context: ssl.SSLContext | None = None) -> Iterator[Stranger]:
+    server = Stranger(say, context)
     threading.Thread(target=server.serve, daemon=True).start()
     try:
         yield server
@@ -69,10 +79,10 @@ def answer(body: object, *headers: str, status: str = "200 OK") -> list[bytes]:
 
 
 def drip(data: bytes, pause: float, seconds: float) -> Iterator[bytes]:
-    """Give a byte at a time, for so long; the last one again and again."""
+    """Give a byte at a time, for so long; at the end blanks."""
     ends = time.monotonic() + seconds
     position = 0
     while time.monotonic() < ends:
-        yield data[position : position + 1] or data[-1:]
+        yield data[position : position + 1] or b" "
         position += 1
         time.sleep(pause)

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import gzip
 import os
+import ssl
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +25,10 @@ from gm_analytics import settings
 from gm_analytics.errors import GitHubError, GitHubUnavailable
 from gm_analytics.github.client import GitHub
 from gm_analytics.manifest import MAX_BYTES
+from gm_analytics.mirror.session import wait_until_visible
 from tests.security.strangers import Stranger, answer, drip, stranger
 
+_HEAD = b"HTTP/1.1 200 OK\r\n"
 TOKEN = "ghp_of_the_service"
 SHA = "0123456789abcdef0123456789abcdef01234567"
 REPOSITORY = "icesi/packages"
@@ -38,6 +42,13 @@ def github(server: Stranger, **config: Any) -> GitHub:
 
 def comment(url: str = "") -> dict[str, Any]:
     return {"id": 9, "url": url, "body": f"{MARKER} old", "user": {"id": 1}}
+
+
+def mirror_settings(directory: Path, url: str) -> settings.Mirror:
+    files = {"identity_file": directory / "key", "known_hosts": "/dev/null"}
+    return settings.Mirror.model_validate(
+        {"name": "m", "url": url, "upstream": {"releasever": "9"}, **files}
+    )
 
 
 def put_comment(hub: GitHub) -> None:
@@ -161,15 +172,7 @@ def test_a_persons_fabric_yaml_leads_no_connection_elsewhere(
     monkeypatch.setenv("HOME", str(tmp_path))
     seen: list[Any] = []
     monkeypatch.setattr(ssh.fabric.Connection, "open", lambda self: seen.append(self))  # noqa: PLW0108
-    mirror = settings.Mirror.model_validate(
-        {
-            "name": "m",
-            "identity_file": str(tmp_path / "key"),
-            "known_hosts": "/dev/null",
-            "url": "http://m/",
-            "upstream": {"releasever": "9"},
-        }
-    )
+    mirror = mirror_settings(tmp_path, url="http://m/")
     with pytest.raises(AttributeError):  # there is no transport
         ssh.Connection(mirror)._connect()
     assert (seen[0].gateway, seen[0].forward_agent) == (None, False)
@@ -272,18 +275,41 @@ def test_a_netrc_takes_no_tokens_place(
 def test_a_mirrors_web_server_is_told_nothing_of_a_netrc(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from gm_analytics.mirror import session  # noqa: PLC0415
-
     (tmp_path / "netrc").write_text("default login alice password s3cret\n")
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     with stranger(lambda _: answer(b"")) as server:
-        session._get(server.url)
+        mirror = mirror_settings(tmp_path, url=server.url)
+        wait_until_visible(mirror, sha256(b"").hexdigest())
     assert "Authorization" not in server.asked[0]
 
 
-# --- how long, and how much -----------------------------------------------------------------
+def test_over_tls_there_is_a_deadline_too_and_the_environment_names_the_authority(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    names = "subjectAltName=IP:127.0.0.1"
+    words = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1"]
+    words += ["-subj", "/CN=x", "-addext", names, "-keyout", str(key), "-out", str(certificate)]
+    subprocess.run(words, check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
 
-_HEAD = b"HTTP/1.1 200 OK\r\n"
+    def say(_: str) -> Any:
+        yield _HEAD + b"Content-Length: 9999\r\n\r\n["
+        yield from drip(b"", 0.05, 6)
+
+    with stranger(say, context) as server:
+        with pytest.raises(GitHubUnavailable, match="certificate verify failed"):
+            CALLS["contains"](github(server))
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+        started = time.monotonic()
+        with pytest.raises(GitHubUnavailable):
+            CALLS["contains"](github(server, timeout=0.3))
+    assert time.monotonic() - started < 2.5
+    assert f"Bearer {TOKEN}" in server.asked[0]
+
+
+# --- how long, and how much -----------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
