@@ -202,6 +202,22 @@ class HostKeyRefused(GmError):
 
 
 @dataclass(eq=False)
+class AnotherService(GmError):
+    """Another service publishes on the mirror; `published` says what and when."""
+
+    mirror: str
+    published: str
+    service: str
+    """This one."""
+
+    def __str__(self) -> str:
+        return (
+            f"mirror {self.mirror}: another service publishes there: {self.published}. This is "
+            f"service {self.service}; to publish from here: gm-analytics takeover {self.mirror}"
+        )
+
+
+@dataclass(eq=False)
 class LockHeld(TransientError):
     """Another writer has the mirror's lock."""
 

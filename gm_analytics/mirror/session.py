@@ -130,11 +130,12 @@ class Session(Archive):
         return self._run(argv, "switching to the preview").strip()
 
     def preview(self, number: int) -> Preview | None:
-        """Look at a pull request's preview."""
+        """Look at a pull request's preview; one that another service made is none."""
         printed = self._run(repository.preview(self._target, number), "looking at the preview")
         repomd, _, text = printed.partition("\n")
         found = Publication.parse(text)
-        return Preview(found, repomd) if found else None
+        ours = found and found.service in ("", self._service)
+        return Preview(found, repomd) if found and ours else None
 
     def previewed(self, number: int) -> Closure:
         """Give the packages of a pull request's preview, all of them in the pool."""
@@ -202,11 +203,14 @@ class Session(Archive):
         publication: Publication,
         manifests: Iterable[str],
     ) -> None:
-        now = datetime.now(UTC).isoformat(timespec="seconds")
+        made = replace(
+            publication,
+            service=self._service,
+            published_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        )
         files = {
             "packages.txt": "".join(package.line() + "\n" for package in packages),
-            "publication.json": json.dumps(asdict(publication) | {"published_at": now}, indent=2)
-            + "\n",
+            "publication.json": json.dumps(asdict(made), indent=2) + "\n",
             "manifests.txt": "".join(digest + "\n" for digest in manifests),
         }
         for name, text in files.items():

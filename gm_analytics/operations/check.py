@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from gm_analytics import settings
-from gm_analytics.errors import GmError
+from gm_analytics.errors import GmError, StoreUnavailable
 from gm_analytics.github.client import GitHub
 from gm_analytics.mirror import survey
 from gm_analytics.mirror.session import Session, wait_until_visible
@@ -32,7 +32,8 @@ def run(service: Service) -> Iterator[Finding]:
     yield from _files(config)
     yield _one("store", service.store.check)
     yield _one("github", lambda: _github(config.github))
-    yield from chain.from_iterable(map(_mirror, config.mirrors))
+    name = _identity(service)
+    yield from chain.from_iterable(_mirror(mirror, name) for mirror in config.mirrors)
 
 
 def _files(config: settings.Settings) -> Iterator[Finding]:
@@ -57,9 +58,17 @@ def _github(config: settings.GitHub) -> str:
     return f"token accepted by {config.api_url}: {left} of {limit} calls left"
 
 
-def _mirror(mirror: settings.Mirror) -> Iterator[Finding]:
+def _identity(service: Service) -> str:
+    """Give the service's id; the store has a line of its own if it cannot."""
+    try:
+        return service.identity
+    except StoreUnavailable:
+        return ""
+
+
+def _mirror(mirror: settings.Mirror, service: str) -> Iterator[Finding]:
     name = f"mirror {mirror.name}"
-    with Session(mirror) as session:
+    with Session(mirror, service=service) as session:
         try:
             found = session.look()
         except GmError as error:

@@ -22,6 +22,7 @@ PURE = {
     "errors", "manifest", "places", "remote.commands", "updates.model", "github.webhook",
     "pull_requests.feedback", "mirror.survey", "mirror.yum", "mirror.repository",
     "mirror.history", "mirror.retention", "mirror.lock", "mirror.publication",
+    "mirror.ownership",
     *(name for name in MODULES if name.startswith("rpm.")),
 }  # fmt: skip
 """Bytes and values in, values out."""
@@ -45,7 +46,7 @@ EXTERNAL = {
     "invoke": {"remote.ssh"},
     "paramiko": {"remote.ssh"},
     "dbos": {"engine.store"},
-    "sqlalchemy": {"engine.store"},
+    "sqlalchemy": {"engine.identity", "engine.store"},
     "yaml": {"settings"},
     "connexion": {"web.app", "handlers"},
     "flask": {"handlers"},
