@@ -109,6 +109,8 @@ class GitHub(Section):
     raw_url: SafeUrl = HttpUrl("https://raw.githubusercontent.com")
     # Printable: requests would repeat a token that cannot be a header in its error.
     token: Annotated[str | None, Field(pattern=r"^[!-~]+$", repr=False)] = None
+    ca_file: LocalPath | None = None
+    """Certificates of who signed an Enterprise Server's, in place of the usual authorities."""
     manifest: Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._/-]*$")] = "packages.json"
     timeout: PositiveFloat = 10.0
 

@@ -37,6 +37,7 @@ class Api:
     def __init__(self, config: settings.GitHub) -> None:
         self._config = config
         self._token = fetch.Token(config.token)
+        self._verify = str(config.ca_file) if config.ca_file else True
 
     def url(self, path: str) -> str:
         """Give the address of a path of the API."""
@@ -89,8 +90,8 @@ class Api:
     ) -> fetch.Reply:
         limits = fetch.Limits(self._config.timeout, PATIENCE * self._config.timeout, most)
         try:
-            return fetch.fetch(method, url, limits, auth, **options)
-        except requests.RequestException as error:
+            return fetch.fetch(method, url, limits, auth, verify=self._verify, **options)
+        except (requests.RequestException, OSError) as error:
             raise GitHubUnavailable(doing, f"{type(error).__name__}: {error}") from error
 
     @staticmethod

@@ -182,6 +182,8 @@ def _files(config: settings.Settings) -> Iterator[tuple[Path, Rule]]:
         yield files.config, SECRET if files.has_secrets else CONFIG
         # Of two accounts each has secrets that the other cannot read, and does not rely on.
         yield from ((path, SECRET) for path in files.secrets if os.access(path, os.R_OK))
+    if config.github.ca_file:
+        yield config.github.ca_file, CONFIG
     for mirror in config.mirrors:
         if os.access(mirror.identity_file, os.R_OK):
             yield mirror.identity_file, SECRET

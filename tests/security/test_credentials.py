@@ -301,12 +301,18 @@ def test_over_tls_there_is_a_deadline_too_and_the_environment_names_the_authorit
     with stranger(say, context) as server:
         with pytest.raises(GitHubUnavailable, match="certificate verify failed"):
             CALLS["contains"](github(server))
+        with pytest.raises(GitHubUnavailable, match="could not find the TLS CA"):
+            CALLS["contains"](github(server, ca_file="/nowhere"))
+        assert server.asked == []
+        with pytest.raises(GitHubUnavailable):
+            CALLS["contains"](github(server, timeout=0.3, ca_file=certificate))
+        assert len(server.asked) == 1
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
         started = time.monotonic()
         with pytest.raises(GitHubUnavailable):
             CALLS["contains"](github(server, timeout=0.3))
     assert time.monotonic() - started < 2.5
-    assert f"Bearer {TOKEN}" in server.asked[0]
+    assert f"Bearer {TOKEN}" in server.asked[1]
 
 
 # --- how long, and how much -----------------------------------------------------------------

@@ -80,6 +80,7 @@ def test_a_short_configuration_has_these_defaults(load: Any) -> None:
             "api_url": "https://api.github.com/",
             "raw_url": "https://raw.githubusercontent.com/",
             "token": None,
+            "ca_file": None,
             "manifest": "packages.json",
             "timeout": 10.0,
         },
@@ -416,6 +417,7 @@ def test_settings_cannot_be_changed_later(load: Any) -> None:
     [
         "webhook.secret_file",
         "github.token_file",
+        "github.ca_file",
         "mirrors.0.identity_file",
         "mirrors.0.known_hosts",
         "mirrors.0.signing_home",
