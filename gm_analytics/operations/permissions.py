@@ -98,6 +98,8 @@ class Flaw:
 
 def judge(found: Found, rule: Rule, account: Account) -> list[Flaw]:
     """Say what is wrong with a file of a kind."""
+    if stat.S_ISLNK(found.mode):
+        return [Flaw(found.path, "it is a symbolic link", quote(("rm", str(found.path))))]
     return [
         flaw
         for flaw in (
@@ -113,7 +115,8 @@ def _of_owner(found: Found, rule: Rule, account: Account) -> Flaw | None:
     if rule is PARENT or account.trusts(found, rule):
         return None  # who owns a parent can put another file there, and that has an owner
     said = f"it belongs to the account {found.uid}, which can change it"
-    return Flaw(found.path, said, quote(("chown", account.name, str(found.path))))
+    mend = ("rm", "-r") if rule is LOCKS else ("chown", account.name)
+    return Flaw(found.path, said, quote((*mend, str(found.path))))
 
 
 def _of_writers(found: Found, rule: Rule, account: Account) -> Flaw | None:
@@ -217,6 +220,4 @@ def _stat(path: Path, *, follow: bool) -> Found | None:
         found = path.stat(follow_symlinks=follow)
     except OSError:
         return None
-    if stat.S_ISLNK(found.st_mode):  # of a link the mode says nothing
-        return Found(path, found.st_uid, found.st_gid, 0o777)
     return Found(path, found.st_uid, found.st_gid, found.st_mode)

@@ -23,6 +23,8 @@ from urllib3.exceptions import HTTPError, LocationParseError
 from urllib3.util import parse_url
 
 CHUNK = 64 * 1024
+_NO_PROXY = {"http": ""}
+"""What is asked without TLS is on loopback, and a proxy would read the token."""
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -116,6 +118,7 @@ def fetch(method: str, url: str, limits: Limits, auth: Token, **options: Any) ->
             timeout=limits.pause,
             stream=True,
             allow_redirects=False,
+            proxies=_NO_PROXY,
             **options,
         ) as response:
             return _read(response, limits)

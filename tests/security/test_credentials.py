@@ -272,6 +272,16 @@ def test_a_netrc_takes_no_tokens_place(
     assert found == expected
 
 
+def test_without_tls_no_proxy_reads_the_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    with stranger(lambda _: answer([])) as evil, stranger(lambda _: answer(b"[]")) as server:
+        for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+            monkeypatch.setenv(name, evil.url)
+        for name in ("no_proxy", "NO_PROXY"):
+            monkeypatch.delenv(name, raising=False)
+        assert CALLS["manifest"](github(server)) == b"[]"
+    assert (len(server.asked), evil.asked) == (1, [])
+
+
 def test_a_mirrors_web_server_is_told_nothing_of_a_netrc(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
