@@ -71,6 +71,14 @@ class ConfigError(GmError):
         return f"configuration {self.source}: " + "; ".join(self.problems)
 
 
+@dataclass(eq=False)
+class UnsafeFiles(ConfigError):
+    """Others can change what the service relies on, or read its secrets; every cure is named."""
+
+    def __str__(self) -> str:
+        return "files that others can change or read:\n  " + "\n  ".join(self.problems)
+
+
 # --- deliveries -------------------------------------------------------------------------
 
 
@@ -191,6 +199,22 @@ class HostKeyRefused(GmError):
 
     def __str__(self) -> str:
         return f"mirror {self.mirror}: host key refused: {self.message}"
+
+
+@dataclass(eq=False)
+class AnotherService(GmError):
+    """Another service publishes on the mirror; `published` says what and when."""
+
+    mirror: str
+    published: str
+    service: str
+    """This one."""
+
+    def __str__(self) -> str:
+        return (
+            f"mirror {self.mirror}: another service publishes there: {self.published}. This is "
+            f"service {self.service}; to publish from here: gm-analytics takeover {self.mirror}"
+        )
 
 
 @dataclass(eq=False)

@@ -19,6 +19,7 @@ from connexion.lifecycle import ConnexionRequest, ConnexionResponse
 from gm_analytics import __version__
 from gm_analytics.errors import DeliveryTooLarge, StoreUnavailable, UnknownUpdate
 from gm_analytics.github.webhook import MAX_BODY
+from gm_analytics.operations import permissions
 from gm_analytics.service import Reply, Service
 from gm_analytics.updates.model import Record
 from gm_analytics.web.pages import update_page
@@ -30,7 +31,9 @@ Answer: TypeAlias = "tuple[dict[str, Any], int] | ConnexionResponse"
 
 @lru_cache
 def _from_environment() -> Service:
-    return Service.from_file()
+    found = Service.from_file()
+    permissions.require(found.settings)
+    return found
 
 
 _given: list[Service] = []

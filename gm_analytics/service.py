@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from gm_analytics import settings
+from gm_analytics.engine import identity
 from gm_analytics.engine.client import Store
 from gm_analytics.engine.steps import DurableStep, Retry
 from gm_analytics.engine.worker import worker
@@ -25,6 +26,7 @@ from gm_analytics.manifest import Manifest
 from gm_analytics.mirror import session as mirror
 from gm_analytics.mirror import signing
 from gm_analytics.mirror.lock import Lock
+from gm_analytics.mirror.ownership import Owner
 from gm_analytics.mirror.publication import Download
 from gm_analytics.mirror.retention import Collected
 from gm_analytics.mirror.survey import Survey
@@ -85,6 +87,16 @@ class Service:
 
         """
         return Store(self.settings.database_url)
+
+    @cached_property
+    def identity(self) -> str:
+        """Which service this is, as publications carry it.
+
+        Raises:
+            StoreUnavailable: the database that keeps it did not answer.
+
+        """
+        return self.settings.service_id or identity.of(self.settings.database_url)
 
     # --- intake ---------------------------------------------------------------------------
 
@@ -209,7 +221,7 @@ class Service:
     def plan(self, manifest: Manifest, mirror_name: str) -> Plan:
         """Say what `apply` would change; nothing that clients see is touched."""
         name = f"plan-{uuid.uuid4()}"
-        with mirror.Session(self.settings.mirror(mirror_name)) as session:
+        with self.session(mirror_name) as session:
             live: Survey = session.survey()
             try:
                 with placed(manifest):
@@ -232,6 +244,29 @@ class Service:
             said = f"mirrors[].signing_home: {mirror_name} has none; expected {expected}"
             raise ConfigError("mirrors", [said])
         return signing.Key(home)
+
+    def session(self, mirror_name: str, *, taking_over: bool = False) -> mirror.Session:
+        """Give a session that may write; it is refused where another service publishes."""
+        return mirror.Session(
+            self.settings.mirror(mirror_name), service=self.identity, taking_over=taking_over
+        )
+
+    def other_service(self, session: mirror.Session) -> Owner | None:
+        """Give the other service that publishes on a mirror, for who only reads it."""
+        try:
+            owner = session.owner()
+            return owner if owner.is_other(self.identity) else None
+        except StoreUnavailable as error:  # then it cannot be told
+            log.warning("%s", error)
+            return None
+
+    def take_over(self, mirror_name: str, seen: Owner) -> bool:
+        """Publish on a mirror from this service from now on; tell whether it was as `seen`."""
+        with self.session(mirror_name, taking_over=True) as session:
+            if session.owner() != seen:
+                return False
+            session.claim(seen.live)
+        return True
 
     # --- the past of a mirror -------------------------------------------------------------
 
@@ -264,7 +299,7 @@ class Service:
     def collect(self, mirror_name: str, *, dry_run: bool) -> Collected:
         """Remove what retention does not keep, or say what would be."""
         name = f"gc-{uuid.uuid4()}"
-        with mirror.Session(self.settings.mirror(mirror_name)) as session:
+        with self.session(mirror_name) as session:
             try:
                 return session.collect(name, dry_run=dry_run)
             finally:
@@ -293,7 +328,7 @@ class LocalParts:
 
     def session(self, update: Update) -> mirror.Session:
         """Give a session with the update's mirror."""
-        return mirror.Session(self._mirror(update))
+        return self._service.session(update.mirror)
 
     def wait_until_visible(self, update: Update, repomd: str) -> None:
         """Wait until clients are served this repomd.xml."""

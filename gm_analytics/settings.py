@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -19,15 +21,19 @@ from pydantic import (
     HttpUrl,
     PositiveFloat,
     PositiveInt,
+    PrivateAttr,
     ValidationError,
     field_validator,
     model_validator,
 )
 
+from gm_analytics import places
 from gm_analytics.errors import ConfigError
+from gm_analytics.places import ABSOLUTE, SafeUrl
 
 ENVIRONMENT = "GM_ANALYTICS_CONFIG"
-PLACES = (Path("gm_analytics.yaml"), Path("/etc/gm_analytics/config.yaml"))
+PLACE = Path("/etc/gm_analytics/config.yaml")
+"""Never the current directory: it may be a stranger's checkout."""
 MIN_SECRET = 16
 """Characters."""
 
@@ -35,10 +41,12 @@ HOW_TO_MAKE_ONE = (
     "make one with `openssl rand -hex 32`, give it to GitHub's webhook form and here "
     "as webhook.secret_file (or webhook.secret)"
 )
+_SECRET_FILES = frozenset({"secret_file", "token_file", "database_url_file"})
 _ABSOLUTE = r"^/[A-Za-z0-9._+/-]+$"
 # Words that reach a command line on the mirror: no blank, and never like an option.
 Word = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._:+-]*$", max_length=100)]
 AbsolutePath = Annotated[str, Field(pattern=_ABSOLUTE)]
+LocalPath = Annotated[Path, ABSOLUTE]
 
 
 class Section(BaseModel):
@@ -56,6 +64,8 @@ def _from_file(values: Any, key: str) -> Any:
     path = values[f"{key}_file"]
     if not isinstance(path, str):
         raise ValueError(f"{key}_file: found {path!r}; expected a path")
+    if not Path(path).is_absolute():
+        raise ValueError(f"{key}_file: found {path!r}; expected an absolute path")
     rest = {name: value for name, value in values.items() if name != f"{key}_file"}
     try:
         return {**rest, key: Path(path).read_text(encoding="utf-8").strip()}
@@ -95,10 +105,12 @@ class Webhook(Section):
 class GitHub(Section):
     """Where the manifest is read and statuses are written."""
 
-    api_url: HttpUrl = HttpUrl("https://api.github.com")
-    raw_url: HttpUrl = HttpUrl("https://raw.githubusercontent.com")
+    api_url: SafeUrl = HttpUrl("https://api.github.com")
+    raw_url: SafeUrl = HttpUrl("https://raw.githubusercontent.com")
     # Printable: requests would repeat a token that cannot be a header in its error.
     token: Annotated[str | None, Field(pattern=r"^[!-~]+$", repr=False)] = None
+    ca_file: LocalPath | None = None
+    """Certificates of who signed an Enterprise Server's, in place of the usual authorities."""
     manifest: Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._/-]*$")] = "packages.json"
     timeout: PositiveFloat = 10.0
 
@@ -135,8 +147,8 @@ class Mirror(Section):
     host: str = ""
     port: PositiveInt = 22
     user: Word = "mirror"
-    identity_file: Path
-    known_hosts: Path
+    identity_file: LocalPath
+    known_hosts: LocalPath
     root: AbsolutePath = "/var/repo"
     url: HttpUrl
     repositories: list[str] | None = None
@@ -146,7 +158,7 @@ class Mirror(Section):
     disk_reserve: Annotated[int, Field(ge=0)] = 256 * 1024 * 1024
     command_timeout: PositiveInt = 1800
     helper: AbsolutePath | None = None
-    signing_home: Path | None = None
+    signing_home: LocalPath | None = None
     """GnuPG's directory with the key that signs the metadata, on the service's host."""
 
     @property
@@ -155,9 +167,33 @@ class Mirror(Section):
         return self.host or self.name
 
     @property
+    def place(self) -> tuple[str, int]:
+        """The host and the port, as they are compared."""
+        return places.canonical_host(self.address), self.port
+
+    @property
     def base_url(self) -> str:
         """The repository's address, with its last slash."""
         return str(self.url).rstrip("/") + "/"
+
+
+@dataclass(frozen=True)
+class Files:
+    """The files of a configuration."""
+
+    config: Path
+    has_secrets: bool
+    """Whether it holds any itself."""
+    secrets: tuple[Path, ...]
+    """Those that it names."""
+
+    @classmethod
+    def of(cls, path: Path, data: dict[str, Any]) -> Self:
+        """Read them from what is in the file, which was found good."""
+        places = [data, data["webhook"], data.get("github") or {}]
+        named = [Path(p[key]) for p in places for key in p if key in _SECRET_FILES]
+        kept = any(key in p for p in places for key in ("secret", "token"))
+        return cls(path, kept or "@" in str(data.get("database_url", "")), tuple(named))
 
 
 class Settings(Section):
@@ -167,19 +203,39 @@ class Settings(Section):
     github: GitHub = GitHub()
     publish: Literal["on_pull_request", "on_merge"] = "on_pull_request"
     public_url: HttpUrl | None = None
-    database_url: Annotated[str, Field(pattern=r"^(sqlite:///|postgresql://).+", repr=False)] = (
+    database_url: Annotated[str, Field(pattern=r"^(sqlite:////|postgresql://).+", repr=False)] = (
         "sqlite:////var/lib/gm_analytics/updates.sqlite"
     )
     executor_id: Word | None = None
+    service_id: Word | None = None
+    """Who publishes, in every publication; by default the one that the database keeps."""
     retry_seconds: PositiveFloat = 2.0
     retry_attempts: PositiveInt = 6
     mirrors: Annotated[list[Mirror], Field(min_length=1)]
+    _files: Files | None = PrivateAttr(None)
+
+    @property
+    def files(self) -> Files | None:
+        """Where it was read from, if it was."""
+        return self._files
 
     @model_validator(mode="after")
     def _distinct(self) -> Self:
         names = [mirror.name for mirror in self.mirrors]
         if repeated := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"mirrors: the same name twice: {', '.join(repeated)}")
+        return self
+
+    @model_validator(mode="after")
+    def _apart(self) -> Self:
+        """Refuse mirrors that would publish over each other."""
+        for one, other in combinations(self.mirrors, 2):
+            if one.place == other.place and places.overlap(one.root, other.root):
+                raise ValueError(
+                    f"mirrors: {one.name} and {other.name} are one repository: {one.root} and "
+                    f"{other.root} on {one.address}:{one.port}; expected a root for each, "
+                    "none inside the other"
+                )
         return self
 
     @model_validator(mode="after")
@@ -223,18 +279,22 @@ class Settings(Section):
 
 
 def find(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> Path:
-    """Give the configuration file: the one named, the environment's, or a usual place.
+    """Give the configuration file: the one named, the environment's, or the usual one.
 
     Raises:
-        ConfigError: there is none anywhere.
+        ConfigError: there is none anywhere, or the environment's depends on the directory.
 
     """
-    named = path or (Path(environ[ENVIRONMENT]) if environ.get(ENVIRONMENT) else None)
-    found = [named] if named else [place for place in PLACES if place.exists()]
-    if not found:
-        looked = ", ".join([f"${ENVIRONMENT}", *map(str, PLACES)])
-        raise ConfigError("file", [f"found none (looked at {looked}); see docs/operations.md"])
-    return found[0]
+    if path:
+        return path
+    if named := environ.get(ENVIRONMENT):
+        if not Path(named).is_absolute():
+            raise ConfigError(f"${ENVIRONMENT}", [f"found {named!r}; expected an absolute path"])
+        return Path(named)
+    if not PLACE.exists():
+        said = f"found none (looked at ${ENVIRONMENT}, {PLACE}); see docs/operations.md"
+        raise ConfigError("file", [said])
+    return PLACE
 
 
 def load(path: Path) -> Settings:
@@ -253,9 +313,11 @@ def load(path: Path) -> Settings:
     except yaml.YAMLError as error:
         raise ConfigError(str(path), [f"not YAML: {_without_excerpt(error)}"]) from None
     try:
-        return Settings.model_validate(data)
+        found = Settings.model_validate(data)
     except ValidationError as error:
         raise ConfigError(str(path), [_problem(detail) for detail in error.errors()]) from error
+    found._files = Files.of(path.absolute(), data)
+    return found
 
 
 def _without_excerpt(error: yaml.YAMLError) -> str:

@@ -165,6 +165,30 @@ class Call:
     body: bytes = b""
 
 
+def make_certificate(place: Path, address: str) -> Path:
+    """Make a certificate that signs itself and its key, in one file."""
+    path = place / "github.pem"
+    names = ["-subj", "/CN=stand-in for GitHub", "-addext", f"subjectAltName=IP:{address}"]
+    made = [
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-days",
+        "30",
+        "-keyout",
+        str(path),
+        "-out",
+        str(path),
+    ]
+    run(["openssl", "req", "-x509", *names, *made])
+    return path
+
+
+def certificates(path: Path) -> str:
+    """Give what a client is told of `make_certificate`'s file: all but the key."""
+    return "-----BEGIN CERTIFICATE" + path.read_text().partition("-----BEGIN CERTIFICATE")[2]
+
+
 class GitHub:
     """The HTTP side. `token`, if set, is the one that is valid; `rights` may be taken from it.
 
@@ -173,7 +197,11 @@ class GitHub:
     """
 
     def __init__(
-        self, repository: Repository, token: str | None = None, address: str = "127.0.0.1"
+        self,
+        repository: Repository,
+        token: str | None = None,
+        address: str = "127.0.0.1",
+        certificate: Path | None = None,
     ) -> None:
         self.repository = repository
         self.token = token
@@ -188,16 +216,22 @@ class GitHub:
         self._canned: list[Canned] = []
         self._releases: list[threading.Event] = []
         self._numbers = itertools.count(1)
-        self._server = make_server(address, 0, self._app(), threaded=True)
+        self.certificate = certificate
+        context = (str(certificate), str(certificate)) if certificate else None
+        self._server = make_server(address, 0, self._app(), threaded=True, ssl_context=context)
 
     @classmethod
     @contextmanager
     def running(
-        cls, repository: Repository, token: str | None = None, address: str = "127.0.0.1"
+        cls,
+        repository: Repository,
+        token: str | None = None,
+        address: str = "127.0.0.1",
+        certificate: Path | None = None,
     ) -> Iterator[Self]:
-        """Serve until the block ends."""
+        """Serve until the block ends; over TLS with a certificate, in one file with its key."""
         logging.getLogger("werkzeug").setLevel(logging.ERROR)
-        github = cls(repository, token, address)
+        github = cls(repository, token, address, certificate)
         thread = threading.Thread(target=github._server.serve_forever, name="github", daemon=True)
         thread.start()
         try:
@@ -212,12 +246,17 @@ class GitHub:
     @property
     def api_url(self) -> str:
         """The base of the REST API, as on GitHub Enterprise Server."""
-        return f"http://{self.address}:{self._server.server_port}/api/v3"
+        return f"{self._origin}/api/v3"
 
     @property
     def raw_url(self) -> str:
         """The base of raw content."""
-        return f"http://{self.address}:{self._server.server_port}/raw"
+        return f"{self._origin}/raw"
+
+    @property
+    def _origin(self) -> str:
+        scheme = "https" if self.certificate else "http"
+        return f"{scheme}://{self.address}:{self._server.server_port}"
 
     def answer_next(self, pattern: str, **canned: Any) -> Canned:
         """Answer the next request whose path matches `pattern` with this instead.

@@ -116,6 +116,8 @@ class Site:
             "webhook": {"secret": self.secret, "repositories": [self.repository.name]},
             "github": {"api_url": self.github.api_url, "raw_url": self.github.raw_url},
             "database_url": f"sqlite:///{self.directory}/updates.sqlite",
+            # Tests that want a store of their own are the same service to the mirror.
+            "service_id": "lab",
             "retry_seconds": 0.2,
             "mirrors": [mirror.settings() for mirror in self.mirrors],
             **changes,

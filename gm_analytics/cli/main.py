@@ -28,6 +28,8 @@ from gm_analytics.github.webhook import sign
 from gm_analytics.manifest import Manifest
 from gm_analytics.mirror.lock import Lock
 from gm_analytics.operations import check as checks
+from gm_analytics.operations import permissions
+from gm_analytics.remote import fetch
 from gm_analytics.service import DirectStep, Service
 from gm_analytics.updates.model import Record, State
 
@@ -126,6 +128,7 @@ def _start(config: Path | None) -> Service:
     for noisy in ("paramiko", "connexion", "dbos", "fabric"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     service = Service.from_file(config)
+    permissions.require(service.settings)
     service.store.check()
     return service
 
@@ -222,7 +225,7 @@ def replay(config: Path | None, payload: Any, url: str, event: str, delivery: st
         "X-Hub-Signature-256": sign(Service.from_file(config).settings.webhook.secret, body),
     }
     try:
-        reply = requests.post(url, data=body, headers=headers, timeout=10)
+        reply = requests.post(url, data=body, headers=headers, auth=fetch.NOBODY, timeout=10)
     except requests.RequestException as error:
         click.echo(f"gm-analytics: posting to {url}: {error}", err=True)
         sys.exit(FAILED)

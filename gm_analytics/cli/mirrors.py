@@ -15,6 +15,7 @@ import click
 from gm_analytics.cli.output import CONFIG, FAILED, JSON, MIRROR, mirror_name, plan_text, progress
 from gm_analytics.mirror.history import Held
 from gm_analytics.mirror.retention import Collected
+from gm_analytics.mirror.session import Session
 from gm_analytics.operations import status as drift
 from gm_analytics.rpm.changes import size_text
 from gm_analytics.service import DirectStep, Service
@@ -33,11 +34,36 @@ def publications(config: Path | None, mirror: str | None, as_json: bool) -> None
     service = Service.from_file(config)
     with service.reading(mirror_name(service, mirror)) as session:
         kept = session.history().publications
+        _warn_of_another(service, session)
     if as_json:
         click.echo(json.dumps([_held_json(held) for held in kept], indent=2))
     else:
         for held in kept:
             click.echo(_held_text(held))
+
+
+@click.command()
+@CONFIG
+@NAME
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def takeover(config: Path | None, mirror: str | None, yes: bool) -> None:
+    """Publish on MIRROR from this service, in the place of the one that does.
+
+    Stop that one first, or take the mirror from its configuration: its updates fail from now on.
+    """
+    service = Service.from_file(config)
+    name = mirror_name(service, mirror)
+    with service.reading(name) as session:
+        owner = session.owner()
+    if not owner.live or owner.service == service.identity:
+        click.echo(f"{name}: nothing to take over: no other service publishes there")
+        return
+    click.echo(f"{name}: {owner.published}; this is service {service.identity}")
+    if not yes:
+        click.confirm("Publish from this one from now on?", abort=True)
+    if not service.take_over(name, owner):
+        raise click.UsageError(f"{name} has changed meanwhile; call this again")
+    click.echo(f"{name}: taken over")
 
 
 @click.command()
@@ -49,7 +75,10 @@ def publications(config: Path | None, mirror: str | None, as_json: bool) -> None
 def diff(config: Path | None, mirror: str | None, before: int, after: int, as_json: bool) -> None:
     """Say how publication AFTER differs from BEFORE, as `plan` says it."""
     service = Service.from_file(config)
-    found = service.compare(mirror_name(service, mirror), before, after)
+    name = mirror_name(service, mirror)
+    with service.reading(name) as session:
+        _warn_of_another(service, session)
+    found = service.compare(name, before, after)
     click.echo(json.dumps(asdict(found), indent=2) if as_json else plan_text(found))
 
 
@@ -120,15 +149,20 @@ def status(config: Path | None, mirror: str | None, checksums: bool, as_json: bo
     sys.exit(DIFFERS if "differs" in verdicts else FAILED if "unknown" in verdicts else 0)
 
 
-COMMANDS = (publications, diff, rollback, lock, gc, status)
+COMMANDS = (publications, diff, rollback, lock, gc, status, takeover)
 
 
 # --- what is printed ----------------------------------------------------------------------
 
 
+def _warn_of_another(service: Service, session: Session) -> None:
+    if owner := service.other_service(session):
+        click.echo(f"warning: another service publishes there: {owner.published}", err=True)
+
+
 def _held_json(held: Held) -> dict[str, object]:
     made = asdict(held.publication) if held.publication else {}
-    facts = ("update_id", "repository", "commit", "kind", "restores")
+    facts = ("update_id", "repository", "commit", "kind", "restores", "service")
     return {
         "number": held.number,
         "live": held.served,

@@ -19,8 +19,7 @@ FAILED = 1
 CONFIG = click.option(
     "--config",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Configuration file; else $GM_ANALYTICS_CONFIG, ./gm_analytics.yaml or "
-    "/etc/gm_analytics/config.yaml.",
+    help="Configuration file; else $GM_ANALYTICS_CONFIG or /etc/gm_analytics/config.yaml.",
 )
 MIRROR = click.option("--mirror", help="Name of the mirror; needed if there are several.")
 FILE = click.argument("file", type=click.File("rb"))

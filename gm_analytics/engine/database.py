@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
-import os
 import sqlite3
-import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -16,6 +14,7 @@ import sqlalchemy as sa
 from dbos import error
 from sqlalchemy.exc import SQLAlchemyError
 
+from gm_analytics.engine import lock_files
 from gm_analytics.errors import StoreUnavailable
 
 NAME = "gm_analytics"
@@ -102,8 +101,6 @@ def _file(url: str) -> Path:
 def _lock_file(url: str, name: str) -> IO[str]:
     if is_sqlite(url):
         database = _file(url)
-        return database.with_name(f"{database.name}.{name}.lock").open("w")
-    directory = Path(tempfile.gettempdir()) / f"{NAME}-{os.getuid()}"
-    directory.mkdir(mode=0o700, exist_ok=True)
+        return lock_files.opened(database.with_name(f"{database.name}.{name}.lock"))
     digest = hashlib.sha256(url.encode()).hexdigest()[:16]
-    return (directory / f"{digest}.{name}.lock").open("w")
+    return lock_files.opened(lock_files.made_directory() / f"{digest}.{name}.lock")

@@ -1,31 +1,33 @@
-"""GitHub's REST API and raw content, over requests.
+"""What is asked of GitHub and said there: the manifest, statuses, the one comment.
 
 Sources: https://docs.github.com/en/rest/repos/contents,
 https://docs.github.com/en/rest/commits/statuses, https://docs.github.com/en/rest/issues/comments
-and https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cached_property
 from http import HTTPStatus
-from typing import Any, Literal
+from typing import Annotated, Literal
 from urllib.parse import quote
 
-import requests
+from pydantic import Field, TypeAdapter
 
 from gm_analytics import settings
-from gm_analytics.errors import GitHubError, GitHubUnavailable
+from gm_analytics.errors import GitHubError
+from gm_analytics.github import api
 from gm_analytics.manifest import MAX_BYTES
+from gm_analytics.remote import fetch
 
-DEFAULT_WAIT = 60.0
-"""Seconds to wait after a 403 or 429 that says neither how long nor until when."""
 TO_SET_STATUSES = "Commit statuses: write"
 TO_COMMENT = "Pull requests: write"
 """What GitHub calls the rights of a fine-grained token."""
+
+MAX_PAGES = 100
+"""Of a hundred comments each."""
 
 CommitState = Literal["pending", "success", "failure", "error"]
 
@@ -35,9 +37,12 @@ class GitHub:
 
     def __init__(self, config: settings.GitHub) -> None:
         self._config = config
+        self._api = api.Api(config)
 
     def manifest(self, repository: str, sha: str) -> bytes:
         """Read the manifest at a commit, from the base repository (which has forks' heads too).
+
+        One that is too long is cut so that it is longer than `MAX_BYTES` still.
 
         Raises:
             GitHubError: there is none there, or the token may not read it.
@@ -47,14 +52,25 @@ class GitHub:
         path = self._config.manifest
         doing = f"reading {path} of {repository} at {sha}"
         if self._config.token:
-            url = self._url(f"repos/{repository}/contents/{quote(path)}")
+            url = self._api.url(f"repos/{repository}/contents/{quote(path)}")
             headers = {"Accept": "application/vnd.github.raw+json"}
-        else:
-            url = f"{self._config.raw_url}".rstrip("/") + f"/{repository}/{sha}/{quote(path)}"
-            headers = {}
-        query = {"ref": sha} if self._config.token else {}
-        with self._request(doing, "GET", url, headers, params=query) as response:
-            return _bounded(response)
+            return self._api.ask(
+                doing, "GET", url, MAX_BYTES, headers=headers, params={"ref": sha}
+            ).body
+        url = f"{self._config.raw_url}".rstrip("/") + f"/{repository}/{sha}/{quote(path)}"
+        return self._api.follow(doing, "GET", url, MAX_BYTES, auth=fetch.NOBODY).body
+
+    def calls_left(self) -> tuple[int, int]:
+        """Give how many calls GitHub takes within this hour, and how many it takes in all.
+
+        Raises:
+            GitHubError: the token is refused.
+            GitHubUnavailable: GitHub could not answer, or asked to wait.
+
+        """
+        doing = "asking for the rate limit"
+        core = self._api.read(doing, self._api.url("rate_limit"), _RATE_LIMIT)[0].resources.core
+        return core.remaining, core.limit
 
     def contains(self, repository: str, commit: str, ancestor: str) -> bool:
         """Tell whether a commit is, or descends from, another one.
@@ -65,9 +81,9 @@ class GitHub:
 
         """
         doing = f"comparing {ancestor} with {commit} of {repository}"
-        url = self._url(f"repos/{repository}/compare/{ancestor}...{commit}")
-        with self._request(doing, "GET", f"{url}?per_page=1") as response:
-            return response.json()["status"] in {"ahead", "identical"}
+        url = self._api.url(f"repos/{repository}/compare/{ancestor}...{commit}")
+        found, _ = self._api.read(doing, f"{url}?per_page=1", _COMPARISON)
+        return found.status in {"ahead", "identical"}
 
     def set_status(
         self,
@@ -92,7 +108,7 @@ class GitHub:
         body = {"state": state, "description": description, "context": context}
         body |= {"target_url": url} if url else {}
         with _naming(TO_SET_STATUSES):
-            self._send(doing, "POST", self._url(f"repos/{repository}/statuses/{sha}"), body)
+            self._send(doing, "POST", self._api.url(f"repos/{repository}/statuses/{sha}"), body)
 
     def put_comment(self, repository: str, number: int, marker: str, body: str) -> None:
         """Make `body`, which begins with `marker`, the one comment of ours on a pull request.
@@ -106,10 +122,11 @@ class GitHub:
 
         """
         doing = f"commenting on {repository}#{number}"
-        comments = self._url(f"repos/{repository}/issues/{number}/comments")
+        comments = self._api.url(f"repos/{repository}/issues/{number}/comments")
         with _naming(TO_COMMENT):
             for comment in self._comments(doing, comments, marker):
-                if _same(comment["body"], body) or self._edit(doing, comment["url"], body):
+                ours = self._api.url(f"repos/{repository}/issues/comments/{comment.id}")
+                if _same(comment.body or "", body) or self._edit(doing, ours, body):
                     return
             self._send(doing, "POST", comments, {"body": body})
 
@@ -123,68 +140,30 @@ class GitHub:
             return False
         return True
 
-    def _comments(self, doing: str, url: str, marker: str) -> Iterator[dict[str, Any]]:
+    def _comments(self, doing: str, url: str, marker: str) -> Iterator[_Comment]:
         """Give the comments that have the marker and are by the token's own user, oldest first."""
-        page: str | None = f"{url}?per_page=100"
-        while page:
-            with self._request(doing, "GET", page) as response:
-                found, page = response.json(), response.links.get("next", {}).get("url")
+        page = f"{url}?per_page=100"
+        for _ in range(MAX_PAGES):
+            found, page = self._api.read(doing, page, _COMMENTS)
             for comment in found:
                 # Anybody can copy the marker, but not write as the token's user.
-                author = (comment["user"] or {}).get("id")
-                if comment["body"].startswith(marker) and self._user in (None, author):
+                author = comment.user.id if comment.user else None
+                if (comment.body or "").startswith(marker) and self._user in (None, author):
                     yield comment
+            if not page:
+                return
+        raise GitHubError(doing, HTTPStatus.OK, f"more than {MAX_PAGES} pages of comments")
 
     @cached_property
     def _user(self) -> int | None:
         """The id of the token's user; None for an app's token, which may not ask."""
         try:
-            with self._request("asking whose the token is", "GET", self._url("user")) as response:
-                return int(response.json()["id"])
+            return self._api.read("asking whose the token is", self._api.url("user"), _USER)[0].id
         except GitHubError:
             return None
 
-    def _url(self, path: str) -> str:
-        return f"{self._config.api_url}".rstrip("/") + f"/{path}"
-
     def _send(self, doing: str, method: str, url: str, body: dict[str, str]) -> None:
-        with self._request(doing, method, url, json=body):
-            pass
-
-    @contextmanager
-    def _request(
-        self,
-        doing: str,
-        method: str,
-        url: str,
-        headers: dict[str, str] | None = None,
-        **options: Any,
-    ) -> Iterator[requests.Response]:
-        headers = dict(headers or {})
-        if self._config.token:
-            headers["Authorization"] = f"Bearer {self._config.token}"
-        try:
-            with requests.request(
-                method, url, headers=headers, timeout=self._config.timeout, stream=True, **options
-            ) as response:
-                self._check(doing, response)
-                yield response
-        except requests.RequestException as error:
-            raise GitHubUnavailable(doing, f"{type(error).__name__}: {error}") from error
-
-    @staticmethod
-    def _check(doing: str, response: requests.Response) -> None:
-        status = response.status_code
-        if status in (HTTPStatus.OK, HTTPStatus.CREATED):
-            return
-        said = _message(response)
-        if status == HTTPStatus.TOO_MANY_REQUESTS or (
-            status == HTTPStatus.FORBIDDEN and _is_rate_limit(response, said)
-        ):
-            raise GitHubUnavailable(doing, f"{status} {said}", _wait(response))
-        if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            raise GitHubUnavailable(doing, f"{status} {said}")
-        raise GitHubError(doing, status, said)
+        self._api.ask(doing, method, url, api.MAX_JSON, json=body)
 
 
 @contextmanager
@@ -209,38 +188,43 @@ def _same(theirs: str, ours: str) -> bool:
     return theirs.replace("\r\n", "\n").strip() == ours.strip()
 
 
-def _bounded(response: requests.Response) -> bytes:
-    """Read at most one byte more than a manifest may have: enough to be refused for its size."""
-    body = b""
-    for chunk in response.iter_content(64 * 1024):
-        body += chunk
-        if len(body) > MAX_BYTES:
-            break
-    return body
+# --- the shapes of GitHub's answers, as far as they are read -------------------------------
 
 
-def _message(response: requests.Response) -> str:
-    try:
-        return str(response.json()["message"])
-    except (ValueError, KeyError, TypeError):
-        return response.text[:200].strip() or str(response.reason)
+@dataclass(frozen=True)
+class _User:
+    id: int
 
 
-def _is_rate_limit(response: requests.Response, said: str) -> bool:
-    """Tell a limit from a refusal; a secondary limit may come with its words alone."""
-    headers = response.headers
-    return (
-        "retry-after" in headers
-        or headers.get("x-ratelimit-remaining") == "0"
-        or "rate limit" in said.lower()
-    )
+@dataclass(frozen=True)
+class _Comment:
+    id: Annotated[int, Field(ge=0)]
+    body: str | None
+    user: _User | None
 
 
-def _wait(response: requests.Response) -> float:
-    """Give the seconds that GitHub asks for: retry-after, else until x-ratelimit-reset."""
-    headers = response.headers
-    if headers.get("retry-after", "").isdigit():
-        return float(headers["retry-after"])
-    if headers.get("x-ratelimit-reset", "").isdigit():
-        return max(1.0, float(headers["x-ratelimit-reset"]) - time.time())
-    return DEFAULT_WAIT
+@dataclass(frozen=True)
+class _Comparison:
+    status: str
+
+
+@dataclass(frozen=True)
+class _Core:
+    remaining: int
+    limit: int
+
+
+@dataclass(frozen=True)
+class _Resources:
+    core: _Core
+
+
+@dataclass(frozen=True)
+class _Limits:
+    resources: _Resources
+
+
+_USER = TypeAdapter(_User)
+_COMPARISON = TypeAdapter(_Comparison)
+_RATE_LIMIT = TypeAdapter(_Limits)
+_COMMENTS = TypeAdapter(list[_Comment])

@@ -7,8 +7,9 @@ from types import TracebackType
 from typing import Any, Self
 
 from gm_analytics import settings
-from gm_analytics.errors import CommandFailed, ToolsMissing
-from gm_analytics.mirror import repository, signing, survey, yum
+from gm_analytics.errors import AnotherService, CommandFailed, ToolsMissing
+from gm_analytics.mirror import ownership, repository, signing, survey, yum
+from gm_analytics.mirror.ownership import Owner
 from gm_analytics.mirror.survey import Survey, Target, Tools
 from gm_analytics.mirror.yum import words
 from gm_analytics.remote import ssh
@@ -40,17 +41,29 @@ def target_of(mirror: settings.Mirror) -> Target:
 class Host:
     """One locked SSH session with one mirror. Opened by the first command, closed by `with`.
 
-    `locked=False` is for who only reads.
+    `locked=False` is for who only reads. With a `service` who writes is refused where another
+    one publishes; `taking_over` is not.
 
     Every method may raise `MirrorUnreachable`, `LockHeld`, `CommandTimedOut` (all transient),
-    `HostKeyRefused` and `CommandFailed` beside what it names itself.
+    `HostKeyRefused`, `AnotherService` and `CommandFailed` beside what it names itself.
     """
 
-    def __init__(self, mirror: settings.Mirror, *, locked: bool = True) -> None:
+    def __init__(
+        self,
+        mirror: settings.Mirror,
+        *,
+        locked: bool = True,
+        service: str = "",
+        taking_over: bool = False,
+    ) -> None:
         self._mirror = mirror
         self._target = target_of(mirror)
         self._name = mirror.name
         self._ssh = ssh.Connection(mirror, locked=locked)
+        self._service = service
+        self._unclaimed = False
+        if locked and service and not taking_over:
+            self._ssh.admit = self._admit
         self._tools: Tools | None = None
         self._key = signing.Key(mirror.signing_home) if mirror.signing_home else None
 
@@ -99,7 +112,20 @@ class Host:
                 self._target.timeout,
             )
             found = self._survey()
+        if self._unclaimed:
+            self.claim(found.live)
         return found
+
+    def owner(self) -> Owner:
+        """Say which service publishes on the mirror."""
+        printed = self._run(ownership.owner(self._target), "looking who publishes here")
+        return Owner.parse(printed)
+
+    def claim(self, live: str) -> None:
+        """Publish from this service from now on, beginning at what is live."""
+        argv = ownership.claim(self._target, live, self._service)
+        self._run(argv, "noting who publishes here")
+        self._unclaimed = False
 
     def packages(self, live: str) -> tuple[Package, ...]:
         """Give the packages of a publication."""
@@ -136,6 +162,13 @@ class Host:
         if self._tools is None:  # pragma: no cover  # _survey raises first
             raise ToolsMissing(self._name, ["?"])
         return self._tools
+
+    def _admit(self) -> None:
+        """See, before anything else and under the lock, that no other service publishes here."""
+        owner = self.owner()
+        if owner.is_other(self._service):
+            raise AnotherService(self._name, owner.published, self._service)
+        self._unclaimed = not owner.service
 
     def _survey(self) -> Survey:
         found = self.look()

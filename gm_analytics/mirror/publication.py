@@ -39,6 +39,8 @@ class Publication:
     """What a reviewer should know of the manifest's closure."""
     key: str = ""
     """Fingerprint of the key that signed its metadata, empty if none did."""
+    service: str = ""
+    """Which service made it; known, as is the time, once it is written."""
     published_at: str = ""
     """UTC, ISO 8601; known once it is written."""
 

@@ -23,7 +23,7 @@ from gm_analytics.mirror.history import Held
 from gm_analytics.mirror.host import SHORT
 from gm_analytics.mirror.publication import Closure, Download, Preview, Publication
 from gm_analytics.mirror.yum import words
-from gm_analytics.remote import ssh
+from gm_analytics.remote import fetch, ssh
 from gm_analytics.rpm import comps
 from gm_analytics.rpm import provenance as wanted
 from gm_analytics.rpm.changes import Plan, compare, merge
@@ -130,11 +130,12 @@ class Session(Archive):
         return self._run(argv, "switching to the preview").strip()
 
     def preview(self, number: int) -> Preview | None:
-        """Look at a pull request's preview."""
+        """Look at a pull request's preview; one that another service made is none."""
         printed = self._run(repository.preview(self._target, number), "looking at the preview")
         repomd, _, text = printed.partition("\n")
         found = Publication.parse(text)
-        return Preview(found, repomd) if found else None
+        ours = found and found.service in ("", self._service)
+        return Preview(found, repomd) if found and ours else None
 
     def previewed(self, number: int) -> Closure:
         """Give the packages of a pull request's preview, all of them in the pool."""
@@ -202,22 +203,30 @@ class Session(Archive):
         publication: Publication,
         manifests: Iterable[str],
     ) -> None:
-        now = datetime.now(UTC).isoformat(timespec="seconds")
+        made = replace(
+            publication,
+            service=self._service,
+            published_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        )
         files = {
             "packages.txt": "".join(package.line() + "\n" for package in packages),
-            "publication.json": json.dumps(asdict(publication) | {"published_at": now}, indent=2)
-            + "\n",
+            "publication.json": json.dumps(asdict(made), indent=2) + "\n",
             "manifests.txt": "".join(digest + "\n" for digest in manifests),
         }
         for name, text in files.items():
             self._ssh.put(self._target.staging(update_id, name), text)
 
 
+def _get(url: str) -> requests.Response:
+    """Ask the mirror's web server, past caches and without what `~/.netrc` may say of it."""
+    return requests.get(url, headers=_FRESH, auth=fetch.NOBODY, timeout=ssh.CONNECT_TIMEOUT)
+
+
 def _is_signed(mirror: settings.Mirror, repomd: requests.Response) -> bool:
     """Tell whether what was served is signed by the mirror's key, if it has one."""
     if mirror.signing_home is None:
         return True
-    reply = requests.get(f"{repomd.url}.asc", headers=_FRESH, timeout=ssh.CONNECT_TIMEOUT)
+    reply = _get(f"{repomd.url}.asc")
     key = signing.Key(mirror.signing_home)
     return reply.ok and key.has_signed(repomd.content, reply.content)
 
@@ -236,7 +245,7 @@ def wait_until_visible(mirror: settings.Mirror, repomd: str, below: str = "") ->
     for attempt in range(VISIBLE_ATTEMPTS):
         time.sleep(VISIBLE_PAUSE * attempt)
         try:
-            reply = requests.get(url, headers=_FRESH, timeout=ssh.CONNECT_TIMEOUT)
+            reply = _get(url)
             if not reply.ok or sha256(reply.content).hexdigest() != repomd:
                 said = f"{reply.status_code}, not what was published"
             elif not _is_signed(mirror, reply):

@@ -6,15 +6,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 
-import requests
-
 from gm_analytics import settings
-from gm_analytics.errors import GmError
+from gm_analytics.errors import GmError, StoreUnavailable
+from gm_analytics.github.client import GitHub
 from gm_analytics.mirror import survey
 from gm_analytics.mirror.session import Session, wait_until_visible
+from gm_analytics.operations import permissions
 from gm_analytics.service import Service
-
-TIMEOUT = 10
 
 
 @dataclass(frozen=True)
@@ -31,9 +29,19 @@ def run(service: Service) -> Iterator[Finding]:
     config = service.settings
     repositories = ", ".join(config.webhook.repositories)
     yield Finding("configuration", True, f"deliveries of {repositories}; publish {config.publish}")
+    yield from _files(config)
     yield _one("store", service.store.check)
     yield _one("github", lambda: _github(config.github))
-    yield from chain.from_iterable(map(_mirror, config.mirrors))
+    name = _identity(service)
+    yield from chain.from_iterable(_mirror(mirror, name) for mirror in config.mirrors)
+
+
+def _files(config: settings.Settings) -> Iterator[Finding]:
+    flaws = permissions.look(config, as_check=True)
+    for flaw in flaws:
+        yield Finding("files", not flaw.fatal, str(flaw))
+    if not flaws:
+        yield Finding("files", True, "nobody else can change them, or read secrets")
 
 
 def _one(subject: str, look: Callable[[], str]) -> Finding:
@@ -41,24 +49,26 @@ def _one(subject: str, look: Callable[[], str]) -> Finding:
         return Finding(subject, True, look())
     except GmError as error:
         return Finding(subject, False, str(error))
-    except requests.RequestException as error:
-        return Finding(subject, False, f"{type(error).__name__}: {error}")
 
 
 def _github(config: settings.GitHub) -> str:
     if not config.token:
         return f"no token: manifests of public repositories are read from {config.raw_url}"
-    url = str(config.api_url).rstrip("/") + "/rate_limit"
-    headers = {"Authorization": f"Bearer {config.token}"}
-    reply = requests.get(url, headers=headers, timeout=TIMEOUT)
-    reply.raise_for_status()
-    core = reply.json()["resources"]["core"]
-    return f"token accepted by {config.api_url}: {core['remaining']} of {core['limit']} calls left"
+    left, limit = GitHub(config).calls_left()
+    return f"token accepted by {config.api_url}: {left} of {limit} calls left"
 
 
-def _mirror(mirror: settings.Mirror) -> Iterator[Finding]:
+def _identity(service: Service) -> str:
+    """Give the service's id; the store has a line of its own if it cannot."""
+    try:
+        return service.identity
+    except StoreUnavailable:
+        return ""
+
+
+def _mirror(mirror: settings.Mirror, service: str) -> Iterator[Finding]:
     name = f"mirror {mirror.name}"
-    with Session(mirror) as session:
+    with Session(mirror, service=service) as session:
         try:
             found = session.look()
         except GmError as error:

@@ -23,6 +23,8 @@ from gm_analytics.errors import GitHubError, GmError, ManifestError
 from gm_analytics.github.client import GitHub
 from gm_analytics.manifest import Manifest
 from gm_analytics.mirror.history import Held, History
+from gm_analytics.mirror.ownership import Owner
+from gm_analytics.remote import fetch
 from gm_analytics.rpm.package import Package
 from gm_analytics.service import Service
 
@@ -63,11 +65,13 @@ def _mirror(service: Service, mirror: settings.Mirror, *, checksums: bool) -> li
             look = session.look()
             past = session.history()
             packages = session.packages(past.live.directory) if past.live else ()
+            other = service.other_service(session)
         if past.live is None:
             return [Finding(f"mirror {mirror.name}", "differs", "nothing is published")]
         said = f"publication {past.live.number}, {past.live.what}, is live"
         found = [
             Finding(f"mirror {mirror.name}", "same", said),
+            *([_other(mirror, other)] if other else ()),
             *_manifests(service, mirror, past),
             *_web(mirror, look.repomd, packages, checksums=checksums),
         ]
@@ -76,6 +80,11 @@ def _mirror(service: Service, mirror: settings.Mirror, *, checksums: bool) -> li
         with service.reading(mirror.name) as session:
             if session.look().live == look.live:
                 return found
+
+
+def _other(mirror: settings.Mirror, owner: Owner) -> Finding:
+    said = f"another service publishes there: {owner.published}"
+    return Finding(f"mirror {mirror.name} service", "differs", said)
 
 
 # --- manifest -------------------------------------------------------------------------------
@@ -143,6 +152,7 @@ def _web(
     subject = f"mirror {mirror.name} web"
     with requests.Session() as session:
         session.headers.update({"Cache-Control": "no-cache", "Accept-Encoding": "identity"})
+        session.auth = fetch.NOBODY
         session.mount("http", HTTPAdapter(pool_maxsize=AT_ONCE))
         wrong = _look(session, mirror.base_url, _File("repodata/repomd.xml", repomd))
         if wrong is not None:

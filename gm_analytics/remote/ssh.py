@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import socket
+from collections.abc import Callable
 from typing import Any
 
 import fabric
@@ -48,6 +49,8 @@ class Connection:
         self._locked = locked
         self._connection: Any = None
         self._lock_channel: Any = None
+        self.admit: Callable[[], object] = lambda: None
+        """Called once the connection is there and has its lock; may refuse it by raising."""
 
     def close(self) -> None:
         """Close the connection, and with it give the lock back."""
@@ -109,6 +112,7 @@ class Connection:
             try:
                 if self._locked:
                     self._lock()
+                self.admit()
             except BaseException:
                 self.close()
                 raise
@@ -120,8 +124,8 @@ class Connection:
             user=self._mirror.user,
             port=self._mirror.port,
             connect_timeout=CONNECT_TIMEOUT,
-            # Only this service's configuration counts, not the account's ~/.ssh/config.
-            config=fabric.Config(ssh_config=paramiko.SSHConfig()),
+            # Only this service's configuration counts, not ~/.ssh/config and ~/.fabric.yaml.
+            config=fabric.Config(ssh_config=paramiko.SSHConfig(), lazy=True),
             connect_kwargs={
                 "key_filename": str(self._mirror.identity_file),
                 "allow_agent": False,

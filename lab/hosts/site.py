@@ -21,7 +21,7 @@ import requests
 import yaml
 
 from lab.deliveries import PullRequest, deliver
-from lab.github import GitHub, Repository
+from lab.github import GitHub, Repository, certificates, make_certificate
 from lab.hosts import chef, network, rootfs
 from lab.hosts.machine import RUN, Machine
 from lab.hosts.needs import cgroup_trees
@@ -91,10 +91,12 @@ class Outside:
             repository = Repository(place / "git")
             repository.commit({"packages.json": "[]\n"}, message="Start the list of packages")
             token = secrets.token_hex(20)
+            # A token goes over TLS alone.
+            certificate = make_certificate(place, network.OUTSIDE_ADDRESS)
             # What serves stays in that namespace; this thread comes back.
             with network.inside(namespace):
                 url = stack.enter_context(_served(upstream.root))
-                standin = GitHub.running(repository, token, network.OUTSIDE_ADDRESS)
+                standin = GitHub.running(repository, token, network.OUTSIDE_ADDRESS, certificate)
                 github = stack.enter_context(standin)
             yield cls(upstream, url, github)
 
@@ -134,6 +136,7 @@ class Pipeline:
                 "wheels": rootfs.WHEELS,
                 "webhook_secret": self.secret,
                 "github_token": github.token,
+                "github_ca": certificates(github.certificate) if github.certificate else None,
                 "repositories": [self.outside.repository.name],
                 "extra_config": {"github": {"api_url": github.api_url, "raw_url": github.raw_url}},
             },

@@ -271,6 +271,12 @@ RSpec.describe 'ci_server::default' do
     expect(run('EL 10', github_token: 'token')).to create_file("#{etc}/github_token").with(content: "token\n", mode: '0600', sensitive: true)
   end
 
+  it "writes the certificates of GitHub's authority, when there are some" do
+    expect(run('EL 10')).not_to create_file("#{etc}/github_ca.pem")
+    expect(run('EL 10', github_ca: "PEM\n")).to create_file("#{etc}/github_ca.pem").with(content: "PEM\n", mode: '0644')
+    expect(ci.config(site(github_ca: 'PEM'))['github']).to eq('ca_file' => '/etc/gm_analytics/github_ca.pem')
+  end
+
   it "keeps the host's own secret" do
     allow(ci).to receive(:read).with("#{etc}/webhook_secret").and_return("#{SECRET}\n")
     expect(run('EL 9', webhook_secret: nil)).to create_file("#{etc}/webhook_secret").with(content: nil, mode: '0600')

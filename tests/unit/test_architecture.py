@@ -19,9 +19,10 @@ def _name(path: Path) -> str:
 MODULES = {_name(path): ast.parse(path.read_text("utf-8")) for path in PACKAGE.rglob("*.py")}
 
 PURE = {
-    "errors", "manifest", "remote.commands", "updates.model", "github.webhook",
+    "errors", "manifest", "places", "remote.commands", "updates.model", "github.webhook",
     "pull_requests.feedback", "mirror.survey", "mirror.yum", "mirror.repository",
     "mirror.history", "mirror.retention", "mirror.lock", "mirror.publication",
+    "mirror.ownership",
     *(name for name in MODULES if name.startswith("rpm.")),
 }  # fmt: skip
 """Bytes and values in, values out."""
@@ -34,9 +35,9 @@ IO_MODULES = {
 IO_NAMES = {"open", "input", "exec", "eval", "Path", "PosixPath", "urlopen"}
 EXTERNAL = {
     "requests": {
-        "github.client",
+        "github.api",
         "mirror.session",
-        "operations.check",
+        "remote.fetch",
         "operations.status",
         "cli.main",
     },
@@ -54,6 +55,7 @@ EXTERNAL = {
     "sqlalchemy": {
         "engine.client",
         "engine.database",
+        "engine.identity",
         "engine.index",
         "engine.queries",
         "engine.schema",

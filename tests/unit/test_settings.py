@@ -80,6 +80,7 @@ def test_a_short_configuration_has_these_defaults(load: Any) -> None:
             "api_url": "https://api.github.com/",
             "raw_url": "https://raw.githubusercontent.com/",
             "token": None,
+            "ca_file": None,
             "manifest": "packages.json",
             "timeout": 10.0,
         },
@@ -87,6 +88,7 @@ def test_a_short_configuration_has_these_defaults(load: Any) -> None:
         "public_url": None,
         "database_url": "sqlite:////var/lib/gm_analytics/updates.sqlite",
         "executor_id": None,
+        "service_id": None,
         "retry_seconds": 2.0,
         "retry_attempts": 6,
         "mirrors": [
@@ -332,7 +334,9 @@ def test_another_value_is_named_with_its_key(problems: Any, path: str, value: An
     assert f"found {wrong!r}; " in said
 
 
-@pytest.mark.parametrize("url", ["mysql://x", "sqlite://", "/var/x.sqlite", "postgres://x"])
+@pytest.mark.parametrize(
+    "url", ["mysql://x", "sqlite://", "/var/x.sqlite", "postgres://x", "sqlite:///x.sqlite"]
+)
 def test_a_database_of_another_kind_is_refused(problems: Any, url: str) -> None:
     assert problems(changed("database_url", url))[0].startswith("database_url: ")
 
@@ -345,6 +349,42 @@ def test_repositories_are_owner_and_name(problems: Any, names: list[str]) -> Non
 def test_two_mirrors_of_one_name_are_refused(problems: Any) -> None:
     (said,) = problems({**WHOLE, "mirrors": [MIRROR, {**MIRROR, "host": "b"}]})
     assert said == "file: mirrors: the same name twice: mirror.icesi.edu.co"
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        pytest.param({}, id="the same"),
+        pytest.param({"host": "MIRROR.icesi.edu.co"}, id="case"),
+        pytest.param({"host": "mirror.icesi.edu.co."}, id="a trailing dot"),
+        pytest.param({"root": "/var/repo/"}, id="a trailing slash"),
+        pytest.param({"root": "//var//repo"}, id="repeated slashes"),
+        pytest.param({"root": "/var/./x/../repo"}, id="dots"),
+        pytest.param({"root": "/var/repo/el9"}, id="inside it"),
+        pytest.param({"root": "/var"}, id="around it"),
+        pytest.param({"user": "other"}, id="another account"),
+    ],
+)
+def test_two_mirrors_of_one_repository_are_refused(problems: Any, other: dict[str, Any]) -> None:
+    second = {**MIRROR, "name": "b", "host": "mirror.icesi.edu.co", **other}
+    (said,) = problems({**WHOLE, "mirrors": [MIRROR, second]})
+    assert "mirror.icesi.edu.co and b are one repository" in said
+
+
+@pytest.mark.parametrize(
+    "other", [{"host": "c"}, {"port": 2222}, {"root": "/var/repo9"}, {"root": "/var/rep"}]
+)
+def test_two_mirrors_of_one_host_have_roots_of_their_own(load: Any, other: dict[str, Any]) -> None:
+    second = {**MIRROR, "name": "b", "host": "mirror.icesi.edu.co", **other}
+    assert load({**WHOLE, "mirrors": [MIRROR, second]})
+
+
+def test_an_address_is_one_however_it_is_written(problems: Any) -> None:
+    hosts = ["fe80::1", "FE80:0:0:0:0:0:0:1"]
+    mirrors = [
+        {**MIRROR, "name": name, "host": host} for name, host in zip("ab", hosts, strict=True)
+    ]
+    assert "a and b are one repository" in problems({**WHOLE, "mirrors": mirrors})[0]
 
 
 def test_there_is_at_least_one_mirror(problems: Any) -> None:
@@ -372,6 +412,56 @@ def test_settings_cannot_be_changed_later(load: Any) -> None:
         load(WHOLE).publish = "on_merge"
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "webhook.secret_file",
+        "github.token_file",
+        "github.ca_file",
+        "mirrors.0.identity_file",
+        "mirrors.0.known_hosts",
+        "mirrors.0.signing_home",
+    ],
+)
+@pytest.mark.parametrize("value", ["id", "./id", "~/id", "../id", ""])
+def test_a_path_here_is_absolute(problems: Any, path: str, value: str) -> None:
+    data = changed(path, value)
+    data["webhook"].pop("secret", None) if path == "webhook.secret_file" else None
+    (said,) = problems(data)
+    assert "expected an absolute path" in said
+
+
+@pytest.mark.parametrize("key", ["api_url", "raw_url"])
+@pytest.mark.parametrize(
+    ("url", "good"),
+    [
+        ("https://ghe.example/api/v3", True),
+        ("http://127.0.0.1:8080/api", True),
+        ("http://127.8.9.1", True),
+        ("http://[::1]:80/", True),
+        ("http://localhost:1", True),
+        ("http://LOCALHOST./", True),
+        ("http://api.github.com", False),
+        ("http://127.0.0.1.evil.example", False),
+        ("http://localhost.evil.example", False),
+        ("http://10.0.0.1", False),
+        ("http://[::ffff:10.0.0.1]", False),
+        ("https://user:s3cret@api.github.com", False),
+        ("https://s3cret@api.github.com", False),
+        ("https://api.github.com/?x=s3cret", False),
+        ("https://api.github.com/#s3cret", False),
+    ],
+)
+def test_github_is_reached_over_tls_or_loopback(
+    load: Any, problems: Any, key: str, url: str, good: bool
+) -> None:
+    data = changed(f"github.{key}", url)
+    if good:
+        assert load(data)
+    else:
+        assert problems(data)[0].startswith(f"github.{key}: ")
+
+
 # --- files and mirrors ----------------------------------------------------------------------
 
 
@@ -384,11 +474,16 @@ def test_the_file_named_wins_over_the_environment() -> None:
 def test_without_a_file_one_is_told_the_places(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(settings, "PLACES", (tmp_path / "here.yaml", tmp_path / "there.yaml"))
-    with pytest.raises(ConfigError, match=r"\$GM_ANALYTICS_CONFIG, .*here\.yaml, .*there\.yaml"):
+    monkeypatch.setattr(settings, "PLACE", tmp_path / "there.yaml")
+    with pytest.raises(ConfigError, match=r"\$GM_ANALYTICS_CONFIG, .*there\.yaml"):
         settings.find(None, {})
     (tmp_path / "there.yaml").touch()
     assert settings.find(None, {}) == tmp_path / "there.yaml"
+
+
+def test_the_environment_s_file_is_the_same_wherever_a_command_is_called() -> None:
+    with pytest.raises(ConfigError, match=r"found 'gm\.yaml'; expected an absolute path"):
+        settings.find(None, {settings.ENVIRONMENT: "gm.yaml"})
 
 
 def test_a_file_that_cannot_be_read_says_why(tmp_path: Path) -> None:
@@ -404,6 +499,18 @@ def test_a_mirror_is_found_by_name_or_the_known_ones_are_told(load: Any) -> None
     assert found.mirror("mirror.icesi.edu.co") is found.mirrors[0]
     with pytest.raises(ConfigError, match=r"found no 'x'; expected one of mirror\.icesi\.edu\.co"):
         found.mirror("x")
+
+
+def test_the_settings_know_their_files(load: Any, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text(SECRET, encoding="utf-8")
+    data = changed("webhook.secret_file", str(tmp_path / "secret"))
+    del data["webhook"]["secret"]
+    file = tmp_path / "gm_analytics.yaml"
+    assert load(data).files == settings.Files(file, False, (tmp_path / "secret",))
+    assert load(WHOLE).files == settings.Files(file, True, ())
+    assert load({**data, "github": {"token": "t"}}).files.has_secrets
+    assert load({**data, "database_url": "postgresql://a:b@c/d"}).files.has_secrets
+    assert not load({**data, "database_url": "postgresql://c/d"}).files.has_secrets
 
 
 def test_a_repository_changes_the_mirrors_that_name_it_or_name_none(load: Any) -> None:

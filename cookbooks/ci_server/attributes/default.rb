@@ -8,6 +8,8 @@ default['ci_server']['keys_dir'] = '/etc/gm_keys'
 # Secrets. nil: the file of that name in /etc/gm_analytics is used when it is there.
 default['ci_server']['webhook_secret'] = nil
 default['ci_server']['github_token'] = nil
+# Certificates, as PEM, of who signed an Enterprise Server's; nil: the usual authorities.
+default['ci_server']['github_ca'] = nil
 
 # The service's configuration: docs/operations.md says what each key means.
 default['ci_server']['repositories'] = []

@@ -102,7 +102,11 @@ module GmAnalytics
         'database_url' => site['database_url'],
         'mirrors' => [mirror_config(mirror).merge(site['sign'] ? { 'signing_home' => SIGNING } : {})],
       }.compact
-      data['github'] = { 'token_file' => "#{ETC}/github_token" } if site['github_token']
+      github = {
+        'token_file' => ("#{ETC}/github_token" if site['github_token']),
+        'ca_file' => ("#{ETC}/github_ca.pem" if site['github_ca']),
+      }.compact
+      data['github'] = github unless github.empty?
       merge(data, site['extra_config'] || {})
     end
 

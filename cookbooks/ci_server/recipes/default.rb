@@ -24,6 +24,7 @@ ci_server_config 'gm_analytics' do
   home site['home']
   webhook_secret site['webhook_secret']
   github_token site['github_token']
+  github_ca site['github_ca']
   config GmAnalytics::Ci.config(site.to_h)
 end
 

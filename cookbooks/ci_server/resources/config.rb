@@ -14,6 +14,8 @@ property :webhook_secret, [String, nil],
 property :github_token, [String, nil],
          sensitive: true,
          description: "A token for GitHub's API; nil for none."
+property :github_ca, [String, nil],
+         description: "Certificates of who signed GitHub's; nil for the usual authorities."
 property :config, Hash,
          required: true,
          description: 'The configuration, without secrets.'
@@ -36,6 +38,13 @@ action :create do
       group new_resource.account
       mode '0600'
       sensitive true
+    end
+  end
+
+  if new_resource.github_ca
+    file "#{GmAnalytics::Ci::ETC}/github_ca.pem" do
+      content new_resource.github_ca
+      mode '0644'
     end
   end
 

@@ -14,7 +14,8 @@ from responses import matchers
 
 from gm_analytics import settings
 from gm_analytics.errors import GitHubError, GitHubUnavailable, GmError
-from gm_analytics.github.client import DEFAULT_WAIT, GitHub
+from gm_analytics.github.api import DEFAULT_WAIT
+from gm_analytics.github.client import GitHub
 from gm_analytics.manifest import MAX_BYTES
 
 SHA = "0123456789abcdef0123456789abcdef01234567"

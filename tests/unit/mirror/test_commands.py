@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from gm_analytics.mirror import history, repository, survey, yum
+from gm_analytics.mirror import history, ownership, repository, survey, yum
 from gm_analytics.mirror.survey import Survey, Target, Tools
 from gm_analytics.remote import commands
 from gm_analytics.remote.commands import Argv
@@ -36,7 +36,7 @@ UNHELPED = [
     for case in CASES
     if case.values[0]["call"] in YUM and case.values[0]["tools"]["elevation"] != "helper"
 ]
-MODULES = (commands, survey, yum, repository, history)
+MODULES = (commands, survey, yum, repository, history, ownership)
 SCRIPTS = {
     name: value
     for module in MODULES

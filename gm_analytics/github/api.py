@@ -1,0 +1,145 @@
+"""How GitHub's API is asked: with the token at its own origin alone, and bounded.
+
+Sources: https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api and
+https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, TypeVar
+
+import requests
+from pydantic import TypeAdapter, ValidationError
+
+from gm_analytics import settings
+from gm_analytics.errors import GitHubError, GitHubUnavailable
+from gm_analytics.remote import fetch
+
+T = TypeVar("T")
+
+DEFAULT_WAIT = 60.0
+"""Seconds to wait after a 403 or 429 that says neither how long nor until when."""
+PATIENCE = 3
+"""A whole answer may take so many times the seconds that GitHub may be silent for."""
+MAX_JSON = 32 * 1024 * 1024
+"""Bytes; a hundred comments of the largest size have half of it."""
+MAX_REDIRECTS = 3
+MAX_MESSAGE = 200
+"""Characters of what GitHub says of an error."""
+
+
+class Api:
+    """One GitHub. Every method may raise `GitHubError` and `GitHubUnavailable`."""
+
+    def __init__(self, config: settings.GitHub) -> None:
+        self._config = config
+        self._token = fetch.Token(config.token)
+        self._verify = str(config.ca_file) if config.ca_file else True
+
+    def url(self, path: str) -> str:
+        """Give the address of a path of the API."""
+        return f"{self._config.api_url}".rstrip("/") + f"/{path}"
+
+    def read(self, doing: str, url: str, shape: TypeAdapter[T]) -> tuple[T, str]:
+        """Give what GitHub said, of the shape that its documentation promises, and the next page.
+
+        What is of another shape is another's answer (a proxy's page), or GitHub's bad day.
+        """
+        reply = self.ask(doing, "GET", url, MAX_JSON)
+        if not reply.whole:
+            raise GitHubUnavailable(doing, f"the answer has more than {MAX_JSON:,} bytes")
+        try:
+            return shape.validate_json(reply.body), reply.following
+        except ValidationError as error:
+            wrong = error.errors(include_input=False, include_url=False)[0]
+            where = ".".join(map(str, wrong["loc"])) or "the answer"
+            raise GitHubUnavailable(doing, f"{where}: {wrong['msg']}") from None
+
+    def ask(self, doing: str, method: str, url: str, most: int, **options: Any) -> fetch.Reply:
+        """Ask the API, with the token, if that is where an address leads.
+
+        Addresses come out of the API's answers too (the next page, a redirect).
+        """
+        home = fetch.Origin.of(f"{self._config.api_url}")
+        if fetch.Origin.of(url) != home:
+            where = f"{fetch.Origin.of(url) or 'no address'}, which is not {home}"
+            raise GitHubError(doing, HTTPStatus.OK, f"the answer leads to {where}")
+        return self.follow(doing, method, url, most, auth=self._token, **options)
+
+    def follow(
+        self, doing: str, method: str, url: str, most: int, *, auth: fetch.Token, **options: Any
+    ) -> fetch.Reply:
+        """Ask, and ask the same again where GitHub says it moved, if that is of one origin."""
+        for _ in range(1 + MAX_REDIRECTS):
+            reply = self._once(doing, method, url, most, auth=auth, **options)
+            if not reply.location:
+                self._check(doing, reply)
+                return reply
+            if (origin := fetch.Origin.of(reply.location)) != fetch.Origin.of(url):
+                said = f"it redirects to {origin or 'no address'}, another host"
+                raise GitHubError(doing, reply.status, said)
+            url = reply.location
+            options.pop("params", None)  # they are part of it
+        raise GitHubError(doing, reply.status, f"it redirected more than {MAX_REDIRECTS} times")
+
+    def _once(
+        self, doing: str, method: str, url: str, most: int, *, auth: fetch.Token, **options: Any
+    ) -> fetch.Reply:
+        limits = fetch.Limits(self._config.timeout, PATIENCE * self._config.timeout, most)
+        try:
+            return fetch.fetch(method, url, limits, auth, verify=self._verify, **options)
+        except (requests.RequestException, OSError) as error:
+            raise GitHubUnavailable(doing, f"{type(error).__name__}: {error}") from error
+
+    @staticmethod
+    def _check(doing: str, reply: fetch.Reply) -> None:
+        status = reply.status
+        if status in (HTTPStatus.OK, HTTPStatus.CREATED):
+            return
+        said = _message(reply)
+        if status == HTTPStatus.TOO_MANY_REQUESTS or (
+            status == HTTPStatus.FORBIDDEN and _is_rate_limit(reply, said)
+        ):
+            raise GitHubUnavailable(doing, f"{status} {said}", _wait(reply))
+        if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            raise GitHubUnavailable(doing, f"{status} {said}")
+        raise GitHubError(doing, status, said)
+
+
+@dataclass(frozen=True)
+class _Error:
+    message: str
+
+
+_ERROR = TypeAdapter(_Error)
+
+
+def _message(reply: fetch.Reply) -> str:
+    try:
+        said = _ERROR.validate_json(reply.body).message
+    except ValidationError:
+        said = reply.body.decode(errors="replace")
+    return " ".join(said[:MAX_MESSAGE].split()) or reply.reason
+
+
+def _is_rate_limit(reply: fetch.Reply, said: str) -> bool:
+    """Tell a limit from a refusal; a secondary limit may come with its words alone."""
+    headers = reply.headers
+    return (
+        "retry-after" in headers
+        or headers.get("x-ratelimit-remaining") == "0"
+        or "rate limit" in said.lower()
+    )
+
+
+def _wait(reply: fetch.Reply) -> float:
+    """Give the seconds that GitHub asks for: retry-after, else until x-ratelimit-reset."""
+    headers = reply.headers
+    if (after := headers.get("retry-after", "")).isdecimal():
+        return float(after)
+    if (reset := headers.get("x-ratelimit-reset", "")).isdecimal():
+        return max(1.0, float(reset) - time.time())
+    return DEFAULT_WAIT

@@ -1,0 +1,62 @@
+"""Where things are, as values: hosts, directories on them, and what is near enough to trust.
+
+No I/O: a name is not looked up, so `localhost` and `127.0.0.1` are two hosts here.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from ipaddress import ip_address
+from pathlib import PurePosixPath
+from typing import Annotated
+
+from pydantic import AfterValidator, HttpUrl
+
+
+def canonical_host(name: str) -> str:
+    """Give a host's name or address as it is compared: case and a trailing dot do not count."""
+    bare = name.lower().removeprefix("[").removesuffix("]").rstrip(".")
+    try:
+        return str(ip_address(bare))
+    except ValueError:
+        return bare
+
+
+def is_loopback(name: str) -> bool:
+    """Tell whether what is sent to a host stays on this machine."""
+    host = canonical_host(name)
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def canonical_directory(path: str) -> str:
+    """Give an absolute path without repeated slashes, `.` and `..`; links are not followed."""
+    return "/" + posixpath.normpath(path).lstrip("/")
+
+
+def overlap(one: str, other: str) -> bool:
+    """Tell whether two directories are the same, or one lies inside the other."""
+    first, second = (canonical_directory(path).rstrip("/") + "/" for path in (one, other))
+    return first.startswith(second) or second.startswith(first)
+
+
+def _absolute(path: PurePosixPath) -> PurePosixPath:
+    if not path.is_absolute():
+        raise ValueError(f"found {str(path)!r}; expected an absolute path")
+    return path
+
+
+def _safe_address(url: HttpUrl) -> HttpUrl:
+    if url.username or url.password or url.query or url.fragment:
+        raise ValueError("expected an address without user, query and fragment")
+    if url.scheme != "https" and not is_loopback(url.host or ""):
+        raise ValueError(f"found {str(url)!r}; expected https:// (http:// to loopback alone)")
+    return url
+
+
+ABSOLUTE = AfterValidator(_absolute)
+"""Of a path on the service's host: a relative one depends on where a command is called."""
+SafeUrl = Annotated[HttpUrl, AfterValidator(_safe_address)]
+"""One that nobody on the network can answer for, and that holds no password."""

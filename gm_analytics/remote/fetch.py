@@ -1,0 +1,194 @@
+"""HTTP as the service speaks it to who answers for GitHub: bounded in time and in size.
+
+What requests does by itself is left off where it would send credentials astray: it reads
+`~/.netrc`, and it follows redirects. Proxies and certificate authorities of the environment count:
+who sets them starts the service. requests' own timeout is between two bytes
+(https://requests.readthedocs.io/en/latest/user/advanced/#timeouts).
+"""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http.client import HTTPResponse
+from typing import Any, NamedTuple
+from urllib.parse import urljoin
+
+import requests
+from requests.adapters import HTTPAdapter
+from requests.auth import AuthBase
+from urllib3.exceptions import HTTPError, LocationParseError
+from urllib3.util import parse_url
+
+CHUNK = 64 * 1024
+_NO_PROXY = {"http": ""}
+"""What is asked without TLS is on loopback, and a proxy would read the token."""
+_PORTS = {"http": 80, "https": 443}
+
+
+class Origin(NamedTuple):
+    """What may be sent the same credentials."""
+
+    scheme: str
+    host: str
+    port: int
+
+    @classmethod
+    def of(cls, url: str) -> Origin | None:
+        """Read it as requests will; None of what is no address."""
+        try:
+            parts = parse_url(url)
+        except LocationParseError:
+            return None
+        if parts.scheme not in _PORTS or not parts.host:
+            return None
+        return cls(parts.scheme, parts.host.lower(), parts.port or _PORTS[parts.scheme])
+
+    def __str__(self) -> str:
+        return f"{self.scheme}://{self.host}:{self.port}"
+
+
+class Token(AuthBase):
+    """Sends this token, or nothing: either way requests does not look into `~/.netrc`."""
+
+    def __init__(self, token: str | None = None) -> None:
+        self._token = token
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Give the request with its header."""
+        if self._token:
+            request.headers["Authorization"] = f"Bearer {self._token}"
+        return request
+
+
+NOBODY = Token()
+"""Sends no credentials."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much of an answer is waited for, and read."""
+
+    pause: float
+    """Seconds without a byte."""
+    whole: float
+    """Seconds for all of it."""
+    most: int
+    """Bytes of its body; what is longer is cut at most `CHUNK` later."""
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An answer that was read."""
+
+    url: str
+    status: int
+    reason: str
+    headers: Mapping[str, str]
+    body: bytes
+    whole: bool
+    """Whether the body is all that was sent."""
+    following: str
+    """The address of the next page, if it names one."""
+
+    @property
+    def location(self) -> str:
+        """Where it redirects to, empty if it does not."""
+        location = self.headers.get("location", "")
+        return urljoin(self.url, location) if 300 <= self.status < 400 and location else ""  # noqa: PLR2004
+
+
+def fetch(method: str, url: str, limits: Limits, auth: Token, **options: Any) -> Reply:
+    """Ask once; redirects are the caller's to follow.
+
+    Raises:
+        requests.RequestException: there is no answer, or not in time.
+
+    """
+    adapter = _Adapter(time.monotonic() + limits.whole)
+    with requests.Session() as session:
+        for scheme in _PORTS:
+            session.mount(f"{scheme}://", adapter)
+        with session.request(
+            method,
+            url,
+            auth=auth,
+            timeout=limits.pause,
+            stream=True,
+            allow_redirects=False,
+            proxies=_NO_PROXY,
+            **options,
+        ) as response:
+            return _read(response, limits)
+
+
+def _read(response: requests.Response, limits: Limits) -> Reply:
+    body, whole = bytearray(), True
+    try:
+        for chunk in response.iter_content(CHUNK):
+            body += chunk
+            if len(body) > limits.most:
+                whole = False
+                break
+        following = response.links.get("next", {}).get("url", "")
+    except HTTPError as error:  # requests wraps most of them
+        raise requests.ConnectionError(str(error)) from error
+    return Reply(
+        url=response.url,
+        status=response.status_code,
+        reason=str(response.reason),
+        headers=response.headers,
+        body=bytes(body),
+        whole=whole,
+        following=urljoin(response.url, following) if following else "",
+    )
+
+
+class _Adapter(HTTPAdapter):
+    """Ends each read from the network when the time for the whole answer is over."""
+
+    def __init__(self, ends: float) -> None:
+        super().__init__()
+        self._ends = ends
+
+    def get_connection_with_tls_context(self, *args: Any, **options: Any) -> Any:
+        """Give the pool of a host, which makes connections whose answers have an end."""
+        pool: Any = super().get_connection_with_tls_context(*args, **options)
+        ends = self._ends
+
+        class Response(HTTPResponse):
+            def __init__(self, sock: Any, *rest: Any, **options: Any) -> None:
+                super().__init__(sock, *rest, **options)
+                self.fp = io.BufferedReader(_Timed(self.fp, sock, ends))
+
+        pool.ConnectionCls = type("_", (pool.ConnectionCls,), {"response_class": Response})
+        return pool
+
+
+class _Timed(io.RawIOBase):
+    """Reads what a server sends, for so long."""
+
+    def __init__(self, file: Any, sock: Any, ends: float) -> None:
+        self._raw = file.detach()
+        self._sock = sock
+        self._ends = ends
+
+    def readable(self) -> bool:
+        """As every file that is read."""
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        """Read what is there, within what is left of the time."""
+        left = self._ends - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("the whole answer took too long")
+        self._sock.settimeout(min(left, self._sock.gettimeout() or left))
+        count: int | None = self._raw.readinto(buffer)
+        return count
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._raw.close()
+        super().close()

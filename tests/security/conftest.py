@@ -1,0 +1,5 @@
+"""Fixtures: those of the integration tests."""
+
+from tests.integration.conftest import site
+
+__all__ = ["site"]
