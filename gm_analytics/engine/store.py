@@ -279,6 +279,7 @@ class Store:
                 (step["started_at_epoch_ms"] or 0) / 1000,
                 (step["completed_at_epoch_ms"] or 0) / 1000,
                 str(step["error"]) if step["error"] else None,
+                GmError.wrap(step["error"]).public if step["error"] else "",
             )
             for step in self._client.list_workflow_steps(workflow_id)
             if not step["function_name"].startswith("DBOS.")
