@@ -118,7 +118,9 @@ def show_update(update_id: str) -> ConnexionResponse:
     if "text/html" in _header("accept"):
         page = {**PROTECTION, **vary, "content-security-policy": PAGE_POLICY}
         body = update_page(update_id, records)
-        return ConnexionResponse(200, content_type=HTML, body=body, headers=page)
+        # Flask adds the encoding itself, Starlette only to a `mimetype`.
+        kind = HTML if flask.has_request_context() else f"{HTML}; charset=utf-8"
+        return ConnexionResponse(200, content_type=kind, body=body, headers=page)
     return _json(200, update_json(update_id, records), vary)
 
 
