@@ -29,7 +29,9 @@ values = st.recursive(
     | st.floats()
     | st.text(st.characters(), max_size=40)  # lone surrogates too
     | st.sampled_from(["", "a" * 300, "x/y", "0" * 40, "<svg onload=x>", "\ud800"]),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3)
+    ),
     max_leaves=6,
 )
 FIELDS = [
@@ -93,18 +95,23 @@ bodies = st.one_of(
 
 def answered(headers: dict[str, str], body: bytes) -> None:
     """Parsing gives a value or an error of the contract, whose words can be sent."""
+    refused: DeliveryError | None = None
+    reasons: list[str | None] = []
     try:
         delivery = Delivery.parse(headers, body)
         reasons = [policy.reason_to_ignore(delivery) for policy in POLICIES]
-        json.dumps(reasons).encode()
-        " ".join(filter(None, reasons)).encode()
     except DeliveryError as error:
-        assert error.status in {400, 415}
-        error.public.encode()
-        assert len(error.public) < 1000
+        refused = error
+    " ".join(filter(None, reasons)).encode()  # can be logged and sent
+    if refused:
+        assert refused.status in {400, 415}
+        refused.public.encode()
+        assert len(refused.public) < 1000
 
 
-@given(body=bodies, kind=st.sampled_from(["application/json", FORM]), event=st.sampled_from(EVENTS))
+@given(
+    body=bodies, kind=st.sampled_from(["application/json", FORM]), event=st.sampled_from(EVENTS)
+)
 def test_every_body_has_an_answer(body: bytes, kind: str, event: str) -> None:
     answered({"content-type": kind, "x-github-event": event, "x-github-delivery": "d"}, body)
 
@@ -115,7 +122,12 @@ def test_every_pull_request_has_an_answer(data: dict[str, Any]) -> None:
     answered(headers | {"x-github-delivery": "d"}, json.dumps(data).encode())
 
 
-@given(st.dictionaries(st.sampled_from(["content-type", "x-github-event", "x-github-delivery"]), st.text(max_size=200)))
+@given(
+    st.dictionaries(
+        st.sampled_from(["content-type", "x-github-event", "x-github-delivery"]),
+        st.text(max_size=200),
+    )
+)
 def test_every_header_has_an_answer(headers: dict[str, str]) -> None:
     answered(headers, b"{}")
 
