@@ -603,7 +603,7 @@ class NotVisible(TransientError):
     @property
     def public(self) -> str:
         """Without the address."""
-        return f"mirror {self.mirror}: reading what it serves: not yet what was published"
+        return f"mirror {self.mirror}: reading the served repodata/repomd.xml: not yet what was published"
 
 
 # --- store ------------------------------------------------------------------------------
