@@ -8,6 +8,7 @@ through the durable store as JSON, hence `to_json` and `from_json`.
 from __future__ import annotations
 
 import dataclasses
+import re
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -18,6 +19,14 @@ class GmError(Exception):
     """The root. `transient` says whether doing the same again later may succeed."""
 
     transient: ClassVar[bool] = False
+
+    @property
+    def public(self) -> str:
+        """What strangers may read: no argv, path, host, account or database of the inside.
+
+        `str()` is for the log and the operator's terminal, and keeps everything.
+        """
+        return "an error inside the service; its log says more"
 
     def to_json(self) -> dict[str, Any]:
         """Give the error's name and data as JSON values."""
@@ -59,6 +68,11 @@ class Unexpected(GmError):
     def __str__(self) -> str:
         return f"unexpected {self.kind}: {self.message}"
 
+    @property
+    def public(self) -> str:
+        """The kind alone."""
+        return f"an error inside the service ({self.kind[:40]}); its log says more"
+
 
 @dataclass(eq=False)
 class ConfigError(GmError):
@@ -69,6 +83,11 @@ class ConfigError(GmError):
 
     def __str__(self) -> str:
         return f"configuration {self.source}: " + "; ".join(self.problems)
+
+    @property
+    def public(self) -> str:
+        """Nothing of what is configured."""
+        return "the service's configuration cannot be used; its log says more"
 
 
 @dataclass(eq=False)
@@ -90,6 +109,11 @@ class DeliveryError(GmError):
     reason: str
 
     def __str__(self) -> str:
+        return self.reason
+
+    @property
+    def public(self) -> str:
+        """All of it: it is about what the sender sent."""
         return self.reason
 
 
@@ -120,6 +144,30 @@ class DeliveryTooLarge(DeliveryError):
     status: ClassVar[int] = 413
 
 
+@dataclass(eq=False)
+class DeliveryIncomplete(DeliveryError):
+    """The sender went away before its body was whole."""
+
+    reason: str = "body: incomplete"
+
+
+@dataclass(eq=False)
+class DeliveryTooSlow(DeliveryError):
+    """The body did not arrive in the time that GitHub waits for an answer."""
+
+    status: ClassVar[int] = 408
+    reason: str = "body: not there in time"
+
+
+@dataclass(eq=False)
+class TooManyDeliveries(DeliveryError):
+    """More bodies at once than there is room for."""
+
+    transient: ClassVar[bool] = True
+    status: ClassVar[int] = 503
+    reason: str = "too many deliveries at once"
+
+
 # --- manifest ---------------------------------------------------------------------------
 
 
@@ -147,6 +195,11 @@ class ManifestError(GmError):
     def __str__(self) -> str:
         return "packages.json: " + "; ".join(map(str, self.problems))
 
+    @property
+    def public(self) -> str:
+        """All of it: the author wrote what it names."""
+        return str(self)
+
 
 # --- GitHub -----------------------------------------------------------------------------
 
@@ -162,6 +215,11 @@ class GitHubError(GmError):
     def __str__(self) -> str:
         return f"GitHub: {self.doing}: {self.status} {self.message}".rstrip()
 
+    @property
+    def public(self) -> str:
+        """Without addresses."""
+        return f"GitHub: {self.doing}: {self.status} {redact(self.message)}".rstrip()
+
 
 @dataclass(eq=False)
 class GitHubUnavailable(TransientError):
@@ -174,6 +232,11 @@ class GitHubUnavailable(TransientError):
     def __str__(self) -> str:
         later = f" (asked to wait {self.retry_after:g} s)" if self.retry_after else ""
         return f"GitHub: {self.doing}: {self.message}{later}"
+
+    @property
+    def public(self) -> str:
+        """Without the address that was tried."""
+        return f"GitHub: {self.doing}: no answer for now"
 
 
 # --- mirror -----------------------------------------------------------------------------
@@ -189,6 +252,11 @@ class MirrorUnreachable(TransientError):
     def __str__(self) -> str:
         return f"mirror {self.mirror}: opening an SSH session: {self.message}"
 
+    @property
+    def public(self) -> str:
+        """Without host, account and cause."""
+        return f"mirror {self.mirror}: opening an SSH session: not possible for now"
+
 
 @dataclass(eq=False)
 class HostKeyRefused(GmError):
@@ -199,6 +267,11 @@ class HostKeyRefused(GmError):
 
     def __str__(self) -> str:
         return f"mirror {self.mirror}: host key refused: {self.message}"
+
+    @property
+    def public(self) -> str:
+        """Without host and keys."""
+        return f"mirror {self.mirror}: opening an SSH session: host key refused"
 
 
 @dataclass(eq=False)
@@ -227,6 +300,11 @@ class LockHeld(TransientError):
     def __str__(self) -> str:
         return f"mirror {self.mirror}: locking {self.path}: another update holds it"
 
+    @property
+    def public(self) -> str:
+        """Without the path."""
+        return f"mirror {self.mirror}: locking it: another update holds the lock"
+
 
 @dataclass(eq=False)
 class CommandFailed(GmError):
@@ -242,6 +320,11 @@ class CommandFailed(GmError):
         said = self.output.strip() or "no output"
         return f"mirror {self.mirror}: {self.doing}: exit code {self.exit_code}: {said}"
 
+    @property
+    def public(self) -> str:
+        """Without argv and output, which may say anything."""
+        return f"mirror {self.mirror}: {self.doing}: exit code {self.exit_code}"
+
 
 @dataclass(eq=False)
 class CommandTimedOut(TransientError):
@@ -253,6 +336,11 @@ class CommandTimedOut(TransientError):
 
     def __str__(self) -> str:
         return f"mirror {self.mirror}: {self.doing}: no end after {self.seconds:g} s"
+
+    @property
+    def public(self) -> str:
+        """All of it: it names nothing of the inside."""
+        return str(self)
 
 
 @dataclass(eq=False)
@@ -266,6 +354,11 @@ class UpstreamUnavailable(TransientError):
     def __str__(self) -> str:
         return f"mirror {self.mirror}: {self.doing}: {self.message}"
 
+    @property
+    def public(self) -> str:
+        """The kind of fault, without the upstream's address."""
+        return f"mirror {self.mirror}: {self.doing}: {_network(self.message)}"
+
 
 @dataclass(eq=False)
 class ToolsMissing(GmError):
@@ -276,6 +369,11 @@ class ToolsMissing(GmError):
 
     def __str__(self) -> str:
         return f"mirror {self.mirror}: not installed: {', '.join(self.missing)}"
+
+    @property
+    def public(self) -> str:
+        """All of it: it names nothing of the inside."""
+        return str(self)
 
 
 def _placed(spec: str, places: dict[str, str]) -> str:
@@ -304,6 +402,11 @@ class UnknownPackages(GmError):
         names = self.near.get(spec)
         return f" (did you mean {', '.join(names)}?)" if names else ""
 
+    @property
+    def public(self) -> str:
+        """All of it: the author's words, and upstream's names."""
+        return str(self)
+
 
 @dataclass(eq=False)
 class Unresolvable(GmError):
@@ -321,6 +424,12 @@ class Unresolvable(GmError):
         specs = ", ".join(_placed(spec, self.places) for spec in self.specs)
         return f"mirror {self.mirror}: resolving {specs}: {self.words}"
 
+    @property
+    def public(self) -> str:
+        """Yum's words without the mirror's paths and addresses."""
+        specs = ", ".join(_placed(spec, self.places) for spec in self.specs)
+        return f"mirror {self.mirror}: resolving {specs}: {redact(self.words)}"
+
 
 @dataclass(eq=False)
 class DiskFull(GmError):
@@ -337,6 +446,11 @@ class DiskFull(GmError):
             f"{self.needed:,} bytes needed, {self.free:,} free"
         )
 
+    @property
+    def public(self) -> str:
+        """Without the path, and how much there is."""
+        return f"mirror {self.mirror}: downloading: {self.needed:,} bytes needed, too few are free"
+
 
 @dataclass(eq=False)
 class BytesDiffer(GmError):
@@ -351,6 +465,11 @@ class BytesDiffer(GmError):
             f"mirror {self.mirror}: adding {names}: the pool has the same NEVRA with other bytes"
         )
 
+    @property
+    def public(self) -> str:
+        """All of it: it names nothing of the inside."""
+        return str(self)
+
 
 @dataclass(eq=False)
 class BadPackages(GmError):
@@ -361,6 +480,11 @@ class BadPackages(GmError):
 
     def __str__(self) -> str:
         return f"mirror {self.mirror}: checking downloaded packages: {self.words}"
+
+    @property
+    def public(self) -> str:
+        """The program's words without the mirror's paths and addresses."""
+        return f"mirror {self.mirror}: checking downloaded packages: {redact(self.words)}"
 
 
 @dataclass(eq=False)
@@ -377,6 +501,13 @@ class NotInstallable(GmError):
             f"{', '.join(self.specs)}: {self.words}"
         )
 
+    @property
+    def public(self) -> str:
+        """Yum's words without the mirror's paths and addresses."""
+        specs = ", ".join(self.specs)
+        said = redact(self.words)
+        return f"mirror {self.mirror}: proving that a client can install {specs}: {said}"
+
 
 @dataclass(eq=False)
 class SigningFailed(GmError):
@@ -388,6 +519,11 @@ class SigningFailed(GmError):
 
     def __str__(self) -> str:
         return f"signing key in {self.home}: {self.doing}: {self.message}"
+
+    @property
+    def public(self) -> str:
+        """Without the directory and gpg's words."""
+        return f"signing the metadata: {self.doing}: failed; the service's log says more"
 
 
 @dataclass(eq=False)
@@ -404,6 +540,11 @@ class Overtaken(GmError):
     def __str__(self) -> str:
         return f"mirror {self.mirror}: publishing: built on {self.base}, but {self.live} is live"
 
+    @property
+    def public(self) -> str:
+        """Without paths and addresses."""
+        return redact(str(self))
+
 
 @dataclass(eq=False)
 class UnknownPublication(GmError):
@@ -417,6 +558,11 @@ class UnknownPublication(GmError):
         said = f"unknown; kept are {', '.join(self.kept)}" if self.kept else "nothing is published"
         return f"mirror {self.mirror}: publication {self.number}: {said}"
 
+    @property
+    def public(self) -> str:
+        """Without paths and addresses."""
+        return redact(str(self))
+
 
 @dataclass(eq=False)
 class RollbackRefused(GmError):
@@ -429,6 +575,11 @@ class RollbackRefused(GmError):
     def __str__(self) -> str:
         return f"mirror {self.mirror}: rolling back to publication {self.number}: {self.reason}"
 
+    @property
+    def public(self) -> str:
+        """Without paths and addresses."""
+        return redact(str(self))
+
 
 @dataclass(eq=False)
 class LockMismatch(GmError):
@@ -438,6 +589,11 @@ class LockMismatch(GmError):
 
     def __str__(self) -> str:
         return "lock file: " + "; ".join(self.problems)
+
+    @property
+    def public(self) -> str:
+        """Without paths and addresses."""
+        return redact(str(self))
 
 
 @dataclass(eq=False)
@@ -450,6 +606,12 @@ class LockBroken(GmError):
     def __str__(self) -> str:
         return f"mirror {self.mirror}: following the lock file: " + "; ".join(self.problems)
 
+    @property
+    def public(self) -> str:
+        """Without paths and addresses."""
+        problems = redact("; ".join(self.problems))
+        return f"mirror {self.mirror}: following the lock file: {problems}"
+
 
 @dataclass(eq=False)
 class NotVisible(TransientError):
@@ -461,6 +623,11 @@ class NotVisible(TransientError):
 
     def __str__(self) -> str:
         return f"mirror {self.mirror}: reading {self.url}: {self.message}"
+
+    @property
+    def public(self) -> str:
+        """Without the address."""
+        return f"mirror {self.mirror}: reading what is served: not yet what was published"
 
 
 # --- store ------------------------------------------------------------------------------
@@ -475,6 +642,11 @@ class StoreUnavailable(TransientError):
 
     def __str__(self) -> str:
         return f"store: {self.doing}: {self.message}"
+
+    @property
+    def public(self) -> str:
+        """Nothing of the database."""
+        return "the store does not answer"
 
 
 @dataclass(eq=False)
@@ -495,6 +667,48 @@ class UnknownUpdate(GmError):
 
     def __str__(self) -> str:
         return f"update {self.update_id}: unknown"
+
+    @property
+    def public(self) -> str:
+        """Without the id, which is whatever was asked for."""
+        return "no such update"
+
+
+# --- what others may read ----------------------------------------------------------------
+
+_KEPT = r"(?:usr|bin|sbin|lib|lib64|etc/(?!yum|dnf|pki|ssh))"
+"""Where packages put files: dependencies are named by such paths."""
+_INSIDE = re.compile(
+    r"\b(?P<url>[a-z][a-z0-9+]{1,9}://[^\s'\"<>]+)"
+    rf"|(?<![\w./+-])(?P<path>/(?!{_KEPT}\b)[\w.+@~-]+/[^\s'\":;,()]*)"
+    r"|\b(?P<host>[\w.-]{1,64}@[\w.-]+\b)"
+    r"|(?<![\w.:-])(?P<ip>\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?)(?![\w.-])"
+    r"|(?<=host: )(?P<name>[\w.-]+)|(?<=connect to )(?P<peer>[\w.:-]+)"
+)
+_SAID = {"url": "(address)", "path": "(path)"}
+_NETWORK = (
+    (re.compile(r"[Ss]tatus code: (\d{3})"), "an upstream repository answered {}"),
+    (re.compile(r"[Cc]ould(?:n't| not) resolve"), "an upstream host's name is not resolved"),
+    (re.compile(r"[Tt]imed? ?out|[Tt]imeout|too slow"), "an upstream repository is too slow"),
+    (re.compile(r"[Cc]ertificate|SSL|TLS"), "an upstream repository's certificate is refused"),
+    (re.compile(r"[Cc]hecksum"), "an upstream repository's metadata does not match its checksum"),
+    (re.compile(r"[Cc]onnect"), "an upstream repository takes no connections"),
+)
+
+
+def redact(text: str) -> str:
+    """Take addresses and the mirror's own paths out of a program's words.
+
+    Paths that packages own stay: `nothing provides /usr/bin/perl` is what an author needs.
+    """
+    return _INSIDE.sub(lambda found: _SAID.get(found.lastgroup or "", "(host)"), text)
+
+
+def _network(words: str) -> str:
+    for pattern, said in _NETWORK:
+        if found := pattern.search(words):
+            return said.format(*found.groups())
+    return "an upstream repository cannot be read"
 
 
 def _subclasses(cls: type[GmError]) -> list[type[GmError]]:

@@ -1,32 +1,47 @@
 """The operations of `swagger/indexer.yaml`.
 
-They work under both of Connexion's frameworks: Flask (`gm-analytics serve`) and the default of
-`connexion run`, which never calls a factory of ours; so the service is composed on first use.
+They work under both of Connexion's frameworks: its own (`gm-analytics serve`, and the default of
+`connexion run`) and Flask; `connexion run` never calls a factory of ours, so the service is
+composed on first use. Behind `web.door` a delivery's body is there already; without it, its
+bytes are read here, asynchronously and with the same limits.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+import logging
+import re
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from typing import Any, TypeAlias
+from typing import Any, cast
 
-import anyio.from_thread
+import anyio.to_thread
 import connexion
 import flask
+from connexion.context import receive
 from connexion.lifecycle import ConnexionRequest, ConnexionResponse
 
 from gm_analytics import __version__
-from gm_analytics.errors import DeliveryTooLarge, StoreUnavailable, UnknownUpdate
-from gm_analytics.github.webhook import MAX_BODY
+from gm_analytics.errors import DeliveryError, DeliveryTooLarge, StoreUnavailable, UnknownUpdate
+from gm_analytics.github.webhook import MAX_BODY, verify
 from gm_analytics.operations import permissions
 from gm_analytics.service import Reply, Service
 from gm_analytics.updates.model import Record
-from gm_analytics.web.pages import update_page
+from gm_analytics.web import quiet
+from gm_analytics.web.bodies import Bodies, RawHeaders, signature
+from gm_analytics.web.door import BODY, RETRY_AFTER, note, refusal
+from gm_analytics.web.pages import PAGE_POLICY, update_json, update_page
+from gm_analytics.web.protection import PROTECTION
 
 CONTENT_TYPE = "gm_analytics.content_type"
 """Where the ASGI scope keeps the content type of a delivery."""
-Answer: TypeAlias = "tuple[dict[str, Any], int] | ConnexionResponse"
+JSON, HTML = "application/json", "text/html"
+_UPDATE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,199}")
+_OURS = ("x-github-event", "x-github-delivery", "x-hub-signature-256")
+
+log = logging.getLogger(__name__)
+_bodies = Bodies()
+quiet.install()  # under `connexion run` there is no other place
 
 
 @lru_cache
@@ -49,16 +64,26 @@ def service() -> Service:
     return _given[0] if _given else _from_environment()
 
 
-def keep_body_raw(signature: str, request: ConnexionRequest) -> dict[str, str]:  # noqa: ARG001
+def webhook_secret() -> str:
+    """Give what deliveries are signed with."""
+    return service().settings.webhook.secret
+
+
+def keep_body_raw(value: str, request: ConnexionRequest) -> dict[str, str] | None:  # noqa: ARG001
     """Hide the content type from Connexion, so that it leaves the body's bytes alone.
 
     It would parse forms, and JSON, before the handler could check the signature that covers the
-    bytes. A security function is the one hook of a specification that comes before that.
+    bytes. A security function is the one hook of a specification that comes before that. What
+    cannot be a signature is refused here, before anything is read.
     """
     scope = request.scope
-    headers = scope["headers"]
-    given = next((value for name, value in headers if name == b"content-type"), b"")
-    scope.setdefault("extensions", {})[CONTENT_TYPE] = given.decode("latin-1")
+    headers = cast("RawHeaders", scope["headers"])
+    try:
+        signature(headers)
+    except DeliveryError:
+        return None
+    given = [value for name, value in headers if name == b"content-type"]
+    scope.setdefault("extensions", {})[CONTENT_TYPE] = b", ".join(given).decode("latin-1")
     scope["headers"] = [
         *((name, value) for name, value in headers if name != b"content-type"),
         (b"content-type", b"application/octet-stream"),
@@ -66,69 +91,93 @@ def keep_body_raw(signature: str, request: ConnexionRequest) -> dict[str, str]: 
     return {}
 
 
-def manage_pullrequest() -> Answer:
+async def manage_pullrequest() -> ConnexionResponse:
     """Take a delivery of GitHub's webhook."""
-    headers = {name.lower(): value for name, value in _headers().items()}
-    headers["content-type"] = _scope()["extensions"][CONTENT_TYPE]
+    scope = _scope()
+    extensions = scope["extensions"]
+    headers = _github_headers(scope["headers"]) | {"content-type": extensions[CONTENT_TYPE]}
     try:
-        body = _raw_body(int(headers.get("content-length") or 0))
-    except (DeliveryTooLarge, ValueError) as error:
-        return {"command_return": "refused", "reason": str(error)}, DeliveryTooLarge.status
-    return _answer(service().receive(headers, body))
+        if BODY in extensions:
+            return await _receive(headers, extensions[BODY])
+        if flask.has_request_context():
+            return _answer(service().receive(headers, _flask_body()))
+        async with _bodies.taken(scope["headers"], receive, webhook_secret()) as body:
+            return await _receive(headers, body)
+    except DeliveryError as error:
+        note(scope, error)
+        return _json(error.status, refusal(error))
 
 
-def show_update(update_id: str) -> Answer:
+def show_update(update_id: str) -> ConnexionResponse:
     """Show an update and its steps."""
+    vary = {"vary": "Accept"}
     try:
-        records = service().store.get(update_id)
+        records = _records(update_id)
     except UnknownUpdate as error:
-        return _problem(404, str(error))
+        return _json(404, {"reason": error.public}, vary)
     except StoreUnavailable as error:
-        return _problem(503, str(error))
-    if "text/html" in _headers().get("accept", ""):
-        return ConnexionResponse(mimetype="text/html", body=update_page(update_id, records))
-    body = {"update_id": update_id, "mirrors": [_as_json(record) for record in records]}
-    return ConnexionResponse(mimetype="application/json", body=json.dumps(body))
+        log.error("showing an update: %s", error)
+        return _json(503, {"reason": error.public}, vary)
+    if "text/html" in _header("accept"):
+        page = {**PROTECTION, **vary, "content-security-policy": PAGE_POLICY}
+        body = update_page(update_id, records)
+        # Flask adds the encoding itself, Starlette only to a `mimetype`.
+        kind = HTML if flask.has_request_context() else f"{HTML}; charset=utf-8"
+        return ConnexionResponse(200, content_type=kind, body=body, headers=page)
+    return _json(200, update_json(update_id, records), vary)
 
 
-def health() -> Answer:
+def health() -> ConnexionResponse:
     """Tell whether deliveries can be taken."""
     try:
         service().store.check()
     except StoreUnavailable as error:
-        return {"status": "unavailable", "reason": str(error)}, 503
-    return {"status": "ok", "version": __version__}, 200
+        log.error("health: %s", error)
+        return _json(503, {"status": "unavailable", "reason": error.public})
+    return _json(200, {"status": "ok", "version": __version__})
 
 
-def _problem(status: int, reason: str) -> ConnexionResponse:
-    body = json.dumps({"reason": reason})
-    return ConnexionResponse(status_code=status, mimetype="application/json", body=body)
+def _records(update_id: str) -> list[Record]:
+    if not _UPDATE_ID.fullmatch(update_id):
+        raise UnknownUpdate(update_id)
+    return service().store.get(update_id)
 
 
-def _as_json(record: Record) -> dict[str, Any]:
-    update = record.update
-    return {
-        "update_id": update.id,
-        "mirror": update.mirror,
-        "pull_request": update.pull_request,
-        "head_sha": update.head_sha,
-        "state": record.state,
-        "message": record.message,
-        "accepted_at": record.accepted_at,
-        "started_at": record.started_at,
-        "completed_at": record.completed_at,
-        "outcome": asdict(record.outcome) if record.outcome else None,
-        "error": record.error.to_json() if record.error else None,
-        "steps": [asdict(step) for step in record.steps],
-    }
+async def _receive(headers: Mapping[str, str], body: bytes) -> ConnexionResponse:
+    """Store it in a thread: the store may make us wait."""
+    return _answer(await anyio.to_thread.run_sync(service().receive, headers, body))
 
 
-def _answer(reply: Reply) -> Answer:
-    return reply.body, reply.status
+def _answer(reply: Reply) -> ConnexionResponse:
+    return _json(reply.status, reply.body)
 
 
-def _headers() -> Any:
-    return flask.request.headers if flask.has_request_context() else connexion.request.headers
+def _json(
+    status: int, body: Mapping[str, Any], headers: Mapping[str, str] | None = None
+) -> ConnexionResponse:
+    """Give an answer; `mimetype` alone would be lost under Flask."""
+    more = {"retry-after": str(RETRY_AFTER)} if status == 503 else {}  # noqa: PLR2004
+    return ConnexionResponse(
+        status,
+        content_type=JSON,
+        body=json.dumps(body),
+        headers={**PROTECTION, **more, **(headers or {})},
+    )
+
+
+def _github_headers(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Give the headers that count; one that is there twice has two values, which are no id."""
+    found: dict[str, str] = {}
+    for raw, value in headers:
+        name, text = raw.decode("latin-1").lower(), value.decode("latin-1")
+        if name in _OURS:
+            found[name] = f"{found[name]}, {text}" if name in found else text
+    return found
+
+
+def _header(name: str) -> str:
+    request = flask.request if flask.has_request_context() else connexion.request
+    return str(request.headers.get(name, ""))
 
 
 def _scope() -> Any:
@@ -138,26 +187,15 @@ def _scope() -> Any:
     return connexion.request.scope
 
 
-def _raw_body(announced: int) -> bytes:
-    """Read the body as it was sent: what was signed is bytes, not JSON."""
-    if announced > MAX_BODY:
+def _flask_body() -> bytes:
+    """Read the body as it was sent, in Flask's thread: what was signed is bytes, not JSON."""
+    if int(flask.request.headers.get("content-length") or 0) > MAX_BODY:
         raise _too_large()
-    if flask.has_request_context():
-        body: bytes = flask.request.environ["wsgi.input"].read(MAX_BODY + 1)
-    else:
-        body = anyio.from_thread.run(_read_stream)
+    body: bytes = flask.request.environ["wsgi.input"].read(MAX_BODY + 1)
     if len(body) > MAX_BODY:
         raise _too_large()
+    verify(webhook_secret(), body, flask.request.headers.get("x-hub-signature-256"))
     return body
-
-
-async def _read_stream() -> bytes:
-    body = bytearray()
-    async for chunk in connexion.request.stream():
-        body += chunk
-        if len(body) > MAX_BODY:
-            break
-    return bytes(body)
 
 
 def _too_large() -> DeliveryTooLarge:

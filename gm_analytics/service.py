@@ -112,10 +112,10 @@ class Service:
             return self._decide(delivery)
         except DeliveryError as error:
             log.warning("delivery %s: %s", headers.get("x-github-delivery", "?"), error)
-            return Reply(error.status, {"command_return": "refused", "reason": str(error)})
+            return Reply(error.status, {"command_return": "refused", "reason": error.public})
         except StoreUnavailable as error:
             log.error("delivery %s: %s", headers.get("x-github-delivery", "?"), error)
-            return Reply(503, {"command_return": "unavailable", "reason": str(error)})
+            return Reply(503, {"command_return": "unavailable", "reason": error.public})
 
     def _decide(self, delivery: Delivery) -> Reply:
         if delivery.event == "ping":

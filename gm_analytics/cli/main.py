@@ -134,13 +134,13 @@ def _start(config: Path | None) -> Service:
 
 
 def _web(service: Service, host: str, port: int) -> None:
-    import uvicorn  # noqa: PLC0415  # a second of imports that only the web needs
-
+    # A second of imports that only the web needs.
     from gm_analytics import handlers  # noqa: PLC0415
     from gm_analytics.web.app import create_app  # noqa: PLC0415
+    from gm_analytics.web.server import run  # noqa: PLC0415
 
     handlers.use(service)
-    uvicorn.run(create_app(), host=host, port=port, log_config=None, access_log=False)
+    run(create_app(handlers.webhook_secret), host, port)
 
 
 # --- by hand ------------------------------------------------------------------------------

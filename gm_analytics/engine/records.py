@@ -138,6 +138,7 @@ def _step(row: Row) -> StepRecord:
         (row.started_at_epoch_ms or 0) / 1000,
         (row.completed_at_epoch_ms or 0) / 1000,
         str(error) if error else None,
+        GmError.wrap(error).public if error else "",
     )
 
 

@@ -24,9 +24,14 @@ MAX_BODY = 25 * 1024 * 1024
 JSON, FORM = "application/json", "application/x-www-form-urlencoded"
 T = TypeVar("T")
 _SHA = re.compile(r"[0-9a-f]{40}")
-_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
 _DELIVERY_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-_REPOSITORY = re.compile(r"[A-Za-z0-9._-]+/[A-Za-z0-9._-]+")
+_REPOSITORY = re.compile(r"[A-Za-z0-9._-]{1,100}/[A-Za-z0-9._-]{1,100}")
+_WORD = re.compile(r"[A-Za-z_]{0,64}")
+_LOGIN = re.compile(r"[A-Za-z0-9_.\[\]-]{1,100}")
+_REF = re.compile(r"[^\x00-\x20\x7f-\x9f~^:?*\[\\\ud800-\udfff]{1,255}")
+"""As git has it: https://git-scm.com/docs/git-check-ref-format"""
+_MAX_NUMBER = 2**31
 
 
 def sign(secret: str, body: bytes) -> str:
@@ -93,26 +98,28 @@ class PullRequest:
                 f"expected repository.full_name, {repository!r}"
             )
         pull = payload["pull_request"]
-        action, merged = _get(payload, str, "action"), pull.get("merged") is True
+        action, merged = _matching(_WORD, payload, "action"), pull.get("merged") is True
         if merged and action == "closed":
             _matching(_SHA, payload, "pull_request", "merge_commit_sha")
             _matching(_TIME, payload, "pull_request", "merged_at")
         return cls(
             action=action,
-            number=_get(payload, int, "number"),
+            number=_number(payload),
             repository=repository,
             head_sha=_matching(_SHA, payload, "pull_request", "head", "sha"),
-            base_ref=_get(payload, str, "pull_request", "base", "ref"),
-            author=_get(payload, str, "pull_request", "user", "login"),
-            author_association=str(pull.get("author_association", "NONE")),
+            base_ref=_matching(_REF, payload, "pull_request", "base", "ref"),
+            author=_matching(_LOGIN, payload, "pull_request", "user", "login"),
+            author_association=_optional(_WORD, pull, "author_association") or "NONE",
             fork=_is_fork(pull["head"], repository),
             draft=pull.get("draft") is True,
             merged=merged,
-            merge_commit_sha=str(pull.get("merge_commit_sha") or ""),
-            merged_at=str(pull.get("merged_at") or ""),
-            updated_at=str(pull.get("updated_at") or ""),
+            merge_commit_sha=_optional(_SHA, pull, "merge_commit_sha"),
+            merged_at=_optional(_TIME, pull, "merged_at"),
+            updated_at=_optional(_TIME, pull, "updated_at"),
             retargeted=action == "edited" and "base" in _changes(payload),
-            default_branch=str(payload["repository"].get("default_branch") or ""),
+            default_branch=_optional(
+                _REF, payload["repository"], "default_branch", at="repository."
+            ),
         )
 
 
@@ -149,9 +156,11 @@ class Delivery:
         event = headers.get("x-github-event", "")
         if not event:
             raise BadDelivery("X-GitHub-Event: found no such header")
+        if not _WORD.fullmatch(event):
+            raise BadDelivery(f"X-GitHub-Event: found {event[:80]!r}; expected a word")
         delivery_id = headers.get("x-github-delivery", "")
         if not _DELIVERY_ID.fullmatch(delivery_id):
-            raise BadDelivery(f"X-GitHub-Delivery: found {delivery_id!r}; expected an id")
+            raise BadDelivery(f"X-GitHub-Delivery: found {delivery_id[:80]!r}; expected an id")
         pull_request = PullRequest.parse(payload) if event == "pull_request" else None
         return cls(delivery_id, event, pull_request)
 
@@ -232,18 +241,34 @@ def _payload(content_type: str, body: bytes) -> Mapping[str, Any]:
             f"Content-Type: found {media_type or 'none'!r}; expected {JSON} or {FORM}"
         )
     try:
-        payload = json.loads(body)
+        payload = json.loads(
+            body.decode("utf-8"), object_pairs_hook=_object, parse_constant=_no_constant
+        )
     except (ValueError, RecursionError) as error:
-        raise BadDelivery(f"body: not JSON: {error}") from error
+        raise BadDelivery(f"body: not JSON: {str(error)[:200]}") from error
     if not isinstance(payload, dict):
         raise BadDelivery(f"body: found {_kind(payload)}; expected an object")
     return payload
 
 
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Refuse a key that is there twice: readers differ in which value they take."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("an object has a key twice")
+    return found
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is no number")
+
+
 def _form_payload(body: bytes) -> bytes:
     try:
-        fields = parse_qs(body.decode("ascii"), strict_parsing=True, max_num_fields=16)
-        return fields["payload"][0].encode()
+        text = body.decode("ascii")
+        fields = parse_qs(text, strict_parsing=True, max_num_fields=16, errors="strict")
+        (payload,) = fields["payload"]
+        return payload.encode()
     except (ValueError, KeyError) as error:
         raise BadDelivery("payload: found no such form field") from error
 
@@ -257,6 +282,18 @@ def _get(data: Any, kind: type[T], *path: str, at: str = "") -> T:
         expected = {str: "a string", int: "a number", dict: "an object"}[kind]
         raise BadDelivery(f"{at}{'.'.join(path)}: found {_kind(data)}; expected {expected}")
     return data
+
+
+def _number(payload: Mapping[str, Any]) -> int:
+    number = _get(payload, int, "number")
+    if not 0 < number < _MAX_NUMBER:
+        raise BadDelivery("number: expected a pull request's number")
+    return number
+
+
+def _optional(pattern: re.Pattern[str], data: Any, name: str, at: str = "pull_request.") -> str:
+    """Give a field that may be missing or null, and is then empty."""
+    return "" if data.get(name) is None else _matching(pattern, data, name, at=at)
 
 
 def _matching(pattern: re.Pattern[str], data: Any, *path: str, at: str = "") -> str:

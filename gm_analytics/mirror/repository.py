@@ -10,6 +10,7 @@ ROOT/.cache/  ROOT/.lock        yum's cache; flock, one writer
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 
@@ -316,8 +317,13 @@ sha256sum < "previews/$number/repodata/repomd.xml" | cut -d ' ' -f 1
 
 def switch_preview(target: Target, update_id: str, number: int) -> Argv:
     """Make the candidate a pull request's preview by one rename(2); print its SHA-256."""
-    staging, following = target.staging(update_id), f"{number}-{update_id}"
+    staging, following = target.staging(update_id), f"{number}-{_opaque(update_id)}"
     return script(_SWITCH_PREVIEW, "switch-preview", target.root, staging, str(number), following)
+
+
+def _opaque(update_id: str) -> str:
+    """Name what is served, and not the update: its id opens its page."""
+    return hashlib.sha256(update_id.encode()).hexdigest()[:16]
 
 
 _PREVIEW = """

@@ -20,6 +20,7 @@ from gm_analytics.errors import (
     NotInstallable,
     UnknownPackages,
     Unresolvable,
+    redact,
 )
 from gm_analytics.manifest import SPEC
 from gm_analytics.rpm.changes import Change, Plan, size_text
@@ -82,7 +83,7 @@ def status(record: Record) -> Status:
     state: State = "success" if record.state in SUCCESSES else "error"
     if isinstance(record.error, FAULTS):
         state = "failure"
-    return Status(state, shorten(record.message))
+    return Status(state, shorten(record.public_message))
 
 
 def shorten(text: str, limit: int = MAX_DESCRIPTION) -> str:
@@ -134,9 +135,9 @@ def _section(record: Record, page: Callable[[str], str], room: Room) -> Iterator
         yield from _failure(record.error, room)
     if outcome:
         if not outcome.changes and outcome.state != "closed":
-            yield f"{_words(outcome.message[:1].upper() + outcome.message[1:])}."
+            yield f"{_words(redact(outcome.message[:1].upper() + outcome.message[1:]))}."
         yield from _changes(outcome, room, future=update.kind == "preview")
-        yield from (f"**Warning:** {_words(warning)}." for warning in outcome.warnings)
+        yield from (f"**Warning:** {_words(redact(warning))}." for warning in outcome.warnings)
         if outcome.preview:
             yield from _trial(update, outcome, room)
     address = page(update.id)
@@ -235,7 +236,7 @@ def _failure(error: GmError, room: Room) -> Iterator[str]:
             for spec in error.specs
         ]
     else:
-        yield _block(str(error), room)
+        yield _block(error.public, room)
         return
     yield _fold(
         _count(lines, "problem"), len(lines), [*lines[: room.lines], *room.rest(lines, "- {}")]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from gm_analytics.errors import GmError
+from gm_analytics.errors import GmError, redact
 from gm_analytics.rpm.changes import Change
 
 Kind = Literal["add", "preview", "merge", "close", "rollback"]
@@ -92,6 +92,8 @@ class StepRecord:
     started_at: float
     completed_at: float
     error: str | None = None
+    public_error: str = ""
+    """What strangers may read of it."""
 
 
 @dataclass(frozen=True)
@@ -107,3 +109,8 @@ class Record:
     outcome: Outcome | None = None
     error: GmError | None = None
     steps: tuple[StepRecord, ...] = ()
+
+    @property
+    def public_message(self) -> str:
+        """What strangers may read of the message."""
+        return self.error.public if self.error else redact(self.message)

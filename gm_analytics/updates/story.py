@@ -299,7 +299,10 @@ class _Preview(_Work):
         download, closure = self.fetch(live)
         plan = step("compare", mirror.compare, live.live, closure, exact=True)
         step("add", mirror.add, update.id, closure.where("new"))
-        publication = self.publication(live, update.number, download, closure)
+        # It is served as it is, and an update's id opens its page.
+        publication = replace(
+            self.publication(live, update.number, download, closure), update_id=""
+        )
         step("createrepo", mirror.build_preview, update.id, live.live, closure, publication)
         self.sign(publication)
         step("prove", mirror.prove, update.id, download.groups)

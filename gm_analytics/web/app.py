@@ -1,29 +1,25 @@
-"""The web application: Connexion over Flask, every route in `swagger/indexer.yaml`."""
+"""The web application: Connexion behind our door, every route in `swagger/indexer.yaml`."""
 
 from __future__ import annotations
 
-import json
+from collections.abc import Callable
 from pathlib import Path
 
 import connexion
-from connexion.exceptions import OAuthProblem
-from connexion.lifecycle import ConnexionResponse
+from connexion.options import SwaggerUIOptions
 
-from gm_analytics.errors import BadSignature
+from gm_analytics.web.bodies import Limits
+from gm_analytics.web.door import Door
 
 SPECIFICATION = Path(__file__).parents[2] / "swagger" / "indexer.yaml"
 
 
-def create_app() -> connexion.FlaskApp:
-    """Make the application; the configuration is read when the first request comes."""
-    app = connexion.FlaskApp("gm_analytics", specification_dir=SPECIFICATION.parent)
-    app.add_api(SPECIFICATION.name)
-    app.add_error_handler(OAuthProblem, _unsigned)
-    return app
+def create_app(secret: Callable[[], str], limits: Limits | None = None) -> Door:
+    """Make the application; `secret` gives the webhook's when a delivery comes.
 
-
-def _unsigned(request: object, error: Exception) -> ConnexionResponse:  # noqa: ARG001
-    """Answer a delivery without a signature as one with a wrong one."""
-    refusal = BadSignature()
-    body = json.dumps({"command_return": "refused", "reason": str(refusal)})
-    return ConnexionResponse(status_code=refusal.status, mimetype="application/json", body=body)
+    Swagger UI is left out: its page needs scripts in it, which no answer to the Internet may
+    have. `connexion run swagger/indexer.yaml` has it.
+    """
+    app = connexion.AsyncApp("gm_analytics", specification_dir=SPECIFICATION.parent)
+    app.add_api(SPECIFICATION.name, swagger_ui_options=SwaggerUIOptions(swagger_ui=False))
+    return Door(app, secret, limits)

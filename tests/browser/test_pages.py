@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from urllib.parse import quote
 
 import pytest
+import requests
 
 from lab.site import Service, Site
 
@@ -23,6 +26,15 @@ def service() -> Iterator[Service]:
 
 def shown(url: str) -> str:
     """Give the page's DOM as it is when the page has loaded."""
+    return browse(url, "--dump-dom").stdout
+
+
+def spoken(url: str) -> str:
+    """Give what the browser's console says of a page, and the browser of itself."""
+    return browse(url, "--enable-logging=stderr", "--dump-dom").stderr
+
+
+def browse(url: str, *more: str) -> subprocess.CompletedProcess[str]:
     with tempfile.TemporaryDirectory(prefix="gm-chromium-") as profile:
         options = [
             "--headless",
@@ -33,14 +45,13 @@ def shown(url: str) -> str:
         ]
         options += ["--disable-background-networking", "--disable-component-update"]
         options += ["--disable-sync", f"--user-data-dir={profile}", "--virtual-time-budget=10000"]
-        done = subprocess.run(
-            [str(CHROMIUM), *options, "--dump-dom", url],
+        return subprocess.run(
+            [str(CHROMIUM), *options, *more, url],
             capture_output=True,
             text=True,
             check=True,
             timeout=60,
         )
-        return done.stdout
 
 
 def test_the_status_page_shows_what_was_added_and_each_step(service: Service) -> None:
@@ -68,7 +79,39 @@ def test_the_status_page_shows_yums_words_without_running_them(service: Service)
     assert "failed" in page
 
 
-def test_the_swagger_ui_shows_every_operation(service: Service) -> None:
-    page = shown(service.url.replace("/ci_server/updates", "/ui/"))
+def test_nothing_that_a_stranger_puts_into_an_address_runs(service: Service) -> None:
+    """The answer names no id that is none, and is no page."""
+    for script in (
+        "<svg onload=document.title='ran'>",
+        "<img src=x onerror=document.title='ran'>",
+    ):
+        page = shown(f"{service.url}/{quote(script)}")
+        assert "no such update" in page
+        assert "ran" not in page
+
+
+def test_what_a_manifest_says_runs_in_no_page(service: Service) -> None:
+    """JSON of an update is no page either, whatever it holds and whoever keeps it."""
+    script = "<svg onload=document.title='ran'>"
+    pull = service.site.push(json.dumps([script]))
+    update_id = service.perform(pull)["update_id"]
+    page = shown(f"{service.url}/{update_id}")
+    assert "svg" in page
+    assert "<svg" not in page
+    assert "ran</title>" not in page
+
+
+def test_the_page_keeps_its_style_under_its_policy(service: Service) -> None:
+    update_id = service.perform(service.site.push('["tree"]'))["update_id"]
+    page = f"{service.url}/{update_id}"
+    reply = requests.get(page, headers={"Accept": "text/html"}, timeout=10)
+    assert "unsafe" not in reply.headers["content-security-policy"]
+    assert "Content Security Policy" not in spoken(page)
+
+
+def test_the_swagger_ui_of_connexion_run_shows_every_operation(service: Service) -> None:
+    """Ours leaves it out: its page needs a script in it."""
+    with Service.running(service.site, split=True) as split:
+        page = shown(split.url.replace("/ci_server/updates", "/ui/"))
     assert "/healthz" in page
     assert "Take a delivery of GitHub" in page

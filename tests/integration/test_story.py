@@ -251,7 +251,7 @@ def test_a_bad_payload_names_its_field(site: Site, service: Service) -> None:
 
 
 def test_a_body_over_the_limit_is_refused_before_it_is_read(service: Service) -> None:
-    headers = {"Content-Type": "application/json", "X-Hub-Signature-256": "sha256=0"}
+    headers = {"Content-Type": "application/json", "X-Hub-Signature-256": "sha256=" + "0" * 64}
     with requests.Session() as session:
         request = requests.Request("POST", service.url, headers=headers).prepare()
         request.headers["Content-Length"] = str(MAX_BODY + 1)
@@ -263,14 +263,14 @@ def test_a_body_without_a_length_is_cut_off_at_the_limit(service: Service) -> No
         for _ in range(27):
             yield b"x" * 1024 * 1024
 
-    headers = {"X-Hub-Signature-256": "sha256=0"}
+    headers = {"X-Hub-Signature-256": "sha256=" + "0" * 64}
     reply = requests.post(service.url, data=chunks(), headers=headers, timeout=30)  # type: ignore[arg-type]
     assert reply.status_code == 413
 
 
-def test_the_swagger_ui_and_the_health_page_answer(service: Service) -> None:
+def test_the_health_page_answers(service: Service) -> None:
     base = service.url.partition("/ci_server")[0]
-    assert "swagger-ui" in requests.get(f"{base}/ui/", timeout=10).text
+    assert requests.get(f"{base}/ui/", timeout=10).status_code == 404
     assert requests.get(f"{base}/healthz", timeout=10).json()["status"] == "ok"
     assert requests.get(f"{service.url}/nope", timeout=10).status_code == 404
 

@@ -151,7 +151,7 @@ def test_nothing_in_the_directory_and_no_dbos_cloud_takes_the_services_place(
 
 def test_dbos_takes_no_orders_from_the_environment(tmp_path: Path) -> None:
     program = (
-        "import gm_analytics.engine.store, dbos._utils as u; print(u.GlobalParams.dbos_cloud)"
+        "import gm_analytics.engine.client, dbos._utils as u; print(u.GlobalParams.dbos_cloud)"
     )
     done = subprocess.run(
         [sys.executable, "-c", program],

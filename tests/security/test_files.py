@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 import yaml
-from gm_analytics.engine.store import Store
 
 from gm_analytics import settings
+from gm_analytics.engine.client import Store
 from gm_analytics.errors import StoreUnavailable
 from gm_analytics.operations import permissions
 from tests.integration.conftest import needs_root

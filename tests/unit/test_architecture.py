@@ -65,7 +65,7 @@ EXTERNAL = {
     "connexion": {"web.app", "handlers"},
     "flask": {"handlers"},
     "click": {"cli.output", "cli.main", "cli.mirrors"},
-    "uvicorn": {"cli.main"},
+    "uvicorn": {"web.server"},
     "jinja2": {"web.pages"},
     "subprocess": set(),
     "pickle": set(),

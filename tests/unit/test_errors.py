@@ -91,6 +91,7 @@ def test_only_what_time_may_cure_is_transient() -> None:
         "MirrorUnreachable",
         "NotVisible",
         "StoreUnavailable",
+        "TooManyDeliveries",
         "UpstreamUnavailable",
     }
 

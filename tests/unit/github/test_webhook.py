@@ -399,7 +399,9 @@ def test_people_of_the_project_are_trusted(association: str) -> None:
 )
 def test_others_are_not_and_the_reason_says_who_is(association: str | None) -> None:
     said = reason(payload(author_association=association))
-    assert said == f"author ana is {association}; trusted are COLLABORATOR, MEMBER, OWNER"
+    assert (
+        said == f"author ana is {association or 'NONE'}; trusted are COLLABORATOR, MEMBER, OWNER"
+    )
 
 
 def test_an_author_without_association_is_not_trusted() -> None:

@@ -229,7 +229,7 @@ def test_long_lists_are_shortened_to_what_github_takes(count: int) -> None:
 
 
 def test_long_words_are_shortened_to_what_github_takes() -> None:
-    error = CommandFailed("m", "resolving", ["dnf"], 1, "word ` " * 50_000)
+    error = BadPackages("m", "word ` " * 50_000)
     text = comment([failed(error)] * 2, page)
     assert len(text) <= MAX_COMMENT
     assert "more characters" in text

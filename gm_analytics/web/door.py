@@ -1,0 +1,114 @@
+"""The outermost ASGI middleware: what comes from the Internet is bounded and checked here.
+
+It sees a request before Connexion does. Only a signed delivery has its body read; whatever is
+refused here costs no thread, no parser and one short line of the log.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, cast
+
+from gm_analytics.errors import DeliveryError
+from gm_analytics.service import PAGE
+from gm_analytics.web.bodies import Bodies, Limits, Message, RawHeaders, Receive
+from gm_analytics.web.protection import protected
+from gm_analytics.web.quiet import STRANGERS, clean
+
+BODY = "gm_analytics.body"
+"""Where the ASGI scope keeps the body of a delivery."""
+RETRY_AFTER = 2
+"""Seconds after which there may be room again."""
+_OF_A_CONNECTION = {b"host", b"content-length", b"transfer-encoding", b"expect"}
+"""Headers that the application does not get: it has the body, and builds nothing from Host."""
+
+Scope = MutableMapping[str, Any]
+Send = Callable[[Message], Awaitable[None]]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+log = logging.getLogger(STRANGERS)
+
+
+class Door:
+    """Wraps the application; `secret` gives the webhook's."""
+
+    def __init__(
+        self, app: Application, secret: Callable[[], str], limits: Limits | None = None
+    ) -> None:
+        self._app = app
+        self._secret = secret
+        self._bodies = Bodies(limits)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+        elif scope["method"] == "POST" and scope["path"] == PAGE:
+            await self._deliver(scope, receive, _protecting(send))
+        elif len(scope["path"]) > 1 and scope["path"].endswith("/"):
+            # Starlette would redirect to what the Host header names.
+            await _reply(_protecting(send), 404, {"reason": "no such page"})
+        else:
+            await self._app(_inner(scope, b""), _nothing_more(), _protecting(send))
+
+    async def _deliver(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            headers = cast("RawHeaders", scope["headers"])
+            async with self._bodies.taken(headers, receive, self._secret()) as body:
+                await self._app(_inner(scope, body), _nothing_more(), send)
+        except DeliveryError as error:
+            note(scope, error)
+            await _reply(send, error.status, refusal(error))
+
+
+def refusal(error: DeliveryError) -> dict[str, str]:
+    """Give the body of a reply to a delivery that is refused."""
+    said = "unavailable" if error.transient else "refused"
+    return {"command_return": said, "reason": error.public}
+
+
+def note(scope: Scope, error: DeliveryError) -> None:
+    """Write one line on what a stranger was refused."""
+    client = scope.get("client") or ("?",)
+    sent = f"{clean(scope['method'], 10)} {clean(scope['path'], 40)}"
+    log.warning("%s from %s: %s %s", sent, clean(client[0], 40), error.status, clean(str(error)))
+
+
+def _inner(scope: Scope, body: bytes) -> Scope:
+    headers = [pair for pair in scope["headers"] if pair[0].lower() not in _OF_A_CONNECTION]
+    extensions = {**scope.get("extensions", {}), BODY: body}
+    return {**scope, "headers": headers, "extensions": extensions}
+
+
+def _nothing_more() -> Receive:
+    """Give a `receive` for a request whose body was taken, or is not wanted."""
+    messages: list[Message] = [{"type": "http.request", "body": b"", "more_body": False}]
+
+    async def receive() -> Message:
+        if messages:
+            return messages.pop()
+        never: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
+        return await never  # its caller is cancelled
+
+    return receive
+
+
+def _protecting(send: Send) -> Send:
+    async def protect(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": protected(message.get("headers", []))}
+        await send(message)
+
+    return protect
+
+
+async def _reply(send: Send, status: int, values: dict[str, str]) -> None:
+    body = json.dumps(values).encode()
+    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+    if status == 503:  # noqa: PLR2004
+        headers.append((b"retry-after", b"%d" % RETRY_AFTER))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body, "more_body": False})

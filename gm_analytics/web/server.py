@@ -1,0 +1,178 @@
+"""The server of `gm-analytics serve` and `web`: uvicorn, with limits to what a connection may do.
+
+uvicorn has no deadline for headers, none for a client that does not read, and no limit to
+connections short of the file descriptors, which web and worker share.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import h11
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from gm_analytics.web.door import Application
+from gm_analytics.web.protection import protected
+
+HEADERS = 32 * 1024
+"""Bytes of a request line with its headers; GitHub sends 1 kB."""
+BACKLOG = 256
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Of connections; times in seconds."""
+
+    headers: float = 10.0
+    """From the connection, or the answer before, until the headers are there."""
+    request: float = 60.0
+    """From then until the client has its answer."""
+    linger: float = 5.0
+    """For the rest of a body that is not wanted, and of an answer that is not read."""
+    idle: float = 5.0
+    connections: int = 0
+    """At once; 0 for what the file descriptors allow."""
+
+
+def most_connections() -> int:
+    """Give how many connections leave the worker its file descriptors."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return 512 if soft == resource.RLIM_INFINITY else max(8, min(512, soft // 4))
+
+
+class Crowd:
+    """The connections there are, the oldest first."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._members: dict[Connection, None] = {}
+
+    def enter(self, connection: Connection) -> bool:
+        """Let one in, in place of the oldest that asks for nothing; tell whether it may stay."""
+        if len(self._members) >= self._most:
+            idle = next((member for member in self._members if member.waits), None)
+            if idle is None:
+                return False
+            self.leave(idle)
+            idle.transport.abort()
+        self._members[connection] = None
+        return True
+
+    def leave(self, connection: Connection) -> None:
+        """Count one no longer."""
+        self._members.pop(connection, None)
+
+
+class Connection(H11Protocol):
+    """uvicorn's connection, each phase of it with a deadline."""
+
+    def __init__(self, *args: Any, limits: Limits, crowd: Crowd, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._limits = limits
+        self._crowd = crowd
+        self._phase: tuple[str, object] = ("", None)
+        self._deadline: asyncio.TimerHandle | None = None
+
+    @property
+    def waits(self) -> bool:
+        """Whether it asks for nothing, as far as we know."""
+        return self._phase[0] != "request"
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin; the headers' time does too."""
+        super().connection_made(transport)
+        if self._crowd.enter(self):
+            self._watch()
+        else:
+            transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End."""
+        self._crowd.leave(self)
+        self._stop()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes."""
+        super().data_received(data)
+        self._watch()
+
+    def on_response_complete(self) -> None:
+        """Go on to the next request."""
+        super().on_response_complete()
+        self._watch()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is not HTTP, or has too long headers."""
+        headers = protected([(b"content-type", b"text/plain; charset=utf-8")])
+        headers.append((b"connection", b"close"))
+        if self.conn.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
+            for event in (
+                h11.Response(status_code=400, headers=headers, reason=b"Bad Request"),
+                h11.Data(data=msg.encode("ascii")),
+                h11.EndOfMessage(),
+            ):
+                self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
+
+    def _watch(self) -> None:
+        """Give each phase its time; going on within one does not prolong it."""
+        phase = (self._name(), self.cycle)
+        if phase != self._phase:
+            self._phase = phase
+            self._stop()
+            seconds: float = getattr(self._limits, phase[0])
+            self._deadline = self.loop.call_later(seconds, self.transport.abort)
+
+    def _name(self) -> str:
+        if self.transport.is_closing():
+            return "linger"
+        if self.cycle is None:
+            return "headers"  # type: ignore[unreachable]  # it is None until the first request
+        if not self.cycle.response_complete:
+            return "request"
+        return "headers" if self.conn.their_state is h11.IDLE else "linger"
+
+    def _stop(self) -> None:
+        if self._deadline:
+            self._deadline.cancel()
+            self._deadline = None
+
+
+def configure(
+    app: Application | Callable[..., Any],
+    host: str,
+    port: int,
+    limits: Limits | None = None,
+) -> uvicorn.Config:
+    """Give uvicorn's configuration."""
+    limits = limits or Limits()
+    crowd = Crowd(limits.connections or most_connections())
+    return uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        http=partial(Connection, limits=limits, crowd=crowd),  # type: ignore[arg-type]
+        ws="none",
+        backlog=BACKLOG,
+        timeout_keep_alive=int(limits.idle),
+        h11_max_incomplete_event_size=HEADERS,
+        # Whoever is believed what it says of itself: nothing asks for a client's address.
+        proxy_headers=False,
+        server_header=False,
+        access_log=False,
+        log_config=None,
+    )
+
+
+def run(app: Application, host: str, port: int) -> None:
+    """Serve until the process is told to end."""
+    with suppress(KeyboardInterrupt):
+        uvicorn.Server(configure(app, host, port)).run()
