@@ -37,6 +37,7 @@ EXTERNAL = {
         "github.client",
         "mirror.session",
         "operations.check",
+        "operations.served",
         "operations.status",
         "cli.main",
     },
