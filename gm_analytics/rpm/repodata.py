@@ -6,10 +6,10 @@ What createrepo writes, and nothing else; `strict` says why.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from gm_analytics.rpm.strict import Malformed, Strict, number, only, root
+from gm_analytics.rpm.strict import Grammar, Malformed, Strict, number, only, root
 
 # --- repomd.xml ------------------------------------------------------------------------------
 
@@ -21,9 +21,7 @@ _DIGESTS = {"sha256": 64, "sha384": 96, "sha512": 128}
 """Algorithms, and their hexadecimal digits."""
 _REPO = "http://linux.duke.edu/metadata/repo"
 _DATA = ("checksum", "open-checksum", "location", "timestamp", "size", "open-size")
-_ALLOWED = frozenset(
-    {("", "repomd"), ("repomd", "revision"), ("repomd", "data")} | {("data", one) for one in _DATA}
-)
+_REPOMD: Grammar = {"repomd": {"revision": {}, "data": {name: {} for name in _DATA}}}
 
 
 @dataclass(frozen=True)
@@ -54,7 +52,7 @@ def parse_repomd(content: bytes) -> tuple[Data, ...]:
 
     """
     reading = _Repomd()
-    parser = Strict(_ALLOWED, reading.start, reading.text)
+    parser = Strict(_REPOMD, {"repomd", "data", *_DATA}, reading.start, reading.text)
     parser.feed(content)
     parser.end()
     found = tuple(reading.found.values())
@@ -78,7 +76,7 @@ class _Repomd:
             root(attributes, _REPO)
         elif name == "data":
             self._begin(*only(attributes, "type"))
-        elif name != "revision":
+        else:
             self._part(name, attributes)
         return name not in {"repomd", "data", "location"}
 
@@ -119,18 +117,24 @@ class _Repomd:
 
 _COMMON = "http://linux.duke.edu/metadata/common"
 _FACTS = ("name", "arch", "version", "checksum", "size", "location")
-_ABOUT = ("summary", "description", "packager", "url", "time", "format")
+_ABOUT = ("summary", "description", "packager", "url", "time")
 _WORDS = ("license", "vendor", "group", "buildhost", "sourcerpm", "header-range")
 _RELATIONS = (
     "provides", "requires", "conflicts", "obsoletes",
     "suggests", "enhances", "recommends", "supplements",
 )  # fmt: skip
-_PRIMARY = frozenset(
-    {("", "metadata"), ("metadata", "package"), ("format", "file")}
-    | {("package", name) for name in (*_FACTS, *_ABOUT)}
-    | {("format", f"rpm:{name}") for name in (*_WORDS, *_RELATIONS)}
-    | {(f"rpm:{name}", "rpm:entry") for name in _RELATIONS}
-)
+_PRIMARY: Grammar = {
+    "metadata": {
+        "package": {
+            **{name: {} for name in (*_FACTS, *_ABOUT)},
+            "format": {
+                **{f"rpm:{name}": {} for name in _WORDS},
+                **{f"rpm:{name}": {"rpm:entry": {}} for name in _RELATIONS},
+                "file": {},
+            },
+        }
+    }
+}
 
 
 @dataclass(frozen=True)
@@ -159,7 +163,7 @@ class Primary:
     def __init__(self, found: Callable[[Listed], None]) -> None:
         self._found = found
         self._facts: dict[str, tuple[str, ...]] | None = None
-        self._strict = Strict(_PRIMARY, self._start, self._text)
+        self._strict = Strict(_PRIMARY, _READ, self._start, self._text)
         self.feed = self._strict.feed
 
     def end(self) -> None:
@@ -168,8 +172,6 @@ class Primary:
         self._finish()
 
     def _start(self, name: str, attributes: dict[str, str]) -> bool:
-        if name not in _READ:
-            return False
         if name == "metadata":
             root(attributes, _COMMON)
         elif name == "package":
@@ -208,14 +210,14 @@ class Primary:
         self._found(Listed(href, name, epoch, version, release, arch, sha256, number(size)))
 
 
-_READ = {"metadata", "package", *_FACTS}
+_READ = frozenset({"metadata", "package", *_FACTS})
 _ATTRIBUTES: dict[str, tuple[str, ...]] = {
     "name": (), "arch": (), "version": ("epoch", "ver", "rel"),
     "checksum": ("type", "pkgid"), "location": ("href",),
 }  # fmt: skip
 _DETAILS = {
-    "filelists": ("filelists", ("version", "file")),
-    "other": ("otherdata", ("version", "changelog")),
+    "filelists": ("filelists", "file"),
+    "other": ("otherdata", "changelog"),
 }
 
 
@@ -224,17 +226,15 @@ class Details:
 
     def __init__(self, kind: str, found: Callable[[str], None]) -> None:
         self._found = found
-        self._root, parts = _DETAILS[kind]
+        self._root, part = _DETAILS[kind]
         self._namespace = f"http://linux.duke.edu/metadata/{kind}"
-        allowed: Iterable[tuple[str, str]] = (("package", part) for part in parts)
-        strict = Strict(
-            frozenset({("", self._root), (self._root, "package"), *allowed}), self._start
-        )
+        grammar: Grammar = {self._root: {"package": {"version": {}, part: {}}}}
+        strict = Strict(grammar, {self._root, "package"}, self._start)
         self.feed, self.end = strict.feed, strict.end
 
     def _start(self, name: str, attributes: dict[str, str]) -> bool:
         if name == "package":
             self._found(only(attributes, "pkgid", "name", "arch")[0])
-        elif name == self._root:
+        else:
             root(attributes, self._namespace)
         return False

@@ -31,16 +31,18 @@ class Malformed(Exception):
 Start = Callable[[str, dict[str, str]], bool]
 """Takes an element's name and attributes; tells whether its text counts."""
 Text = Callable[[str, str], None]
+Grammar = Mapping[str, "Grammar"]
+"""The elements that may be in one, and what may be in each of those."""
 
 
 class Strict:
-    """Feeds a document to callbacks; the pairs of `allowed` are an element and its parent."""
+    """Feeds the elements named in `read` to callbacks, out of a document of a grammar."""
 
     def __init__(
-        self, allowed: Container[tuple[str, str]], start: Start, text: Text | None = None
+        self, grammar: Grammar, read: Container[str], start: Start, text: Text | None = None
     ) -> None:
-        self._allowed, self._start, self._text = allowed, start, text
-        self._path = [""]
+        self._read, self._start, self._text = read, start, text
+        self._path = [grammar]
         self._pieces: list[str] = []
         self._fed = self._collected = 0
         parser = self._parser = expat.ParserCreate("utf-8")
@@ -70,16 +72,16 @@ class Strict:
             raise Malformed(str(error), "well-formed XML in UTF-8") from error
 
     def _open(self, name: str, attributes: dict[str, str]) -> None:
-        path = self._path
-        if (path[-1], name) not in self._allowed:
-            raise Malformed(f"element {name!r} in {path[-1] or 'the document'!r}", "no such one")
-        path.append(name)
-        if self._start(name, attributes):
+        inside = self._path[-1].get(name)
+        if inside is None:
+            raise Malformed(f"element {name[:80]!r}", " or ".join(self._path[-1]) or "none")
+        self._path.append(inside)
+        if name in self._read and self._start(name, attributes):
             self._parser.CharacterDataHandler = self._collect
 
     def _close(self, name: str) -> None:
         self._path.pop()
-        if self._parser.CharacterDataHandler is not None:
+        if name in self._read and self._parser.CharacterDataHandler is not None:
             self._parser.CharacterDataHandler = None
             text, self._pieces, self._collected = "".join(self._pieces), [], 0
             if self._text is not None:
