@@ -98,5 +98,7 @@ class Known:
     """Fingerprint of the key that signs it."""
     newest: int = 0
     """The highest number of a publication that was signed and seen."""
+    repomd: str = ""
+    """SHA-256 of its repomd.xml: another candidate of that number may have been signed too."""
     adopted: dict[str, str] = field(default_factory=dict)
     """SHA-256 by the path of what was there unsigned at the one moment of trust."""

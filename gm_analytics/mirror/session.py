@@ -123,13 +123,13 @@ class Session(Signed):
         if result.exited == survey.OVERTAKEN:
             raise Overtaken(self._name, live, result.stdout.strip())
         repomd = self._check(result, argv, "switching to the candidate").strip()
-        return self._confirm(following, repomd)
+        return self._confirm(following, update_id, repomd)
 
     def switch_preview(self, update_id: str, publication: Publication) -> str:
         """Make the candidate the preview of its pull request; give its repomd.xml's SHA-256."""
         argv = repository.switch_preview(self._target, update_id, publication.number)
         repomd = self._run(argv, "switching to the preview").strip()
-        return self._confirm(f"previews/{publication.number}", repomd)
+        return self._confirm(f"previews/{publication.number}", update_id, repomd)
 
     def preview(self, number: int) -> Preview | None:
         """Look at a pull request's preview."""
@@ -165,10 +165,11 @@ class Session(Signed):
         argv = repository.remember(self._target, live, digest, mark)
         self._run(argv, "noting the manifest")
         if self._trust:
-            statement = self._trust.statement(live).remembering(digest, mark)
-            fresh = f"{self._target.root}/{live}/.{seal.FILE}.new"
-            self._ssh.put(fresh, self._sealed(statement))
-            self._run(repository.reseal(self._target, live, fresh), "noting the manifest")
+            with suppress(Untrusted):  # without a statement the manifest is solved again
+                statement = self._trust.statement(live).remembering(digest, mark)
+                fresh = f"{self._target.root}/{live}/.{seal.FILE}.new"
+                self._ssh.put(fresh, self._sealed(statement))
+                self._run(repository.reseal(self._target, live, fresh), "noting the manifest")
 
     def rebuild(
         self, update_id: str, live: str, older: Held, closure: Closure, publication: Publication

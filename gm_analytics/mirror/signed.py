@@ -97,16 +97,19 @@ class Signed(Archive):
         text = statement.text()
         return seal.Sealed(text, self._key.sign(text.encode())).text()
 
-    def _confirm(self, directory: str, repomd: str) -> str:
+    def _confirm(self, directory: str, update_id: str, repomd: str) -> str:
         """See that what is served now is what was signed; remember that it was published."""
         if self._trust:
             statement = self._trust.statement(directory)
+            if statement.update_id != update_id:
+                said = f"signed for update {statement.update_id}, not for this one"
+                raise Untrusted(self._name, f"{directory}/{seal.FILE}", said)
             if (expected := statement.files[seal.REPOMD]) != repomd:
                 raise Untrusted(
                     self._name, f"{directory}/{seal.REPOMD}", f"found {repomd}, signed {expected}"
                 )
             if statement.place == "publication":
-                self._trust.saw(statement.number)
+                self._trust.saw(statement.number, repomd)
         return repomd
 
     def _stage_groups(self, update_id: str, directory: str) -> str:

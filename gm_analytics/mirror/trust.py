@@ -80,6 +80,8 @@ class Trust:
             raise self._refuse(directory, f"it is live, and {known.newest} was published later")
         if found.statement and found.statement.files[seal.REPOMD] != repomd:
             raise self._refuse(f"{directory}/{seal.REPOMD}", "not the one that was signed")
+        if known and number == known.newest and known.repomd not in {"", repomd}:
+            raise self._refuse(f"{directory}/{seal.REPOMD}", "not the one that was published")
         return found
 
     def statement(self, directory: str) -> Statement:
@@ -111,7 +113,8 @@ class Trust:
     def adopt(self, directory: str, sums: Callable[[], dict[str, str]]) -> None:
         """Note what is live: at first contact with all that is there, else that it was seen."""
         if self.known:
-            self.saw(self._place(directory)[1])
+            found = self.of(directory).statement
+            self.saw(self._place(directory)[1], found.files[seal.REPOMD] if found else "")
         else:
             self.take(directory, sums)
 
@@ -123,17 +126,19 @@ class Trust:
         for file in (seal.PACKAGES, seal.PUBLICATION):  # what was read, not what was told
             content = self._get(f"{directory}/{file}", MAX_LIST)
             found[f"{directory}/{file}"] = _digest(content) or ""
-        known = Known(self._key.fingerprint, number, found)
+        known = Known(self._key.fingerprint, number, adopted=found)
         self._ledger.change(self._id, lambda _: known)
         log.warning("mirror %s: what it holds is trusted from now on, as it is", self._name)
 
-    def saw(self, number: int) -> None:
+    def saw(self, number: int, repomd: str) -> None:
         """Note that a publication was signed and seen; no older one is taken after it."""
         key = self._key.fingerprint
 
         def newer(known: Known | None) -> Known:
             found = known if known and known.key == key else Known(key)
-            return replace(found, newest=max(found.newest, number))
+            return (
+                replace(found, newest=number, repomd=repomd) if number >= found.newest else found
+            )
 
         self._ledger.change(self._id, newer)
 

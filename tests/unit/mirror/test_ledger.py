@@ -25,7 +25,7 @@ def raise_often(home: Path) -> None:
 
 def test_what_is_noted_is_found_by_the_next_process(tmp_path: Path) -> None:
     assert Ledger(tmp_path).find("m") is None
-    known = Known("FPR", 7, {"previews/5/packages.txt": "a" * 64})
+    known = Known("FPR", 7, "b" * 64, {"previews/5/packages.txt": "a" * 64})
     Ledger(tmp_path).change("m", lambda _: known)
     Ledger(tmp_path).change("other", raised)
     assert Ledger(tmp_path).find("m") == known
