@@ -17,7 +17,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import intake
+from benchmarks import intake, signing
 from lab.packages import Package, synthetic
 from lab.processes import run
 from lab.site import Mirror, Service, Site
@@ -202,6 +202,7 @@ def main() -> None:
         many = fifty(site, plain)
         previews = previewed(site)
         large = one_package(site, large_mirrors(site), "large")
+        signed = signing.measure(site)
         resting = idle(site)
     taken = intake.measure()
     head = "| | service | bare commands | ratio | difference |\n| --- | --- | --- | --- | --- |"
@@ -229,6 +230,9 @@ def main() -> None:
                 "## A preview",
                 "| a closure of | from the POST to clients | more on disk |\n| --- | --- | --- |",
                 *previews,
+                "",
+                "## Signing",
+                *signed,
                 "",
                 "## Intake",
                 *taken,

@@ -527,6 +527,53 @@ class SigningFailed(GmError):
 
 
 @dataclass(eq=False)
+class MetadataForged(GmError):
+    """Metadata on the mirror says something else than the service knows: it does not sign it."""
+
+    mirror: str
+    file: str
+    found: str
+    expected: str
+
+    def __str__(self) -> str:
+        return (
+            f"mirror {self.mirror}: comparing {self.file} with what is published: "
+            f"found {self.found}; expected {self.expected}; nothing was signed"
+        )
+
+
+@dataclass(eq=False)
+class Untrusted(GmError):
+    """What a mirror with a key holds is not what this service signed: nothing is built on it."""
+
+    mirror: str
+    what: str
+    reason: str
+
+    def __str__(self) -> str:
+        return (
+            f"mirror {self.mirror}: reading {self.what}: {self.reason}. Nothing is built on it. "
+            "Find out who changed it; to trust the mirror once more as it is now, run "
+            f"`gm-analytics adopt {self.mirror}`"
+        )
+
+
+@dataclass(eq=False)
+class FileTooLarge(GmError):
+    """A file on the mirror is larger than any that belongs there, or no file at all."""
+
+    mirror: str
+    path: str
+    most: int
+
+    def __str__(self) -> str:
+        return (
+            f"mirror {self.mirror}: reading {self.path}: expected a file of at most "
+            f"{self.most:,} bytes"
+        )
+
+
+@dataclass(eq=False)
 class Overtaken(GmError):
     """Another writer published while a candidate was being built on the older set.
 

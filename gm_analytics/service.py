@@ -268,6 +268,18 @@ class Service:
             session.claim(seen.live)
         return True
 
+    def adopt(self, mirror_name: str) -> tuple[str, int]:
+        """Trust what a mirror with a key holds now; give the live publication, its packages.
+
+        Raises:
+            ConfigError: the mirror has no key.
+
+        """
+        self.key(mirror_name)
+        with mirror.Session(self.settings.mirror(mirror_name)) as session:
+            live = session.adopt().live
+            return live, len(session.packages(live))
+
     # --- the past of a mirror -------------------------------------------------------------
 
     def reading(self, mirror_name: str) -> mirror.Session:

@@ -149,7 +149,21 @@ def status(config: Path | None, mirror: str | None, checksums: bool, as_json: bo
     sys.exit(DIFFERS if "differs" in verdicts else FAILED if "unknown" in verdicts else 0)
 
 
-COMMANDS = (publications, diff, rollback, lock, gc, status, takeover)
+@click.command()
+@CONFIG
+@NAME
+def adopt(config: Path | None, mirror: str | None) -> None:
+    """Trust once more what MIRROR holds now, where its metadata is signed.
+
+    After the first contact nothing unsigned and nothing older is built on. If a backup was
+    brought back, or a person changed the mirror, this says that it is meant.
+    """
+    service = Service.from_file(config)
+    live, packages = service.adopt(mirror_name(service, mirror))
+    click.echo(f"{live} with {packages:,} packages is trusted as it is, and what else is kept")
+
+
+COMMANDS = (publications, diff, rollback, lock, gc, status, takeover, adopt)
 
 
 # --- what is printed ----------------------------------------------------------------------

@@ -15,7 +15,7 @@ from gm_analytics.errors import (
 )
 from gm_analytics.mirror import history, lock, repository, retention, yum
 from gm_analytics.mirror.history import Held, History
-from gm_analytics.mirror.publication import Closure, Whereabouts
+from gm_analytics.mirror.publication import Closure, Publication, Whereabouts
 from gm_analytics.mirror.retention import Collected, Rules
 from gm_analytics.mirror.solver import Solver
 from gm_analytics.mirror.survey import Target, Tools
@@ -48,7 +48,7 @@ class Archive(Solver):
         if found is None:
             kept = [str(one.number) for one in known.publications]
             raise UnknownPublication(self._name, str(number or "live"), kept)
-        return found
+        return self._believed(found)
 
     def look_back(self, number: int | None) -> Held:
         """Give the publication to roll back to, by default the one before the live one.
@@ -65,7 +65,15 @@ class Archive(Solver):
             )
         if older.served:
             raise RollbackRefused(self._name, str(older.number), "it is live")
-        return older
+        return self._believed(older)
+
+    def _believed(self, held: Held) -> Held:
+        """Give of a publication what was signed, where a mirror has a key."""
+        if self._trust is None:
+            return held
+        found = self._trust.of(held.directory)
+        held = replace(held, publication=Publication.parse(found.publication))
+        return replace(held, manifests=found.statement.manifests) if found.statement else held
 
     def recall(self, older: Held) -> Closure:
         """Give the packages of a publication, all of them in the pool.

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
 
 from gm_analytics import settings
-from gm_analytics.errors import AnotherService, CommandFailed, ToolsMissing
+from gm_analytics.errors import AnotherService, CommandFailed, ToolsMissing, Untrusted
 from gm_analytics.mirror import ownership, repository, signing, survey, yum
+from gm_analytics.mirror.ledger import Ledger
 from gm_analytics.mirror.ownership import Owner
 from gm_analytics.mirror.survey import Survey, Target, Tools
+from gm_analytics.mirror.trust import Trust, Vouched
 from gm_analytics.mirror.yum import words
 from gm_analytics.remote import ssh
 from gm_analytics.remote.commands import Argv
@@ -66,6 +69,7 @@ class Host:
             self._ssh.admit = self._admit
         self._tools: Tools | None = None
         self._key = signing.Key(mirror.signing_home) if mirror.signing_home else None
+        self._trust = self._trusting(mirror, self._key) if self._key else None
 
     def __enter__(self) -> Self:
         return self
@@ -97,6 +101,7 @@ class Host:
         Raises:
             ToolsMissing: the host lacks a program.
             SigningFailed: a key is configured, and cannot be used.
+            Untrusted: something else is live than what was signed.
 
         """
         _ = self.signing_key  # fails before anything is downloaded
@@ -106,15 +111,46 @@ class Host:
             said = f"{self._mirror.user} cannot write {self._mirror.root}"
             raise CommandFailed(self._name, "looking at the repository", argv, 1, said)
         if found.state != "live":
+            if self._trust:
+                self._trust.refuse_a_new_repository()
             self._run(
                 repository.establish(self._target, self.tools),
                 "taking over the repository",
                 self._target.timeout,
             )
             found = self._survey()
+        found = self._vouch(found)
         if self._unclaimed:
             self.claim(found.live)
         return found
+
+    def adopt(self) -> Survey:
+        """Trust what a mirror with a key holds now, whatever it is, and note it."""
+        if self._trust:
+            found = self._survey()
+            if found.state == "live":
+                self._trust.take(found.live, self._sums)
+            else:
+                self._trust.forget()
+        return self.survey()
+
+    def vouch(self, live: str, repomd: str) -> Vouched | None:
+        """Read what is live as it may be believed; None where no key is configured.
+
+        Raises:
+            Untrusted: something else is live than what was signed.
+
+        """
+        return self._trust.live(live, repomd) if self._trust else None
+
+    def satisfied(self, directory: str) -> tuple[str, ...] | None:
+        """Give the digests of manifests that a publication was signed for; None without a key."""
+        if self._trust is None:
+            return None
+        try:
+            return self._trust.statement(directory).manifests
+        except Untrusted:
+            return ()
 
     def owner(self) -> Owner:
         """Say which service publishes on the mirror."""
@@ -128,7 +164,14 @@ class Host:
         self._unclaimed = False
 
     def packages(self, live: str) -> tuple[Package, ...]:
-        """Give the packages of a publication."""
+        """Give the packages of a publication or a preview.
+
+        Raises:
+            Untrusted: a key is configured, and did not sign them.
+
+        """
+        if self._trust:
+            return self._trust.of(live).packages
         listed = self._run(repository.packages(self._target, live), "listing packages")
         return tuple(map(Package.from_line, listed.splitlines()))
 
@@ -169,6 +212,26 @@ class Host:
         if owner.is_other(self._service):
             raise AnotherService(self._name, owner.published, self._service)
         self._unclaimed = not owner.service
+
+    def _vouch(self, found: Survey) -> Survey:
+        """Believe of what is live what was signed, and note that it was seen."""
+        if self._trust is None:
+            return found
+        vouched = self._trust.live(found.live, found.repomd)
+        self._trust.adopt(found.live, self._sums)
+        said = vouched.statement
+        found = replace(found, publication=vouched.publication, vouched=said is not None)
+        return replace(found, manifests=said.manifests, mark=said.mark) if said else found
+
+    def _sums(self) -> dict[str, str]:
+        printed = self._run(repository.made_of(self._target), "adopting what is there")
+        return repository.parse_made_of(printed)
+
+    def _trusting(self, mirror: settings.Mirror, key: signing.Key) -> Trust:
+        def get(path: str, most: int) -> bytes | None:
+            return self._ssh.get(f"{mirror.root}/{path}", most)
+
+        return Trust(mirror, key, Ledger(key.home), get)
 
     def _survey(self) -> Survey:
         found = self.look()

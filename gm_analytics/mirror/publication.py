@@ -134,6 +134,14 @@ class Closure:
         packages = (replace(p, source=sources.get(p.file, p.source)) for p in self.packages)
         return replace(self, packages=tuple(packages))
 
+    def only(self, nevras: Iterable[str]) -> Closure:
+        """Give the part of the closure that has these NEVRAs."""
+        named = set(nevras)
+        pairs = zip(self.packages, self.states, strict=True)
+        kept = [(package, state) for package, state in pairs if package.nevra in named]
+        packages, states = tuple(p for p, _ in kept), tuple(s for _, s in kept)
+        return replace(self, packages=packages, states=states)
+
     def where(self, *states: Whereabouts) -> tuple[Package, ...]:
         """Give the packages in one of these states."""
         return tuple(p for p, s in zip(self.packages, self.states, strict=True) if s in states)

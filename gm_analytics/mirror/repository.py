@@ -11,6 +11,7 @@ ROOT/.cache/  ROOT/.lock        yum's cache; flock, one writer
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 
@@ -366,11 +367,6 @@ def take_groups(target: Target, update_id: str, number: int) -> Argv:
     return script(_TAKE_GROUPS, "take-groups", preview, target.staging(update_id))
 
 
-def preview_packages(target: Target, number: int) -> Argv:
-    """Print the packages of a preview."""
-    return ("cat", f"{target.root}/previews/{number}/packages.txt")
-
-
 _REMEMBER = """
 grep -qxF -- "$2" "$1/manifests.txt" 2>/dev/null || echo "$2" >> "$1/manifests.txt"
 if [ -n "$3" ]; then echo "$3" > "$1/mark.txt"; fi
@@ -393,6 +389,37 @@ find "$1/.cache" -mindepth 2 -maxdepth 2 -name 'gm-*' -mmin +10 -exec rm -rf {} 
 def sweep(target: Target, update_id: str) -> Argv:
     """Remove an update's staging directory, and those that were left behind days ago."""
     return script(_SWEEP, "sweep", target.root, target.staging(update_id))
+
+
+_MADE_OF = """
+cd "$1"
+for file in .publications/*/packages.txt .publications/*/publication.json \\
+    .publications/*/comps.xml previews/*/packages.txt previews/*/publication.json; do
+    if [ -f "$file" ]; then echo "$(sha256sum < "$file" | cut -c 1-64) $file"; fi
+done
+"""
+_SUM = re.compile(r"([0-9a-f]{64}) ((?:\.publications/\d{6,12}|previews/\d{1,12})/[a-z.]{1,20})")
+
+
+def made_of(target: Target) -> Argv:
+    """Print the SHA-256 of what each publication and each preview is made of."""
+    return script(_MADE_OF, "made-of", target.root)
+
+
+def parse_made_of(output: str) -> dict[str, str]:
+    """Read the output of `made_of`: digests by path."""
+    matches = map(_SUM.fullmatch, output.splitlines())
+    return {match[2]: match[1] for match in matches if match}
+
+
+_RESEAL = """
+mv -T "$2" "$1"
+"""
+
+
+def reseal(target: Target, publication: str, fresh: str) -> Argv:
+    """Put a new statement in the place of a publication's, by one rename(2)."""
+    return script(_RESEAL, "reseal", f"{target.root}/{publication}/signed.json", fresh)
 
 
 def packages(target: Target, publication: str) -> Argv:

@@ -6,34 +6,41 @@ is made of: `host` runs commands, `solver` yum, `archive` looks after the past.
 
 from __future__ import annotations
 
-import json
+import logging
 import time
-from collections.abc import Iterable
-from dataclasses import asdict, replace
-from datetime import UTC, datetime
+from contextlib import suppress
+from dataclasses import replace
 from hashlib import sha256
 
 import requests
 
 from gm_analytics import settings
-from gm_analytics.errors import BadPackages, BytesDiffer, CommandFailed, NotVisible, Overtaken
-from gm_analytics.mirror import repository, signing, survey, yum
-from gm_analytics.mirror.archive import Archive
+from gm_analytics.errors import (
+    BadPackages,
+    BytesDiffer,
+    CommandFailed,
+    NotVisible,
+    Overtaken,
+    Untrusted,
+)
+from gm_analytics.mirror import repository, seal, signing, survey, yum
 from gm_analytics.mirror.history import Held
 from gm_analytics.mirror.host import SHORT
 from gm_analytics.mirror.publication import Closure, Download, Preview, Publication
+from gm_analytics.mirror.signed import Signed
 from gm_analytics.mirror.yum import words
 from gm_analytics.remote import fetch, ssh
 from gm_analytics.rpm import comps
 from gm_analytics.rpm import provenance as wanted
-from gm_analytics.rpm.changes import Plan, compare, merge
+from gm_analytics.rpm.changes import Plan, compare
 from gm_analytics.rpm.package import Package
 
 VISIBLE_ATTEMPTS, VISIBLE_PAUSE = 5, 0.2
+log = logging.getLogger(__name__)
 _FRESH = {"Cache-Control": "no-cache"}
 
 
-class Session(Archive):
+class Session(Signed):
     """Runs what `repository` describes and reads what comes back."""
 
     def inspect(self, update_id: str, live: str, download: Download, number: int) -> Closure:
@@ -51,13 +58,16 @@ class Session(Archive):
             raise BadPackages(self._name, words(error.output)) from error
         closure = Closure.parse(output, download.rows)
         there = {package.nevra for package in closure.packages}
+        # What else lies there was not asked for: left by an earlier attempt, or put there.
+        closure = closure.only(row.nevra for row in download.rows)
         if absent := sorted({row.nevra for row in download.rows} - there):
             raise BadPackages(self._name, f"solved, but not downloaded: {', '.join(absent)}")
         if differing := closure.where("differs"):
             raise BytesDiffer(self._name, [package.file for package in differing])
         closure = self._explain(update_id, live, closure, download)
         if any(package.source == yum.PREVIEW_ID for package in closure.packages):
-            closure = closure.sourced(self.previewed(number).packages)
+            with suppress(Untrusted):  # only says where packages came from
+                closure = closure.sourced(self.previewed(number).packages)
         return closure
 
     def add(self, update_id: str, packages: tuple[Package, ...]) -> None:
@@ -78,37 +88,27 @@ class Session(Archive):
         """Say what would change if the closure followed a publication, in its place if `exact`."""
         return compare(self.packages(live), closure.packages, exact=exact)
 
-    def build(self, update_id: str, live: str, closure: Closure, publication: Publication) -> None:
-        """Write the candidate's metadata: the closure, and `live` too unless it is exact."""
+    def build(
+        self, update_id: str, live: str, closure: Closure, publication: Publication
+    ) -> str | None:
+        """Write the candidate's metadata: the closure, and `live` too unless it is exact.
+
+        Gives what `sign` needs: the SHA-256 of the groups file, empty without one.
+        """
+        groups = self._describe(update_id, live, closure, publication)
         exact = publication.exact
-        packages = merge(self.packages(live), closure.packages, exact=exact)
-        self._describe(update_id, live, packages, publication)
         argv = repository.build(self._target, self.tools, update_id, live, exact=exact)
         self._run(argv, "running createrepo", self._target.timeout)
+        return groups
 
     def build_preview(
         self, update_id: str, live: str, closure: Closure, publication: Publication
-    ) -> None:
+    ) -> str | None:
         """Write the metadata of a preview: the closure alone, its packages in the pool."""
-        packages = merge(self.packages(live), closure.packages, exact=True)
-        self._describe(update_id, live, packages, publication)
+        groups = self._describe(update_id, live, closure, publication)
         argv = repository.build_preview(self._target, self.tools, update_id, publication.number)
         self._run(argv, "running createrepo", self._target.timeout)
-
-    def sign(self, update_id: str) -> None:
-        """Put a signature beside the candidate's repomd.xml, and the public key into the root.
-
-        Raises:
-            SigningFailed: the key did not sign.
-
-        """
-        assert self._key is not None  # noqa: S101  # as `signing_key` says
-        staging = self._target.staging(update_id)
-        repomd = f"{staging}/candidate/repodata/repomd.xml"
-        self._ssh.put(f"{repomd}.asc", self._key.sign(self._ssh.get(repomd)))
-        self._ssh.put(f"{staging}/{signing.PUBLIC_NAME}", self._key.public)
-        argv = repository.offer_key(self._target, update_id, signing.PUBLIC_NAME)
-        self._run(argv, "offering the public key")
+        return groups
 
     def switch(self, update_id: str, live: str, publication: Publication) -> str:
         """Make the candidate live; give the SHA-256 of its repomd.xml.
@@ -122,26 +122,32 @@ class Session(Archive):
         result = self._ssh.run(argv, "switching to the candidate", SHORT)
         if result.exited == survey.OVERTAKEN:
             raise Overtaken(self._name, live, result.stdout.strip())
-        return self._check(result, argv, "switching to the candidate").strip()
+        repomd = self._check(result, argv, "switching to the candidate").strip()
+        return self._confirm(following, update_id, repomd)
 
     def switch_preview(self, update_id: str, publication: Publication) -> str:
         """Make the candidate the preview of its pull request; give its repomd.xml's SHA-256."""
         argv = repository.switch_preview(self._target, update_id, publication.number)
-        return self._run(argv, "switching to the preview").strip()
+        repomd = self._run(argv, "switching to the preview").strip()
+        return self._confirm(f"previews/{publication.number}", update_id, repomd)
 
     def preview(self, number: int) -> Preview | None:
         """Look at a pull request's preview; one that another service made is none."""
         printed = self._run(repository.preview(self._target, number), "looking at the preview")
         repomd, _, text = printed.partition("\n")
         found = Publication.parse(text)
+        if found and self._trust:
+            try:
+                found = Publication.parse(self._trust.of(f"previews/{number}").publication)
+            except Untrusted as error:
+                log.warning("%s The preview is not used: its set is solved again.", error)
+                return None
         ours = found and found.service in ("", self._service)
         return Preview(found, repomd) if found and ours else None
 
     def previewed(self, number: int) -> Closure:
         """Give the packages of a pull request's preview, all of them in the pool."""
-        listed = self._run(repository.preview_packages(self._target, number), "listing packages")
-        packages = tuple(map(Package.from_line, listed.splitlines()))
-        return Closure.of_pool(packages)
+        return Closure.of_pool(self.packages(f"previews/{number}"))
 
     def take_preview(self, update_id: str, number: int) -> Closure:
         """Give the packages of a pull request's preview, and put its groups into staging."""
@@ -159,15 +165,24 @@ class Session(Archive):
         """Note that the live publication satisfies a manifest, and of which merge that is."""
         argv = repository.remember(self._target, live, digest, mark)
         self._run(argv, "noting the manifest")
+        if self._trust:
+            with suppress(Untrusted):  # without a statement the manifest is solved again
+                statement = self._trust.statement(live).remembering(digest, mark)
+                fresh = f"{self._target.root}/{live}/.{seal.FILE}.new"
+                self._ssh.put(fresh, self._sealed(statement))
+                self._run(repository.reseal(self._target, live, fresh), "noting the manifest")
 
     def rebuild(
         self, update_id: str, live: str, older: Held, closure: Closure, publication: Publication
-    ) -> None:
+    ) -> str | None:
         """Write the candidate's metadata: those of an older publication, anew."""
         self.prepare(update_id)
-        self._write(update_id, closure.packages, publication, older.manifests)
+        packages = self._contents(live, closure, publication)
+        self._write(update_id, packages, publication, older.manifests)
+        groups = self._stage_groups(update_id, older.directory)
         argv = repository.rebuild(self._target, self.tools, update_id, live, older.directory)
         self._run(argv, "running createrepo", self._target.timeout)
+        return groups
 
     def _explain(self, update_id: str, live: str, closure: Closure, download: Download) -> Closure:
         """Say which specs wanted the packages of a closure, and what to warn of."""
@@ -186,35 +201,18 @@ class Session(Archive):
         return replace(closure, packages=packages, warnings=told)
 
     def _describe(
-        self, update_id: str, live: str, packages: list[Package], publication: Publication
-    ) -> None:
-        """Put what a candidate is made of into staging."""
+        self, update_id: str, live: str, closure: Closure, publication: Publication
+    ) -> str:
+        """Put what a candidate is made of into staging; give the SHA-256 of its groups."""
+        packages = self._contents(live, closure, publication)
         self._write(update_id, packages, publication, (publication.manifest,))
         if groups := [spec.lstrip("@") for spec in publication.specs if spec.startswith("@")]:
             ours, *others = self._comps(live, update_id)
+            if self._trust:
+                ours = self._trust.groups(live) or b"<comps/>"
             documents = [b"<comps/>", *others, ours] if publication.exact else [ours, *others]
-            staging = self._target.staging(update_id)
-            self._ssh.put(f"{staging}/comps.xml", comps.merge(documents, groups) or "<comps/>")
-
-    def _write(
-        self,
-        update_id: str,
-        packages: Iterable[Package],
-        publication: Publication,
-        manifests: Iterable[str],
-    ) -> None:
-        made = replace(
-            publication,
-            service=self._service,
-            published_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        )
-        files = {
-            "packages.txt": "".join(package.line() + "\n" for package in packages),
-            "publication.json": json.dumps(asdict(made), indent=2) + "\n",
-            "manifests.txt": "".join(digest + "\n" for digest in manifests),
-        }
-        for name, text in files.items():
-            self._ssh.put(self._target.staging(update_id, name), text)
+            return self._put_groups(update_id, comps.merge(documents, groups) or "<comps/>")
+        return "" if publication.exact else self._stage_groups(update_id, live)
 
 
 def _get(url: str) -> requests.Response:

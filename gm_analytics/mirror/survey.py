@@ -110,6 +110,8 @@ class Survey:
     """Of a newer merge than its own, which changed nothing."""
     publication: str = ""
     """publication.json, as text."""
+    vouched: bool = True
+    """Whether the key of a mirror that has one signed all of this."""
 
     @classmethod
     def parse(cls, output: str, helper: bool) -> Survey:

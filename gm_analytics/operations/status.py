@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from http import HTTPStatus
-from typing import Literal
 from urllib.parse import quote
 
 import requests
@@ -19,16 +18,20 @@ from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError
 
 from gm_analytics import settings
-from gm_analytics.errors import GitHubError, GmError, ManifestError
+from gm_analytics.errors import GitHubError, GmError, ManifestError, Untrusted
 from gm_analytics.github.client import GitHub
 from gm_analytics.manifest import Manifest
+from gm_analytics.mirror.checking import MAX_REPOMD
 from gm_analytics.mirror.history import Held, History
 from gm_analytics.mirror.ownership import Owner
+from gm_analytics.mirror.session import Session
+from gm_analytics.mirror.survey import Survey
+from gm_analytics.operations import served
+from gm_analytics.operations.served import Finding, Kept, Verdict
 from gm_analytics.remote import fetch
-from gm_analytics.rpm.package import Package
 from gm_analytics.service import Service
 
-TIMEOUT = 10
+TIMEOUT = served.TIMEOUT
 """Seconds without an answer."""
 AT_ONCE = 8
 """Requests."""
@@ -36,17 +39,6 @@ CHUNK = 64 * 1024
 MOST = 20
 """Findings of one kind, before the rest is counted."""
 _REPO = "{http://linux.duke.edu/metadata/repo}"
-
-Verdict = Literal["same", "differs", "unknown"]
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What was compared, and the fact; `unknown` is what could not be compared."""
-
-    subject: str
-    verdict: Verdict
-    said: str
 
 
 def run(service: Service, names: Iterable[str], *, checksums: bool) -> Iterator[Finding]:
@@ -64,16 +56,18 @@ def _mirror(service: Service, mirror: settings.Mirror, *, checksums: bool) -> li
         with service.reading(mirror.name) as session:
             look = session.look()
             past = session.history()
-            packages = session.packages(past.live.directory) if past.live else ()
             other = service.other_service(session)
-        if past.live is None:
-            return [Finding(f"mirror {mirror.name}", "differs", "nothing is published")]
-        said = f"publication {past.live.number}, {past.live.what}, is live"
+            live = past.live
+            if live is None:
+                return [Finding(f"mirror {mirror.name}", "differs", "nothing is published")]
+            past, kept, wrong = _believed(session, past, look)
+        said = f"publication {live.number}, {live.what}, is live"
         found = [
             Finding(f"mirror {mirror.name}", "same", said),
             *([_other(mirror, other)] if other else ()),
             *_manifests(service, mirror, past),
-            *_web(mirror, look.repomd, packages, checksums=checksums),
+            *(_web(mirror, look.repomd, kept, checksums=checksums) if kept else ()),
+            *wrong,
         ]
         if all(finding.verdict != "differs" for finding in found):
             return found
@@ -85,6 +79,27 @@ def _mirror(service: Service, mirror: settings.Mirror, *, checksums: bool) -> li
 def _other(mirror: settings.Mirror, owner: Owner) -> Finding:
     said = f"another service publishes there: {owner.published}"
     return Finding(f"mirror {mirror.name} service", "differs", said)
+
+
+def _believed(
+    session: Session, past: History, look: Survey
+) -> tuple[History, Kept | None, list[Finding]]:
+    """Read what is live, by its signature where there is a key; say what is wrong with that."""
+    try:
+        vouched = session.vouch(look.live, look.repomd)
+        packages = vouched.packages if vouched else session.packages(look.live)
+    except Untrusted as error:
+        return past, None, [Finding(f"mirror {error.mirror} signatures", "differs", str(error))]
+    followed = satisfied_by(past)
+    held = tuple(
+        replace(one, manifests=signed)
+        if one in followed and (signed := session.satisfied(one.directory)) is not None
+        else one
+        for one in past.publications
+    )
+    made = past.live is not None and past.live.publication is not None
+    kept = Kept(packages, vouched.statement if vouched else None, made=made)
+    return replace(past, publications=held), kept, []
 
 
 # --- manifest -------------------------------------------------------------------------------
@@ -146,7 +161,7 @@ class _File:
 
 
 def _web(
-    mirror: settings.Mirror, repomd: str, packages: Iterable[Package], *, checksums: bool
+    mirror: settings.Mirror, repomd: str, kept: Kept, *, checksums: bool
 ) -> Iterator[Finding]:
     """Compare repomd.xml, the metadata that it names, and the RPMs."""
     subject = f"mirror {mirror.name} web"
@@ -158,10 +173,12 @@ def _web(
         if wrong is not None:
             yield replace(wrong, subject=subject)
             return
-        named = _named(session.get(f"{mirror.base_url}repodata/repomd.xml", timeout=TIMEOUT))
+        content = served.read(session, f"{mirror.base_url}repodata/repomd.xml", MAX_REPOMD)
+        named = _named(content)
         said = f"repomd.xml and the {len(named)} files that it names are the live publication's"
         yield from _all(session, mirror, subject, named, said)
-        rpms = [_File(p.file, p.sha256 if checksums else None, size=p.size) for p in packages]
+        yield from served.compare(session, mirror, content, kept)
+        rpms = [_File(p.file, p.sha256 if checksums else None, size=p.size) for p in kept.packages]
         how = "checksum" if checksums else "size"
         said = f"each of the {len(rpms):,} RPMs is served with its {how}"
         yield from _all(session, mirror, subject, rpms, said)
@@ -211,10 +228,10 @@ def _digest(reply: requests.Response, algorithm: str) -> str:
     return found.hexdigest()
 
 
-def _named(repomd: requests.Response) -> list[_File]:
+def _named(repomd: bytes) -> list[_File]:
     """Give the files that a repomd.xml names, with their checksums."""
     found = []
-    for data in ET.fromstring(repomd.content).iter(f"{_REPO}data"):  # noqa: S314  # the mirror's own
+    for data in ET.fromstring(repomd).iter(f"{_REPO}data"):  # noqa: S314  # the mirror's own
         location, checksum = data.find(f"{_REPO}location"), data.find(f"{_REPO}checksum")
         if location is not None and checksum is not None:
             kind = checksum.get("type", "sha256")

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import io
 import socket
+import stat
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -19,6 +21,7 @@ from gm_analytics import settings
 from gm_analytics.errors import (
     CommandFailed,
     CommandTimedOut,
+    FileTooLarge,
     HostKeyRefused,
     LockHeld,
     MirrorUnreachable,
@@ -31,6 +34,8 @@ CONNECT_TIMEOUT = 10.0
 KEEPALIVE = 15
 """Seconds."""
 
+READ, READ_PAUSE, SLOWEST = 1024 * 1024, 30.0, 50_000
+"""Of a file: bytes at once, seconds without an answer, bytes a second."""
 _STOPPED = {124, 137}
 """Exit codes of timeout(1): its own, and that of a command it had to kill."""
 
@@ -92,15 +97,39 @@ class Connection:
         except (paramiko.SSHException, OSError, EOFError) as error:
             raise self._lost(f"writing {path}", error) from error
 
-    def get(self, path: str) -> bytes:
-        """Read a file."""
-        connection = self._open()
-        content = io.BytesIO()
+    def get(self, path: str, most: int) -> bytes | None:
+        """Read a file of at most `most` bytes; None if there is none.
+
+        Raises:
+            FileTooLarge: it is larger, or no ordinary file.
+
+        """
+        sftp = self._open().sftp()
         try:
-            connection.sftp().getfo(path, content)
+            sftp.get_channel().settimeout(READ_PAUSE)
+            if not stat.S_ISREG(sftp.stat(path).st_mode or 0):
+                raise FileTooLarge(self._mirror.name, path, most)
+            with sftp.open(path, "rb") as file:
+                return self._read(file, path, most)
+        except FileNotFoundError:
+            return None
         except (paramiko.SSHException, OSError, EOFError) as error:
             raise self._lost(f"reading {path}", error) from error
-        return content.getvalue()
+
+    def _read(self, file: Any, path: str, most: int) -> bytes:
+        """Read at most what was announced, in the time that a slow line needs for it."""
+        size = int(file.stat().st_size or 0)
+        if size > most:
+            raise FileTooLarge(self._mirror.name, path, most)
+        end = time.monotonic() + READ_PAUSE + size / SLOWEST
+        if size:
+            file.prefetch(size)
+        content = bytearray()
+        while len(content) < size and (piece := file.read(min(READ, size - len(content)))):
+            content += piece
+            if time.monotonic() > end:
+                raise TimeoutError(f"no end after {READ_PAUSE + size / SLOWEST:.0f} s")
+        return bytes(content)
 
     def _lost(self, doing: str, error: BaseException) -> MirrorUnreachable:
         self.close()

@@ -220,12 +220,20 @@ class _Work:
     def is_signed(self, live: Survey) -> bool:
         """Tell whether the key of today signed the live metadata; neither is right as well."""
         before = Publication.parse(live.publication)
-        return self.mirror.signing_key == (before.key if before else "")
+        return live.vouched and self.mirror.signing_key == (before.key if before else "")
 
-    def sign(self, publication: Publication) -> None:
-        """Sign the candidate, if the mirror has a key."""
+    def sign(
+        self, live: Survey, closure: Closure, publication: Publication, groups: str | None
+    ) -> None:
+        """Compare the candidate with the closure and sign it, if the mirror has a key."""
         if publication.key:
-            self.step("sign", self.mirror.sign, self.update.id)
+            known = (self.update.id, live.live, closure, publication)
+            signs = self.manifests(publication)
+            self.step("sign", self.mirror.sign, *known, groups=groups, manifests=signs)
+
+    def manifests(self, publication: Publication) -> tuple[str, ...]:
+        """Give the digests of the manifests that a publication satisfies."""
+        return (publication.manifest,)
 
     def publish(self, live: Survey, download: Download, closure: Closure) -> tuple[str, str]:
         """Build a candidate on what is live, prove it, switch to it; again if overtaken.
@@ -236,8 +244,8 @@ class _Work:
         for attempt in range(1, MAX_REBUILDS + 1):
             number = Publication.number_of(live.live) + 1
             publication = self.publication(live, number, download, closure)
-            self.build(live, closure, publication)
-            self.sign(publication)
+            groups = self.build(live, closure, publication)
+            self.sign(live, closure, publication, groups)
             step("prove", mirror.prove, update.id, download.groups)
             try:
                 repomd = step("switch", mirror.switch, update.id, live.live, publication)
@@ -249,10 +257,10 @@ class _Work:
                 return Publication.directory(publication.number), repomd
         raise AssertionError("unreachable")
 
-    def build(self, live: Survey, closure: Closure, publication: Publication) -> None:
-        """Write the candidate's metadata."""
+    def build(self, live: Survey, closure: Closure, publication: Publication) -> str | None:
+        """Write the candidate's metadata; give the SHA-256 of its groups file."""
         build = self.mirror.build
-        self.step("createrepo", build, self.update.id, live.live, closure, publication)
+        return self.step("createrepo", build, self.update.id, live.live, closure, publication)
 
     def see(self, repomd: str) -> None:
         """Wait until clients see it."""
@@ -303,8 +311,9 @@ class _Preview(_Work):
         publication = replace(
             self.publication(live, update.number, download, closure), update_id=""
         )
-        step("createrepo", mirror.build_preview, update.id, live.live, closure, publication)
-        self.sign(publication)
+        build = mirror.build_preview
+        groups = step("createrepo", build, update.id, live.live, closure, publication)
+        self.sign(live, closure, publication, groups)
         step("prove", mirror.prove, update.id, download.groups)
         repomd = step("switch", mirror.switch_preview, update.id, publication)
         step("see", self.parts.wait_until_previewed, update, repomd)
@@ -443,10 +452,15 @@ class _Rollback(_Work):
             restores=self.older.number,
         )
 
-    def build(self, live: Survey, closure: Closure, publication: Publication) -> None:
-        """Write the candidate's metadata."""
+    def build(self, live: Survey, closure: Closure, publication: Publication) -> str | None:
+        """Write the candidate's metadata; give the SHA-256 of its groups file."""
         build, update_id = self.mirror.rebuild, self.update.id
-        self.step("createrepo", build, update_id, live.live, self.older, closure, publication)
+        known = (update_id, live.live, self.older, closure, publication)
+        return self.step("createrepo", build, *known)
+
+    def manifests(self, publication: Publication) -> tuple[str, ...]:  # noqa: ARG002
+        """Give those of the older one."""
+        return self.older.manifests
 
 
 _WORK: dict[str, type[_Work]] = {"add": _Addition, "preview": _Preview, "merge": _Merge}

@@ -38,6 +38,8 @@ EXTERNAL = {
         "github.api",
         "mirror.session",
         "remote.fetch",
+        "operations.check",
+        "operations.served",
         "operations.status",
         "cli.main",
     },

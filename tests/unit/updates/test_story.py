@@ -136,7 +136,7 @@ class World:
     def prepare(self, update_id: str) -> None:
         pass
 
-    def sign(self, update_id: str) -> None:
+    def sign(self, *args: Any, groups: str | None, manifests: tuple[str, ...]) -> None:
         pass
 
     def preview(self, number: int) -> Preview | None:
@@ -204,7 +204,8 @@ def test_the_candidate_is_signed_before_it_is_proven_if_the_mirror_has_a_key() -
     world = World(signing_key="FPR")
     assert world.perform().state == "published"
     assert [step for step in world.steps if step in SIGNED] == SIGNED
-    assert world.calls["sign"] == [("u1",)]
+    made = world.calls["createrepo"][0][3]
+    assert world.calls["sign"] == [("u1", LIVE.live, world.closure, made)]
     assert world.calls["createrepo"][0][3].key == "FPR"
     world = World(update=PREVIEW, signing_key="FPR")
     assert world.perform().state == "previewed"
