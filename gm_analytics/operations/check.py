@@ -8,7 +8,7 @@ from itertools import chain
 
 import requests
 
-from gm_analytics import settings
+from gm_analytics import contract, settings
 from gm_analytics.errors import GmError
 from gm_analytics.mirror import survey
 from gm_analytics.mirror.session import Session, wait_until_visible
@@ -31,6 +31,7 @@ def run(service: Service) -> Iterator[Finding]:
     config = service.settings
     repositories = ", ".join(config.webhook.repositories)
     yield Finding("configuration", True, f"deliveries of {repositories}; publish {config.publish}")
+    yield _one("specification", contract.summary)
     yield _one("store", service.store.check)
     yield _one("github", lambda: _github(config.github))
     yield from chain.from_iterable(map(_mirror, config.mirrors))

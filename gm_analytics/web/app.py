@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import connexion
 from connexion.exceptions import OAuthProblem
 from connexion.lifecycle import ConnexionResponse
 
+from gm_analytics.contract import specification
 from gm_analytics.errors import BadSignature
-
-SPECIFICATION = Path(__file__).parents[2] / "swagger" / "indexer.yaml"
 
 
 def create_app() -> connexion.FlaskApp:
     """Make the application; the configuration is read when the first request comes."""
-    app = connexion.FlaskApp("gm_analytics", specification_dir=SPECIFICATION.parent)
-    app.add_api(SPECIFICATION.name)
+    app = connexion.FlaskApp("gm_analytics")
+    app.add_api(specification())
     app.add_error_handler(OAuthProblem, _unsigned)
     return app
 
