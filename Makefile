@@ -1,16 +1,28 @@
 # Each target installs what it needs first; see lab/setup.
 PYTHON := .venv/bin/python
+# A site of the lab lasts for a file of tests, so a file stays with one of the two processes.
+PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo test test-cookbooks fuzz mutations lint bench bench-against lab vagrant-check captures clean
+.PHONY: demo check test test-cookbooks release fuzz soak mutations lint bench bench-against lab \
+	vagrant-check captures clean
 
 demo:  ## the whole story on this machine, from a pull request to a client with the packages
 	@lab/setup demo
 	@$(PYTHON) -m lab.demo $(DEMO)
 
-test:  ## every test
+check: lint  ## what to run after each change, in less than a minute: linters and pure tests
+	@$(PYTHON) -m pytest -q -n 2 tests/unit
+
+test:  ## every test; the cookbooks' beside the others
 	@lab/setup test
-	@$(PYTHON) -m pytest
-	@$(MAKE) --no-print-directory test-cookbooks
+	@mkdir -p .cache
+	@tests/cookbooks/run >.cache/cookbooks.log 2>&1 & cookbooks=$$!; \
+	$(PYTHON) -m pytest $(PARALLEL) $(TESTS); code=$$?; \
+	wait $$cookbooks || code=$$?; cat .cache/cookbooks.log; exit $$code
+
+release:  ## the demo and the tests in a bare root of the other Debian release (root)
+	@lab/setup demo
+	@$(PYTHON) -m lab.release $(SUITE)
 
 test-cookbooks:  ## the cookbooks: ChefSpec and cookstyle
 	@tests/cookbooks/run
@@ -19,12 +31,18 @@ fuzz:  ## what is generated (tests/fuzz, tests/security), for much longer than i
 	@lab/setup test
 	@FUZZ=long $(PYTHON) -m pytest tests/fuzz tests/security
 
-lint:  ## ruff, strict mypy and the order of imports
+soak:  ## what is long: fuzzing, many generated upstreams, hundreds of publications
+	@lab/setup test
+	@FUZZ=long SOAK=long $(PYTHON) -m pytest $(PARALLEL) tests/soak tests/fuzz tests/security
+
+lint:  ## ruff, strict mypy, the order of imports, requirements, shellcheck
 	@lab/setup test
 	@$(PYTHON) -m ruff check
 	@$(PYTHON) -m ruff format --check
 	@$(PYTHON) -m mypy
 	@.venv/bin/lint-imports
+	@.venv/bin/deptry gm_analytics lab
+	@lab/shellcheck
 
 bench:  ## side by side with the bare commands; writes docs/benchmarks.md
 	@lab/setup demo

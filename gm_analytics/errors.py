@@ -306,6 +306,10 @@ class LockHeld(TransientError):
         return f"mirror {self.mirror}: locking it: another update holds the lock"
 
 
+_CRASHES = {134: "SIGABRT", 135: "SIGBUS", 136: "SIGFPE", 139: "SIGSEGV"}
+"""What a shell makes of a program's end by one of its own faults: 128 and the signal."""
+
+
 @dataclass(eq=False)
 class CommandFailed(GmError):
     """A command on the mirror failed; carries its exit code and the end of its output."""
@@ -318,7 +322,9 @@ class CommandFailed(GmError):
 
     def __str__(self) -> str:
         said = self.output.strip() or "no output"
-        return f"mirror {self.mirror}: {self.doing}: exit code {self.exit_code}: {said}"
+        crash = _CRASHES.get(self.exit_code)
+        told = f" ({crash}: the program itself crashed)" if crash else ""
+        return f"mirror {self.mirror}: {self.doing}: exit code {self.exit_code}{told}: {said}"
 
     @property
     def public(self) -> str:

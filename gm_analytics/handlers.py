@@ -1,7 +1,7 @@
 """The operations of `swagger/indexer.yaml`.
 
-They work under both of Connexion's frameworks: its own (`gm-analytics serve`, and the default of
-`connexion run`) and Flask; `connexion run` never calls a factory of ours, so the service is
+They work under both of Connexion's frameworks: Flask (`gm-analytics serve`) and its own (the
+default of `connexion run`); `connexion run` never calls a factory of ours, so the service is
 composed on first use. Behind `web.door` a delivery's body is there already; without it, its
 bytes are read here, asynchronously and with the same limits.
 """
@@ -97,10 +97,11 @@ async def manage_pullrequest() -> ConnexionResponse:
     extensions = scope["extensions"]
     headers = _github_headers(scope["headers"]) | {"content-type": extensions[CONTENT_TYPE]}
     try:
+        if flask.has_request_context():  # in a thread of its own already
+            body = extensions[BODY] if BODY in extensions else _flask_body()
+            return _answer(service().receive(headers, body))
         if BODY in extensions:
             return await _receive(headers, extensions[BODY])
-        if flask.has_request_context():
-            return _answer(service().receive(headers, _flask_body()))
         async with _bodies.taken(scope["headers"], receive, webhook_secret()) as body:
             return await _receive(headers, body)
     except DeliveryError as error:

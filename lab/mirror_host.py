@@ -15,6 +15,7 @@ import re
 import secrets
 import shlex
 import signal
+import socket
 import string
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -100,6 +101,7 @@ exec "$$@"
 """)
 
 _uids = itertools.count(_FIRST_UID + secrets.randbelow(3000))
+_reserved: list[socket.socket] = []
 
 
 @dataclass(frozen=True)
@@ -370,12 +372,24 @@ class MirrorHost:
 
 
 def _free_uid() -> int:
-    """Give a user id that neither an account nor a process of the machine has."""
+    """Give a user id that no account, process or other lab of the machine has."""
     used = {entry.pw_uid for entry in pwd.getpwall()}
     for pid in _pids():
         with contextlib.suppress(OSError):
             used.add(Path(f"/proc/{pid}").stat().st_uid)
-    return next(uid for uid in _uids if uid not in used)
+    return next(uid for uid in _uids if uid not in used and _reserve(uid))
+
+
+def _reserve(uid: int) -> bool:
+    """Keep a user id for this process until it ends; tell whether no other lab has it."""
+    holder = socket.socket(socket.AF_UNIX)
+    try:
+        holder.bind(f"\0gm-lab-uid-{uid}")
+    except OSError:
+        holder.close()
+        return False
+    _reserved.append(holder)
+    return True
 
 
 def _openssh_version() -> tuple[int, ...]:

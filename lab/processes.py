@@ -139,11 +139,16 @@ class Daemon:
     """A program in the foreground of its own session, with its output in a log file."""
 
     def __init__(
-        self, argv: Sequence[str], log: Path, env: Mapping[str, str] | None = None
+        self,
+        argv: Sequence[str],
+        log: Path,
+        env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
     ) -> None:
         self.argv = [find_program(argv[0]), *argv[1:]]
         self.log = log
         self._env = None if env is None else dict(env)
+        self._cwd = cwd
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -178,6 +183,7 @@ class Daemon:
                 stdout=log,
                 stderr=log,
                 env=self._env,
+                cwd=self._cwd,
                 # Ctrl-C at a terminal must reach the lab alone, which then stops its parts.
                 start_new_session=True,
             )

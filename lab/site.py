@@ -153,13 +153,17 @@ class Site:
 class Service:
     """The service in processes of its own, as a user starts it.
 
-    `programs` is the directory of the installation to run, by default that of this interpreter.
+    `programs` is the directory of the installation to run, by default that of this interpreter;
+    `cwd` the directory that they start in.
     """
 
-    def __init__(self, site: Site, config: Path, programs: Path | None = None) -> None:
+    def __init__(
+        self, site: Site, config: Path, programs: Path | None = None, cwd: Path | None = None
+    ) -> None:
         self.site = site
         self.config = config
         self._programs = programs or Path(sys.executable).parent
+        self._cwd = cwd
         self.port = reserve_port()
         self.daemons: list[Daemon] = []
         self._environment = {**os.environ, "GM_ANALYTICS_CONFIG": str(config)}
@@ -240,7 +244,7 @@ class Service:
         number = len(list(self.site.directory.glob("service-*.log")))
         log = self.site.directory / f"service-{number}.log"
         path = str(self._programs / program)
-        daemon = Daemon([path, *arguments], log, env=self._environment)
+        daemon = Daemon([path, *arguments], log, env=self._environment, cwd=self._cwd)
         self.daemons.append(daemon.start(lambda: True))
 
     def _await_web(self) -> None:

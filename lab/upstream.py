@@ -12,10 +12,11 @@ from functools import cache
 from pathlib import Path
 
 from lab.packages import CATALOG, GROUPS, Group, Package, build
-from lab.processes import LabError, find_program, run
+from lab.processes import CommandError, LabError, find_program, run
 
 _CORRUPTED = 64
 """Bytes that `Upstream.corrupt` changes."""
+_SOME_LEFT_OUT = 2
 
 
 class SigningKey:
@@ -134,11 +135,17 @@ class Upstream:
         return path
 
     def refresh(self) -> None:
-        """Write the metadata of the files that are there, with createrepo_c."""
+        """Write the metadata of the files that are there, with createrepo_c.
+
+        It leaves out what is damaged, warns (0.17) or ends with 2 (1.2).
+        """
         comps = self.root / "comps.xml"
         comps.write_text(_comps(self.groups), encoding="utf-8")
         compression = ("--general-compress-type=gz", "--no-database")
-        run(["createrepo_c", "--quiet", *compression, "-g", "comps.xml", str(self.root)])
+        argv = ["createrepo_c", "--quiet", *compression, "-g", "comps.xml", str(self.root)]
+        done = run(argv, check=False)
+        if done.returncode not in {0, _SOME_LEFT_OUT}:
+            raise CommandError(argv, done.returncode, done.stdout + done.stderr)
 
     def repo_file(
         self, reposdir: Path, baseurl: str, gpgcheck: bool | None = None, name: str = "upstream"

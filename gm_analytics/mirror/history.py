@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from gm_analytics.mirror.publication import Publication
-from gm_analytics.mirror.repository import createrepo_of
+from gm_analytics.mirror.repository import LEFT_OUT, createrepo_of
 from gm_analytics.mirror.survey import Target, Tools
 from gm_analytics.mirror.yum import repo_file
 from gm_analytics.remote.commands import Argv, script
@@ -182,7 +182,7 @@ def sums(target: Target, update_id: str) -> Argv:
 _OFFER = """
 root=$1 staging=$2 text=$3; shift 3; cd "$root"
 rm -rf "$staging/locked"; mkdir -p "$staging/locked"
-"$@" --pkglist="$staging/locked.txt" --outputdir="$staging/locked" .
+"$@" --pkglist="$staging/locked.txt" --outputdir="$staging/locked" . || left_out
 { printf '%s' "$text"; grep '^gpgkey=' "$staging/pool.d/gm-pool.repo" || :; } \\
     > "$staging/pool.d/gm-locked.repo"
 """
@@ -190,9 +190,10 @@ rm -rf "$staging/locked"; mkdir -p "$staging/locked"
 
 def offer(target: Target, tools: Tools, update_id: str) -> Argv:
     """Offer the files of staging's `locked.txt` to yum: no publication may name them now."""
-    text = repo_file(f"file://{target.staging(update_id, 'locked')}/", "gm-locked")
+    staging = target.staging(update_id)
+    text = repo_file(f"file://{staging}/locked/", "gm-locked")
     createrepo = (*createrepo_of(tools, target.root), "--location-prefix=../../..")
-    return script(_OFFER, "offer", target.root, target.staging(update_id), text, *createrepo)
+    return script(LEFT_OUT + _OFFER, "offer", target.root, staging, text, *createrepo)
 
 
 # --- removal -------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 
-from gm_analytics import settings
+from gm_analytics import contract, settings
 from gm_analytics.errors import GmError, StoreUnavailable
 from gm_analytics.github.client import GitHub
 from gm_analytics.mirror import survey
@@ -30,6 +30,7 @@ def run(service: Service) -> Iterator[Finding]:
     repositories = ", ".join(config.webhook.repositories)
     yield Finding("configuration", True, f"deliveries of {repositories}; publish {config.publish}")
     yield from _files(config)
+    yield _one("specification", contract.summary)
     yield _one("store", service.store.check)
     yield _one("github", lambda: _github(config.github))
     name = _identity(service)

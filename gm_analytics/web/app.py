@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import connexion
 from connexion.options import SwaggerUIOptions
 
+from gm_analytics.contract import specification
 from gm_analytics.web.bodies import Limits
 from gm_analytics.web.door import Door
-
-SPECIFICATION = Path(__file__).parents[2] / "swagger" / "indexer.yaml"
 
 
 def create_app(secret: Callable[[], str], limits: Limits | None = None) -> Door:
@@ -20,6 +18,6 @@ def create_app(secret: Callable[[], str], limits: Limits | None = None) -> Door:
     Swagger UI is left out: its page needs scripts in it, which no answer to the Internet may
     have. `connexion run swagger/indexer.yaml` has it.
     """
-    app = connexion.AsyncApp("gm_analytics", specification_dir=SPECIFICATION.parent)
-    app.add_api(SPECIFICATION.name, swagger_ui_options=SwaggerUIOptions(swagger_ui=False))
+    app = connexion.FlaskApp("gm_analytics")
+    app.add_api(specification(), swagger_ui_options=SwaggerUIOptions(swagger_ui=False))
     return Door(app, secret, limits)

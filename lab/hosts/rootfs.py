@@ -102,9 +102,9 @@ def build(name: str = "root", more: tuple[str, ...] = (), then: str = "") -> Pat
         return root
     say(f"building the root filesystem ({suite()}, about three minutes, once)")
     for old in CACHE.glob(f"{name}-{suite()}-*"):
-        _remove(old)
+        remove(old)
     new = root.with_suffix(".new")
-    _remove(new)
+    remove(new)
     CACHE.mkdir(parents=True, exist_ok=True)
     _bootstrap(new, packages, script)
     wrapper = new / "usr/local/bin/chef-solo"
@@ -120,7 +120,7 @@ def _isolate(root: Path) -> None:
     etc = root / "etc"
     (etc / "apt/apt.conf.d/99mmdebstrap").unlink(missing_ok=True)
     for place in (etc / "apt").glob("sources.list*"):
-        _remove(place) if place.is_dir() else place.unlink()
+        remove(place) if place.is_dir() else place.unlink()
     (etc / "resolv.conf").unlink(missing_ok=True)
     (etc / "resolv.conf").touch()
     (etc / "pip.conf").write_text(_PIP, encoding="utf-8")
@@ -138,19 +138,19 @@ def _bootstrap(target: Path, packages: Iterable[str], text: str) -> None:
         "--mode=root",
         "--variant=apt",
         f"--include={','.join(packages)}",
-        *(f"--aptopt={line}" for line in _apt_options()),
+        *(f"--aptopt={line}" for line in apt_options()),
         "--dpkgopt=force-unsafe-io",
         "--dpkgopt=path-exclude=/usr/share/man/*",
         "--dpkgopt=path-exclude=/usr/share/doc/*",
         *(f"--customize-hook={hook}" for hook in hooks),
         suite(),
         target,
-        *_sources(suite()),
+        *sources(suite()),
         log=LOGS / "rootfs.log",
     )
 
 
-def _apt_options() -> list[str]:
+def apt_options() -> list[str]:
     """Give the outer machine's settings on how packages are fetched, a proxy for example."""
     dumped = run("apt-config", "dump").text.splitlines()
     wanted = re.compile(r"^Acquire::(https?|Check)\S* \"[^\"]+\";$")
@@ -158,7 +158,7 @@ def _apt_options() -> list[str]:
     return ['Acquire::Languages "none"', *found]
 
 
-def _sources(codename: str) -> list[Path]:
+def sources(codename: str) -> list[Path]:
     """Give the outer machine's Debian sources of this suite; none means mmdebstrap's own."""
     etc = Path("/etc/apt")
     candidates = [etc / "sources.list", *sorted((etc / "sources.list.d").glob("*"))]
@@ -185,7 +185,7 @@ def wheels(root: Path) -> Path:
         return place
     say(f"fetching the service's Python packages for Python {python}")
     new = place.with_suffix(".new")
-    _remove(new)
+    remove(new)
     run(
         sys.executable, "-m", "pip", "download", "--quiet", "--only-binary=:all:",
         f"--python-version={python}", "--implementation=cp",
@@ -206,6 +206,7 @@ def key_of(parts: Iterable[str]) -> str:
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
 
 
-def _remove(tree: Path) -> None:
+def remove(tree: Path) -> None:
+    """Remove a root file system."""
     # Never across a mount: a build that was killed may have left /dev or /sys mounted below.
     run("rm", "-rf", "--one-file-system", tree)

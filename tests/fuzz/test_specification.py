@@ -19,8 +19,9 @@ from schemathesis.checks import (
 from schemathesis.specs.openapi.schemas import OpenApiSchema
 
 from gm_analytics import handlers
+from gm_analytics.contract import specification
 from gm_analytics.updates.model import Update
-from gm_analytics.web.app import SPECIFICATION, create_app
+from gm_analytics.web.app import create_app
 from tests.security.doors import SECRET, signature, using
 
 CHECKS = [
@@ -43,8 +44,8 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 def specification(name: str) -> OpenApiSchema:
     if name == "door":
         return schemathesis.openapi.from_asgi("/swagger.json", create_app(handlers.webhook_secret))
-    app = getattr(connexion, name)("gm_analytics", specification_dir=SPECIFICATION.parent)
-    app.add_api(SPECIFICATION.name)
+    app = getattr(connexion, name)("gm_analytics")
+    app.add_api(specification())
     return schemathesis.openapi.from_asgi("/swagger.json", app)
 
 

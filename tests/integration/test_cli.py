@@ -59,7 +59,16 @@ def test_check_says_a_fact_or_the_fix_for_each_part(site: Site, cli: Cli) -> Non
     cli("apply", "-", stdin=manifest("tree"))
     good = cli("check")
     assert good.returncode == 0, good.stdout
-    for subject in ("configuration", "store", "github", "tools", "disk", "upstream", "web"):
+    for subject in (
+        "configuration",
+        "specification",
+        "store",
+        "github",
+        "tools",
+        "disk",
+        "upstream",
+        "web",
+    ):
         assert re.search(rf"^ok   .*{subject}: ", good.stdout, re.MULTILINE), subject
     site.mirror.web.stop()
     try:

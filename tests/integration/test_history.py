@@ -121,6 +121,7 @@ def test_a_client_follows_a_rollback_and_the_one_back(site: Site, cli: Cli) -> N
     site.client().install("wayward")
 
 
+@pytest.mark.usefixtures("groups")
 def test_a_rollback_keeps_the_groups_that_the_older_set_had(site: Site, cli: Cli) -> None:
     apply(site, "@development")
     apply(site, "leaf03")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from gm_analytics.manifest import Manifest
@@ -51,10 +49,7 @@ def test_each_package_is_published_with_the_specs_that_pulled_it_in(
     }
 
 
-@pytest.mark.skipif(
-    'VERSION_ID="13"' in Path("/etc/os-release").read_text(),
-    reason="Debian 13's libcomps crashes dnf 4 on any group (libcomps PR 132)",
-)
+@pytest.mark.usefixtures("groups")
 def test_a_group_wanted_its_members_and_what_they_need(site: Site, inside: Service) -> None:
     mirror = site.add_mirror("groups.example")
     again = Service(inside.settings.model_validate(site.settings()))

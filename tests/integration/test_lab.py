@@ -111,7 +111,6 @@ def test_a_closure_is_installed_into_an_empty_system(upstream_client: Client) ->
         (["editor", "desktop"], {"langpack-es"}, set()),
         (["autoconf"], {"perl", "m4"}, set()),
         (["vim-enhanced"], {"vim-enhanced"}, {"vim-spell"}),
-        (["@development"], {"gcc", "make", "git-core"}, set()),
     ],
     ids=lambda value: "+".join(value) if isinstance(value, list) else "",
 )
@@ -122,6 +121,13 @@ def test_dependencies_of_every_kind_are_solved(
     client.install(*specs)
     assert present <= client.names()
     assert not absent & client.names()
+
+
+@pytest.mark.usefixtures("groups")
+def test_a_group_is_installed(site: Site, tmp_path: Path) -> None:
+    client = Client(tmp_path, site.upstream_web.url)
+    client.install("@development")
+    assert {"gcc", "make", "git-core"} <= client.names()
 
 
 def test_a_weak_dependency_is_followed_where_that_is_wanted(site: Site, tmp_path: Path) -> None:

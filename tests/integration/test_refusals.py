@@ -46,10 +46,7 @@ def test_unknown_packages_are_all_named(site: Site) -> None:
     assert "argument: tree" not in words
 
 
-@pytest.mark.skipif(
-    'VERSION_ID="13"' in Path("/etc/os-release").read_text(),
-    reason="Debian 13's libcomps crashes dnf 4 on any group (libcomps PR 132)",
-)
+@pytest.mark.usefixtures("groups")
 def test_unknown_packages_are_told_with_their_places_and_what_is_near(site: Site) -> None:
     words = refused(site, "tree", "openssl-lib", "nmap-9.99", "@developmnt")
     assert "openssl-lib at /1 (did you mean openssl-libs?)" in words
@@ -72,6 +69,14 @@ def test_an_unsatisfied_dependency_is_told_in_yums_words(site: Site) -> None:
     words = refused(site, "tree", "broken")
     assert "resolving broken at /1: " in words
     assert "nothing provides" in words
+
+
+def test_a_package_manager_that_crashes_is_told_as_one(site: Site) -> None:
+    """As dnf 4 does of any group on Debian 13."""
+    site.mirror.host.install_program("dnf", "#!/bin/sh\nkill -SEGV $$\n")
+    words = refused(site, "@development")
+    site.mirror.host.restore_program("dnf")
+    assert "resolving @development: exit code 139 (SIGSEGV: the program itself crashed)" in words
 
 
 def test_a_damaged_download_is_refused(site: Site) -> None:

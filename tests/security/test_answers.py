@@ -10,8 +10,9 @@ from starlette.testclient import TestClient
 from starlette.types import ASGIApp
 
 from gm_analytics import handlers
+from gm_analytics.contract import specification
 from gm_analytics.updates.model import Update
-from gm_analytics.web.app import SPECIFICATION, create_app
+from gm_analytics.web.app import create_app
 from gm_analytics.web.pages import STYLE
 from tests.security.doors import PAGE, SECRET, connect, serving, signature, using
 
@@ -55,8 +56,8 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 def framework(name: str) -> ASGIApp:
     if name == "door":
         return create_app(handlers.webhook_secret)
-    app: ASGIApp = getattr(connexion, name)("gm_analytics", specification_dir=SPECIFICATION.parent)
-    app.add_api(SPECIFICATION.name)  # type: ignore[attr-defined]
+    app: ASGIApp = getattr(connexion, name)("gm_analytics")
+    app.add_api(specification())  # type: ignore[attr-defined]
     return app
 
 

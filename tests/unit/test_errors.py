@@ -147,6 +147,13 @@ def test_an_error_that_is_not_ours_is_wrapped_and_ours_is_not() -> None:
             "mirror m: running x: exit code 2: no output",
         ),
         (
+            errors.CommandFailed("m", "resolving @x", ["dnf"], 139, "Segmentation fault\n"),
+            (
+                "mirror m: resolving @x: exit code 139 (SIGSEGV: the program itself crashed): "
+                "Segmentation fault"
+            ),
+        ),
+        (
             errors.DiskFull("m", "/var/repo", 2_000_000, 5),
             "mirror m: downloading to /var/repo: 2,000,000 bytes needed, 5 free",
         ),

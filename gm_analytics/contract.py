@@ -1,0 +1,48 @@
+"""The HTTP contract: `swagger/` of the checkout, which is inside the package once installed."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+
+import yaml
+
+from gm_analytics.errors import ConfigError
+
+HOME = "gm_analytics.swagger"
+
+
+def specification() -> Path:
+    """Give the file of the specification.
+
+    Raises:
+        ConfigError: this package was not installed, or not as a whole.
+
+    """
+    try:
+        found = Path(str(files(HOME) / "indexer.yaml"))
+    except ModuleNotFoundError as error:
+        raise ConfigError(HOME, [f"{error}; install gm_analytics with pip"]) from error
+    if not found.is_file():
+        raise ConfigError(str(found), ["there is no such file; install gm_analytics again"])
+    return found
+
+
+def summary() -> str:
+    """Read the specification as the web does, and say what it is.
+
+    Raises:
+        ConfigError: it is not there, or is no valid specification.
+
+    """
+    # Not above: a second of imports that only this needs.
+    from connexion.exceptions import InvalidSpecification  # noqa: PLC0415
+    from connexion.spec import Specification  # noqa: PLC0415
+
+    place = specification()
+    try:
+        read = Specification.load(place)
+    except (InvalidSpecification, OSError, ValueError, yaml.YAMLError) as error:
+        raise ConfigError(str(place), [str(error).partition("\n\n")[0]]) from error
+    info = read["info"]
+    return f"{info['title']} {info['version']}, {len(read['paths'])} paths, {place}"
