@@ -18,8 +18,7 @@ from schemathesis.checks import (
 )
 from schemathesis.specs.openapi.schemas import OpenApiSchema
 
-from gm_analytics import handlers
-from gm_analytics.contract import specification
+from gm_analytics import contract, handlers
 from gm_analytics.updates.model import Update
 from gm_analytics.web.app import create_app
 from tests.security.doors import SECRET, signature, using
@@ -45,7 +44,7 @@ def specification(name: str) -> OpenApiSchema:
     if name == "door":
         return schemathesis.openapi.from_asgi("/swagger.json", create_app(handlers.webhook_secret))
     app = getattr(connexion, name)("gm_analytics")
-    app.add_api(specification())
+    app.add_api(contract.specification())
     return schemathesis.openapi.from_asgi("/swagger.json", app)
 
 
