@@ -603,7 +603,8 @@ class NotVisible(TransientError):
     @property
     def public(self) -> str:
         """Without the address."""
-        return f"mirror {self.mirror}: reading the served repodata/repomd.xml: not yet what was published"
+        doing = "reading the served repodata/repomd.xml"
+        return f"mirror {self.mirror}: {doing}: not yet what was published"
 
 
 # --- store ------------------------------------------------------------------------------
