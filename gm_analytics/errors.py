@@ -95,7 +95,8 @@ class UnsafeFiles(ConfigError):
     """Others can change what the service relies on, or read its secrets; every cure is named."""
 
     def __str__(self) -> str:
-        return "files that others can change or read:\n  " + "\n  ".join(self.problems)
+        found = "\n  ".join(self.problems)
+        return f"configuration {self.source}: files that others can change or read:\n  {found}"
 
 
 # --- deliveries -------------------------------------------------------------------------

@@ -169,7 +169,7 @@ def require(config: settings.Settings) -> None:
         if not flaw.fatal:
             log.warning("%s", flaw)
     if fatal := [str(flaw) for flaw in flaws if flaw.fatal]:
-        raise UnsafeFiles("permissions", fatal)
+        raise UnsafeFiles(str(config.files.config) if config.files else "given", fatal)
 
 
 def _account(*, judges_owners: bool) -> Account:
