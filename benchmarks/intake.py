@@ -19,10 +19,11 @@ CONNECTIONS = 16
 DELIVERIES = 2_000
 WITHOUT_STORE = """
 import sys
-from gm_analytics import cli, store
-store.Store.enqueue = lambda self, update: None
+from gm_analytics.cli.main import main
+from gm_analytics.engine.client import Store
+Store.enqueue = lambda self, update: None
 sys.argv = ["gm-analytics", "web", "--port", sys.argv[1]]
-cli.main()
+main()
 """
 
 
