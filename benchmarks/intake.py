@@ -20,8 +20,8 @@ DELIVERIES = 2_000
 WITHOUT_STORE = """
 import sys
 from gm_analytics.cli.main import main
-from gm_analytics.engine import store
-store.Store.enqueue = lambda self, update: None
+from gm_analytics.engine.client import Store
+Store.enqueue = lambda self, update: None
 sys.argv = ["gm-analytics", "web", "--port", sys.argv[1]]
 main()
 """

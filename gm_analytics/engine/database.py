@@ -40,6 +40,7 @@ def connect(url: str) -> sa.Engine:
             pool_pre_ping=True,
             connect_args={"application_name": NAME},
         )
+        sa.event.listen(engine, "connect", _bound_idle_transactions)
         schemas = {"gm": POSTGRESQL_SCHEMA}
     return engine.execution_options(schema_translate_map=schemas)
 
@@ -54,6 +55,12 @@ def _as_dbos_sets_it(connection: Any, _: object) -> None:
     connection.isolation_level = "IMMEDIATE"
     connection.execute(f"PRAGMA busy_timeout={_BUSY}")
     connection.execute("PRAGMA foreign_keys=ON")
+
+
+def _bound_idle_transactions(connection: Any, _: object) -> None:
+    """Let no process that hangs hold locks for ever; DBOS does the same with its connections."""
+    connection.execute("SET idle_in_transaction_session_timeout = '60s'")
+    connection.commit()  # the pool's rollback would undo it
 
 
 def prepare(url: str) -> None:
