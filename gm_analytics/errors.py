@@ -71,6 +71,17 @@ class ConfigError(GmError):
         return f"configuration {self.source}: " + "; ".join(self.problems)
 
 
+@dataclass(eq=False)
+class Malformed(GmError):
+    """Foreign text that is not what it should be; `found` is escaped and cut."""
+
+    expected: str
+    found: str
+
+    def __str__(self) -> str:
+        return f"found {self.found}; expected {self.expected}"
+
+
 # --- deliveries -------------------------------------------------------------------------
 
 
@@ -337,6 +348,18 @@ class BadPackages(GmError):
 
     def __str__(self) -> str:
         return f"mirror {self.mirror}: checking downloaded packages: {self.words}"
+
+
+@dataclass(eq=False)
+class BadAnswer(GmError):
+    """The mirror printed something else than what was asked for."""
+
+    mirror: str
+    doing: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"mirror {self.mirror}: {self.doing}: {self.message}"
 
 
 @dataclass(eq=False)

@@ -25,6 +25,7 @@ from pydantic import (
 )
 
 from gm_analytics.errors import ConfigError
+from gm_analytics.rpm import grammar
 
 ENVIRONMENT = "GM_ANALYTICS_CONFIG"
 PLACES = (Path("gm_analytics.yaml"), Path("/etc/gm_analytics/config.yaml"))
@@ -35,10 +36,9 @@ HOW_TO_MAKE_ONE = (
     "make one with `openssl rand -hex 32`, give it to GitHub's webhook form and here "
     "as webhook.secret_file (or webhook.secret)"
 )
-_ABSOLUTE = r"^/[A-Za-z0-9._+/-]+$"
 # Words that reach a command line on the mirror: no blank, and never like an option.
-Word = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._:+-]*$", max_length=100)]
-AbsolutePath = Annotated[str, Field(pattern=_ABSOLUTE)]
+Word = Annotated[str, grammar.WORD.field]
+AbsolutePath = Annotated[str, grammar.ABSOLUTE_PATH.field]
 
 
 class Section(BaseModel):

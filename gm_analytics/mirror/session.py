@@ -16,17 +16,17 @@ from hashlib import sha256
 import requests
 
 from gm_analytics import settings
-from gm_analytics.errors import BadPackages, BytesDiffer, CommandFailed, NotVisible, Overtaken
-from gm_analytics.mirror import repository, signing, survey, yum
+from gm_analytics.errors import BadPackages, BytesDiffer, NotVisible, Overtaken
+from gm_analytics.mirror import downloads, repository, signing, survey, yum
 from gm_analytics.mirror.archive import Archive
 from gm_analytics.mirror.history import Held
 from gm_analytics.mirror.host import SHORT
 from gm_analytics.mirror.publication import Closure, Download, Preview, Publication
-from gm_analytics.mirror.yum import words
 from gm_analytics.remote import ssh
 from gm_analytics.rpm import comps
 from gm_analytics.rpm import provenance as wanted
 from gm_analytics.rpm.changes import Plan, compare, merge
+from gm_analytics.rpm.grammar import CAPABILITY, SHA256, printable, shown
 from gm_analytics.rpm.package import Package
 
 VISIBLE_ATTEMPTS, VISIBLE_PAUSE = 5, 0.2
@@ -44,12 +44,7 @@ class Session(Archive):
             BytesDiffer: the pool has a NEVRA with other bytes.
 
         """
-        try:
-            argv = repository.inspect(self._target, update_id, live)
-            output = self._run(argv, "checking packages", self._target.timeout)
-        except CommandFailed as error:
-            raise BadPackages(self._name, words(error.output)) from error
-        closure = Closure.parse(output, download.rows)
+        closure = self._inspected(update_id, live, download.rows)
         there = {package.nevra for package in closure.packages}
         if absent := sorted({row.nevra for row in download.rows} - there):
             raise BadPackages(self._name, f"solved, but not downloaded: {', '.join(absent)}")
@@ -68,10 +63,10 @@ class Session(Archive):
 
         """
         self._list(update_id, "new.txt", [package.file for package in packages])
-        argv = repository.add(self._target, update_id)
+        argv = downloads.add(self._target, update_id)
         result = self._ssh.run(argv, "adding to the pool", SHORT)
         if result.exited == survey.BYTES_DIFFER:
-            raise BytesDiffer(self._name, result.stdout.split())
+            raise BytesDiffer(self._name, [printable(file) for file in result.stdout.split()])
         self._check(result, argv, "adding to the pool")
 
     def compare(self, live: str, closure: Closure, exact: bool) -> Plan:
@@ -121,26 +116,29 @@ class Session(Archive):
         argv = repository.switch(self._target, update_id, live, following)
         result = self._ssh.run(argv, "switching to the candidate", SHORT)
         if result.exited == survey.OVERTAKEN:
-            raise Overtaken(self._name, live, result.stdout.strip())
-        return self._check(result, argv, "switching to the candidate").strip()
+            raise Overtaken(self._name, live, shown(result.stdout.strip()))
+        return self._digest(self._check(result, argv, "switching"), "switching to the candidate")
 
     def switch_preview(self, update_id: str, publication: Publication) -> str:
         """Make the candidate the preview of its pull request; give its repomd.xml's SHA-256."""
         argv = repository.switch_preview(self._target, update_id, publication.number)
-        return self._run(argv, "switching to the preview").strip()
+        printed = self._run(argv, "switching to the preview")
+        return self._digest(printed, "switching to the preview")
 
     def preview(self, number: int) -> Preview | None:
         """Look at a pull request's preview."""
-        printed = self._run(repository.preview(self._target, number), "looking at the preview")
+        doing = "looking at the preview"
+        printed = self._run(repository.preview(self._target, number), doing)
         repomd, _, text = printed.partition("\n")
-        found = Publication.parse(text)
-        return Preview(found, repomd) if found else None
+        with self.answer(doing):
+            found = Publication.parse(text)
+        return Preview(found, self._digest(repomd, doing)) if found else None
 
     def previewed(self, number: int) -> Closure:
         """Give the packages of a pull request's preview, all of them in the pool."""
         listed = self._run(repository.preview_packages(self._target, number), "listing packages")
-        packages = tuple(map(Package.from_line, listed.splitlines()))
-        return Closure.of_pool(packages)
+        with self.answer("listing packages"):
+            return Closure.of_pool(Package.parse(listed))
 
     def take_preview(self, update_id: str, number: int) -> Closure:
         """Give the packages of a pull request's preview, and put its groups into staging."""
@@ -168,16 +166,28 @@ class Session(Archive):
         argv = repository.rebuild(self._target, self.tools, update_id, live, older.directory)
         self._run(argv, "running createrepo", self._target.timeout)
 
+    def _digest(self, printed: str, doing: str) -> str:
+        with self.answer(doing):
+            return SHA256.check(printed.strip())
+
     def _explain(self, update_id: str, live: str, closure: Closure, download: Download) -> Closure:
         """Say which specs wanted the packages of a closure, and what to warn of."""
         paths = [spec for spec in download.specs if spec.startswith("/")]
-        argv = repository.relations(self._target, update_id, paths)
-        printed = self._run(argv, "reading what packages need", self._target.timeout)
-        relations, weak = wanted.parse(printed), self._target.weak_dependencies
+        argv, doing = (
+            downloads.relations(self._target, update_id, paths),
+            "reading what packages need",
+        )
+        result = self._ssh.run(argv, doing, self._target.timeout)
+        if result.exited == survey.REFUSED:
+            raise self._refused(result, CAPABILITY)
+        printed, weak = self._check(result, argv, doing), self._target.weak_dependencies
+        with self.packages_of_upstream():
+            relations = wanted.parse(printed)
         groups = [spec for spec in download.specs if spec.startswith("@")]
         documents = self._comps(live, update_id) if groups else []
         names = {package.name for package in closure.packages}
-        members = {spec: comps.members(documents, spec[1:], names) for spec in groups}
+        with self.packages_of_upstream():
+            members = {spec: comps.members(documents, spec[1:], names) for spec in groups}
         packages = wanted.attribute(
             closure.packages, relations, download.specs, members, weak=weak
         )
@@ -193,7 +203,9 @@ class Session(Archive):
             ours, *others = self._comps(live, update_id)
             documents = [b"<comps/>", *others, ours] if publication.exact else [ours, *others]
             staging = self._target.staging(update_id)
-            self._ssh.put(f"{staging}/comps.xml", comps.merge(documents, groups) or "<comps/>")
+            with self.packages_of_upstream():
+                merged = comps.merge(documents, groups) or "<comps/>"
+            self._ssh.put(f"{staging}/comps.xml", merged)
 
     def _write(
         self,
