@@ -241,7 +241,7 @@ def failure(exit_code: int, output: str, specs: Iterable[str]) -> Failure:
         return "unknown"
     if exit_code == _YUM_LOCK:
         return "locked"
-    lines = list(_lines(output))
+    lines = [line for line in _lines(output) if line.strip()]
     return next(
         (kind for kind, signs in _FAILURES if any(_has_any(line, signs) for line in lines)),
         "other",

@@ -134,7 +134,7 @@ RPM_PATH = Grammar("a file's path", "/[^\x00-\x1f\x7f]*", 4096)
 
 # --- repositories ----------------------------------------------------------------------------
 
-REPOSITORY_ID = Grammar("a repository's id", "[A-Za-z0-9_.:@+/-]+", 255)
+REPOSITORY_ID = Grammar("a repository's id", "[A-Za-z0-9_.:@+][A-Za-z0-9_.:@+/-]*", 255)
 GROUP = Grammar("a group's id", "[A-Za-z0-9][A-Za-z0-9._-]*", 200)
 MODULE = Grammar("a module's name", "[A-Za-z0-9][A-Za-z0-9._+-]*", 200)
 STREAM = Grammar("a module's stream", "[A-Za-z0-9][A-Za-z0-9._+-]*", 200)
