@@ -99,6 +99,17 @@ class UnsafeFiles(ConfigError):
         return f"configuration {self.source}: files that others can change or read:\n  {found}"
 
 
+@dataclass(eq=False)
+class Malformed(GmError):
+    """Foreign text that is not what it should be; `found` is escaped and cut."""
+
+    expected: str
+    found: str
+
+    def __str__(self) -> str:
+        return f"found {self.found}; expected {self.expected}"
+
+
 # --- deliveries -------------------------------------------------------------------------
 
 
@@ -492,6 +503,18 @@ class BadPackages(GmError):
     def public(self) -> str:
         """The program's words without the mirror's paths and addresses."""
         return f"mirror {self.mirror}: checking downloaded packages: {redact(self.words)}"
+
+
+@dataclass(eq=False)
+class BadAnswer(GmError):
+    """The mirror printed something else than what was asked for."""
+
+    mirror: str
+    doing: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"mirror {self.mirror}: {self.doing}: {self.message}"
 
 
 @dataclass(eq=False)

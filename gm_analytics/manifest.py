@@ -16,11 +16,12 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from gm_analytics.errors import ManifestError, Problem
+from gm_analytics.rpm.grammar import SPEC
 
 MAX_BYTES = 1024 * 1024
 MAX_ENTRIES = 1_000
 MAX_SPECS = 2_000
-MAX_SPEC_LENGTH = 200
+MAX_SPEC_LENGTH = SPEC.longest
 MAX_SPECS_LENGTH = 64 * 1024
 """Characters of all specs together: they are one command, and Linux caps that at 128 KiB."""
 MAX_PROBLEMS = 100
@@ -30,14 +31,6 @@ ACCEPTED = (
     "a package name (tree), name-version (nmap-7.92), name.arch, an absolute path below "
     "/usr or /etc, or a group (@development)"
 )
-# Names as rpm allows them in a name, version, release and architecture; no glob, no shell
-# character, and a first character that can never begin an option.
-_NAME = r"[A-Za-z0-9_][A-Za-z0-9._+~^-]*"
-_EPOCH_NAME = r"(?:[0-9]+:)?" + _NAME
-_NEVRA = _NAME + r"-[0-9]+:" + _NAME
-_PATH = r"/(?:usr|etc)(?:/[A-Za-z0-9_+][A-Za-z0-9._+-]*)+"
-_GROUP = r"@[A-Za-z0-9][A-Za-z0-9._-]*"
-SPEC = re.compile(rf"{_EPOCH_NAME}|{_NEVRA}|{_PATH}|{_GROUP}", re.ASCII)
 _PREFIX = re.compile(
     r"(?:sudo[ \t]+)?(?:yum|dnf)[ \t]+(?:(?:-y|--assumeyes)[ \t]+)?install"
     r"(?:[ \t]+(?:-y|--assumeyes))?(?=[ \t]|$)"
@@ -231,7 +224,7 @@ def _specs(text: str, where: str, problems: list[Problem]) -> Iterator[str]:
     if not words:
         problems.append(Problem(where, _show(text), ACCEPTED))
     for word in words:
-        if len(word) <= MAX_SPEC_LENGTH and SPEC.fullmatch(word) and not word.endswith(".rpm"):
+        if SPEC.fits(word) and not word.endswith(".rpm"):
             yield word
         elif len(problems) > MAX_PROBLEMS:
             return

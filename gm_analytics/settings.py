@@ -30,6 +30,7 @@ from pydantic import (
 from gm_analytics import places
 from gm_analytics.errors import ConfigError
 from gm_analytics.places import ABSOLUTE, SafeUrl
+from gm_analytics.rpm import grammar
 
 ENVIRONMENT = "GM_ANALYTICS_CONFIG"
 PLACE = Path("/etc/gm_analytics/config.yaml")
@@ -41,12 +42,11 @@ HOW_TO_MAKE_ONE = (
     "make one with `openssl rand -hex 32`, give it to GitHub's webhook form and here "
     "as webhook.secret_file (or webhook.secret)"
 )
-_SECRET_FILES = frozenset({"secret_file", "token_file", "database_url_file"})
-_ABSOLUTE = r"^/[A-Za-z0-9._+/-]+$"
 # Words that reach a command line on the mirror: no blank, and never like an option.
-Word = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._:+-]*$", max_length=100)]
-AbsolutePath = Annotated[str, Field(pattern=_ABSOLUTE)]
+Word = Annotated[str, grammar.WORD.field]
+AbsolutePath = Annotated[str, grammar.ABSOLUTE_PATH.field]
 LocalPath = Annotated[Path, ABSOLUTE]
+_SECRET_FILES = frozenset({"secret_file", "token_file", "database_url_file"})
 
 
 class Section(BaseModel):

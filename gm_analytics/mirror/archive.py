@@ -13,13 +13,14 @@ from gm_analytics.errors import (
     UnknownPublication,
     Unresolvable,
 )
-from gm_analytics.mirror import history, lock, repository, retention, yum
+from gm_analytics.mirror import history, lock, retention, yum
 from gm_analytics.mirror.history import Held, History
 from gm_analytics.mirror.publication import Closure, Publication, Whereabouts
 from gm_analytics.mirror.retention import Collected, Rules
 from gm_analytics.mirror.solver import Solver
 from gm_analytics.mirror.survey import Target, Tools
 from gm_analytics.remote.commands import Argv
+from gm_analytics.rpm import grammar
 from gm_analytics.rpm.package import Package
 
 
@@ -34,7 +35,8 @@ class Archive(Solver):
     def history(self) -> History:
         """Give every publication and every preview that the mirror holds."""
         printed = self._run(history.history(self._target), "listing publications")
-        return History.parse(printed)
+        with self.answer("listing publications"):
+            return History.parse(printed)
 
     def publication(self, number: int | None = None) -> Held:
         """Give a publication by its number, by default the live one.
@@ -82,11 +84,12 @@ class Archive(Solver):
             RollbackRefused: files are gone.
 
         """
+        packages = self.packages(older.directory)
         argv = history.missing(self._target, older.directory)
         if gone := self._run(argv, "looking for packages").split():
-            reason = f"the pool no longer has {', '.join(gone)}"
+            reason = f"the pool no longer has {', '.join(map(grammar.printable, gone))}"
             raise RollbackRefused(self._name, str(older.number), reason)
-        return Closure.of_pool(self.packages(older.directory))
+        return Closure.of_pool(packages)
 
     def obtain(
         self, update_id: str, live: str, packages: tuple[Package, ...], free: int
@@ -102,14 +105,13 @@ class Archive(Solver):
         self._list(update_id, history.LOCKED, [package.file for package in packages])
         argv = history.sums(self._target, update_id)
         printed = self._run(argv, "looking through the pool", self._target.timeout)
-        pool = {file: digest for digest, file in map(str.split, printed.splitlines())}
+        with self.answer("looking through the pool"):
+            pool = history.read_sums(printed)
         absent = {package.nevra: package for package in packages if package.file not in pool}
         if (needed := sum(package.size for package in absent.values())) > free:
             raise DiskFull(self._name, self._mirror.root, needed, free)
         gone = self._fetch_locked(update_id, tuple(absent), list(pool))
-        argv = repository.inspect(self._target, update_id, live)
-        output = self._run(argv, "checking packages", self._target.timeout)
-        fetched = {got.nevra: got.sha256 for got in Closure.parse(output, ()).packages}
+        fetched = {got.nevra: got.sha256 for got in self._inspected(update_id, live, ()).packages}
         if broken := lock.broken(packages, pool, fetched, gone):
             raise LockBroken(self._name, broken)
         states: tuple[Whereabouts, ...] = tuple(
@@ -164,7 +166,9 @@ class Archive(Solver):
         self._list(name, history.KEPT, [held.directory for held in decision.kept])
         self._list(name, history.GONE, [held.directory for held in decision.gone])
         argv = history.unnamed(self._target, name)
-        pool = history.Pool.parse(self._run(argv, "looking through the pool"))
+        printed = self._run(argv, "looking through the pool")
+        with self.answer("looking through the pool"):
+            pool = history.Pool.parse(printed)
         rpms = retention.unneeded(pool.unnamed, past.now, rules)
         if not dry_run:
             self._list(name, history.DROPPED, [str(held.number) for held in decision.dropped])

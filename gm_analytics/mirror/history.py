@@ -9,11 +9,14 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from gm_analytics.errors import Malformed
 from gm_analytics.mirror.publication import Publication
 from gm_analytics.mirror.repository import LEFT_OUT, createrepo_of
 from gm_analytics.mirror.survey import Target, Tools
 from gm_analytics.mirror.yum import repo_file
 from gm_analytics.remote.commands import Argv, script
+from gm_analytics.rpm import grammar
+from gm_analytics.rpm.grammar import FILE, NUMBER, PUBLICATION, SHA256, SIZE, TIME, lines
 
 # A few processes however many publications there are; grep -H puts the path before each line.
 _HISTORY = """
@@ -29,10 +32,11 @@ for kind in publications previews; do
 done
 if [ -d previews ]; then find previews -maxdepth 1 -type l -printf 'served 0 %l\\n'; fi
 """
-_HELD = r"(\.(?:publications|previews)/[^/\s]+)"
-_FACT = re.compile(rf"(made|left|count|served) ([\d.]+) (?:\.\./)?{_HELD}(?:/packages\.txt)?")
-_LINE = re.compile(rf"{_HELD}/(publication\.json|manifests\.txt):(.*)")
-_NUMBER = re.compile(r"\.publications/(\d{6,})|\.previews/(\d+)-.*")
+_HELD = f"({grammar.PUBLICATION.ere}|{grammar.PREVIEW.ere})"
+_FACT = re.compile(
+    rf"(made|left|count|served) ([0-9.]{{1,40}}) (?:\.\./)?{_HELD}(?:/packages\.txt)?"
+)
+_LINE = re.compile(rf"{_HELD}/(publication\.json|manifests\.txt):(.*)", re.DOTALL)
 
 
 def history(target: Target) -> Argv:
@@ -93,23 +97,28 @@ class History:
 
     @classmethod
     def parse(cls, output: str) -> History:
-        """Read the output of `history`."""
-        facts: dict[str, dict[str, str]] = {}
+        """Read the output of `history`. Directories whose names are none of ours do not count.
+
+        Raises:
+            Malformed: a time, a digest, the live directory or a publication.json is none.
+
+        """
+        facts: dict[str, dict[str, list[str]]] = {}
         now, live = "0", ""
-        for line in output.splitlines():
+        for line in lines(output, "a line about a publication"):
             if match := _FACT.fullmatch(line):
                 key, value, path = match.groups()
-                facts.setdefault(path, {})[key] = value
+                facts.setdefault(path, {})[key] = [value]
             elif match := _LINE.fullmatch(line):
                 path, file, text = match.groups()
-                known = facts.setdefault(path, {})
-                known[file] = known.get(file, "") + text + "\n"
+                facts.setdefault(path, {}).setdefault(file, []).append(text)
             elif line.startswith("now "):
-                now = line.removeprefix("now ")
+                now = TIME.check(line.removeprefix("now "))
             elif line.startswith("live "):
-                live = line.removeprefix("live ").removesuffix("/repodata")
-        facts.setdefault(live, {})["served"] = "0"
-        held = [_held(path, known) for path, known in facts.items() if _NUMBER.fullmatch(path)]
+                live = PUBLICATION.check(line.removeprefix("live ").removesuffix("/repodata"))
+        if live:
+            facts.setdefault(live, {})["served"] = []
+        held = [_held(path, known) for path, known in facts.items()]
         held.sort(key=lambda one: (one.number, one.made_at))
         newest = Publication.number_of(live) if live else 0
         return cls(
@@ -133,18 +142,19 @@ class History:
         return next((one for one in self.publications if one.number == number), None)
 
 
-def _held(directory: str, facts: dict[str, str]) -> Held:
-    match = _NUMBER.fullmatch(directory)
-    assert match is not None  # noqa: S101  # as `History.parse` has filtered
+def _held(directory: str, facts: dict[str, list[str]]) -> Held:
+    def fact(key: str, one: grammar.Grammar) -> str:
+        return one.check(facts.get(key, ["0"])[0])
+
     return Held(
         directory=directory,
-        number=int(match[1] or match[2]),
+        number=int(directory.partition("/")[2].partition("-")[0]),
         served="served" in facts,
-        packages=int(facts.get("count", 0)),
-        made_at=float(facts.get("made", 0)),
-        left_at=float(facts.get("left", 0)),
-        publication=Publication.parse(facts.get("publication.json", "")),
-        manifests=tuple(facts.get("manifests.txt", "").split()),
+        packages=int(fact("count", NUMBER)),
+        made_at=float(fact("made", TIME)),
+        left_at=float(fact("left", TIME)),
+        publication=Publication.parse("\n".join(facts.get("publication.json", []))),
+        manifests=tuple(map(SHA256.check, facts.get("manifests.txt", []))),
     )
 
 
@@ -169,7 +179,7 @@ LOCKED = "locked.txt"
 _SUMS = """
 cd "$1"
 while read -r file; do
-    if [ -f "./$file" ]; then printf '%s\\0' "$file"; fi
+    if [ -f "./$file" ]; then printf './%s\\0' "$file"; fi
 done < "$2/locked.txt" | xargs -0 -r sha256sum --
 """
 
@@ -196,6 +206,17 @@ def offer(target: Target, tools: Tools, update_id: str) -> Argv:
     return script(LEFT_OUT + _OFFER, "offer", target.root, staging, text, *createrepo)
 
 
+def read_sums(output: str) -> dict[str, str]:
+    """Read the output of `sums`: the SHA-256 of each file.
+
+    Raises:
+        Malformed: a line is none.
+
+    """
+    pairs = [line.partition("  ./") for line in lines(output, "a file's SHA-256")]
+    return {FILE.check(file): SHA256.check(digest) for digest, _, file in pairs}
+
+
 # --- removal -------------------------------------------------------------------------------
 
 KEPT, GONE, DROPPED, RPMS = "kept.txt", "gone.txt", "dropped.txt", "rpms.txt"
@@ -212,7 +233,9 @@ while read -r directory; do cut -f 1 "$directory/packages.txt"; done \\
 for file in .staging/*/facts .staging/*/packages.txt; do
     if [ -f "$file" ]; then cut -f 1 "$file" >> "$staging/named"; fi
 done
-find . -maxdepth 1 -name '*.rpm' -type f -printf '%f\\t%s\\t%T@\\n' > "$staging/pool"
+# What has another name than we give is a stranger's, and stays.
+find . -maxdepth 1 -name '*.rpm' -type f -printf '%f\\t%s\\t%T@\\0' | tr '\\n\\000' '\\001\\n' |
+grep -axE "($FILE)$(printf '\\t')[0-9]+$(printf '\\t')[0-9.]+" > "$staging/pool" || :
 awk -F '\\t' '
     FILENAME == ARGV[1] { named[$1]; next }
     { size += $2 }
@@ -225,7 +248,11 @@ printf 'after\\t%s\\n' "$(weight < "$staging/kept.txt")"
 
 def unnamed(target: Target, update_id: str) -> Argv:
     """Print what `Pool.parse` reads: the RPMs that none of staging's `kept.txt` names."""
-    return script(_UNNAMED, "unnamed", target.root, target.staging(update_id))
+    inner = script(_UNNAMED, "unnamed", target.root, target.staging(update_id))
+    return ("env", f"FILE={FILE.ere}", *inner)
+
+
+_SIZES = ("size", "before", "after")
 
 
 @dataclass(frozen=True)
@@ -252,10 +279,24 @@ class Pool:
 
     @classmethod
     def parse(cls, output: str) -> Pool:
-        """Read the output of `unnamed`."""
-        rows = [line.split("\t") for line in output.splitlines()]
-        sizes = {row[0]: int(row[1]) for row in rows if len(row) == 2}  # noqa: PLR2004
-        rpms = [Pooled(row[0], int(row[1]), float(row[2])) for row in rows if len(row) != 2]  # noqa: PLR2004
+        """Read the output of `unnamed`.
+
+        Raises:
+            Malformed: a line or a size is none.
+
+        """
+        rpms, sizes = [], {}
+        for line in lines(output, "a file of the pool"):
+            match line.split("\t"):
+                case [("size" | "before" | "after") as key, size]:
+                    sizes[key] = grammar.number(SIZE, size)
+                case [file, size, added]:
+                    at = float(TIME.check(added))
+                    rpms.append(Pooled(FILE.check(file), grammar.number(SIZE, size), at))
+                case _:
+                    raise Malformed("a file of the pool", grammar.shown(line))
+        if len(sizes) != len(_SIZES):
+            raise Malformed(f"the sizes {', '.join(_SIZES)}", f"only {', '.join(sizes) or 'none'}")
         rpms.sort(key=lambda rpm: rpm.file)
         return cls(tuple(rpms), sizes["size"], sizes["before"], sizes["after"])
 
@@ -265,7 +306,8 @@ _COLLECT = """
 root=$1 staging=$2; cd "$root"
 live=$(readlink repodata)
 while read -r number; do
-    touch "previews/$(readlink "previews/$number")"
+    old=$(readlink "previews/$number" | grep -axE "\\.\\./($PREVIEW)" || :)
+    if [ -n "$old" ]; then touch "previews/$old"; fi
     rm -f "previews/$number"
 done < "$staging/dropped.txt"
 while read -r directory; do
@@ -280,4 +322,5 @@ while read -r file; do rm -f "./$file"; done < "$staging/rpms.txt"
 
 def collect(target: Target, update_id: str) -> Argv:
     """Remove what staging lists: previews' links, then directories, then RPMs they named."""
-    return script(_COLLECT, "collect", target.root, target.staging(update_id))
+    inner = script(_COLLECT, "collect", target.root, target.staging(update_id))
+    return ("env", f"PREVIEW={grammar.PREVIEW.ere}", *inner)

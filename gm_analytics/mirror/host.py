@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
 
 from gm_analytics import settings
-from gm_analytics.errors import AnotherService, CommandFailed, ToolsMissing, Untrusted
+from gm_analytics.errors import (
+    AnotherService,
+    BadAnswer,
+    BadPackages,
+    CommandFailed,
+    Malformed,
+    ToolsMissing,
+    Untrusted,
+)
 from gm_analytics.mirror import ownership, repository, signing, survey, yum
 from gm_analytics.mirror.ledger import Ledger
 from gm_analytics.mirror.ownership import Owner
+from gm_analytics.mirror.printed import refusals, words
 from gm_analytics.mirror.survey import Survey, Target, Tools
 from gm_analytics.mirror.trust import Trust, Vouched
-from gm_analytics.mirror.yum import words
 from gm_analytics.remote import ssh
 from gm_analytics.remote.commands import Argv
+from gm_analytics.rpm import grammar
+from gm_analytics.rpm.grammar import Grammar
 from gm_analytics.rpm.package import Package
 
 SHORT = 60
@@ -88,10 +99,10 @@ class Host:
 
     def look(self) -> Survey:
         """Look at the mirror without changing it, whatever is missing there."""
-        argv = survey.survey(self._target)
-        found = Survey.parse(
-            self._run(argv, "looking at the repository"), self._mirror.helper is not None
-        )
+        doing = "looking at the repository"
+        said = self._run(survey.survey(self._target), doing)
+        with self.answer(doing):
+            found = Survey.parse(said, self._mirror.helper is not None)
         self._tools = found.tools
         return found
 
@@ -113,11 +124,7 @@ class Host:
         if found.state != "live":
             if self._trust:
                 self._trust.refuse_a_new_repository()
-            self._run(
-                repository.establish(self._target, self.tools),
-                "taking over the repository",
-                self._target.timeout,
-            )
+            self._establish()
             found = self._survey()
         found = self._vouch(found)
         if self._unclaimed:
@@ -173,7 +180,8 @@ class Host:
         if self._trust:
             return self._trust.of(live).packages
         listed = self._run(repository.packages(self._target, live), "listing packages")
-        return tuple(map(Package.from_line, listed.splitlines()))
+        with self.answer("listing packages"):
+            return Package.parse(listed)
 
     def prepare(self, update_id: str, number: int = 0) -> None:
         """Make the update's staging directory; one that is there already is kept.
@@ -242,8 +250,36 @@ class Host:
             raise ToolsMissing(self._name, [needed])
         return found
 
+    @contextmanager
+    def answer(self, doing: str) -> Iterator[None]:
+        """Have an error say that the mirror printed something else than what was asked for."""
+        try:
+            yield
+        except Malformed as error:
+            raise BadAnswer(self._name, doing, str(error)) from error
+
+    @contextmanager
+    def packages_of_upstream(self) -> Iterator[None]:
+        """Have an error say that what upstream sent is no good package."""
+        try:
+            yield
+        except Malformed as error:
+            raise BadPackages(self._name, str(error)) from error
+
+    def _refused(self, result: Any, expected: Grammar) -> BadPackages:
+        """Say which files a script refused to touch."""
+        return BadPackages(self._name, "; ".join(refusals(result.stdout, expected)))
+
+    def _establish(self) -> None:
+        doing, argv = "taking over the repository", repository.establish(self._target, self.tools)
+        result = self._ssh.run(argv, doing, self._target.timeout)
+        if result.exited == survey.REFUSED:
+            said = "; ".join(refusals(result.stdout, grammar.FILE))
+            raise BadAnswer(self._name, doing, said)
+        self._check(result, argv, doing)
+
     def _list(self, update_id: str, name: str, lines: Iterable[str]) -> None:
-        text = "".join(line + "\n" for line in lines)
+        text = "".join(grammar.TEXT.check(line) + "\n" for line in lines)
         self._ssh.put(self._target.staging(update_id, name), text)
 
     def _run(self, argv: Argv, doing: str, seconds: int = SHORT) -> str:

@@ -12,32 +12,31 @@ from pydantic import Field, TypeAdapter, ValidationError
 from gm_analytics.errors import LockMismatch
 from gm_analytics.manifest import Manifest
 from gm_analytics.mirror.history import Held
+from gm_analytics.mirror.publication import Digest, EntryName, Line, Spec
+from gm_analytics.rpm import grammar
 from gm_analytics.rpm.package import Package
 
 FORMAT = 1
 
 
-# What a lock file says reaches a mirror: names that are no options and no paths.
-_WORD = r"[A-Za-z0-9._+~^]+"
-_NEVRA = rf"^[A-Za-z0-9_][A-Za-z0-9._+~^-]*-(?:[0-9]+:)?{_WORD}-{_WORD}\.[A-Za-z0-9_]+$"
-_FILE = r"^[A-Za-z0-9_][A-Za-z0-9._+~^-]*\.rpm$"
-_FIELD = Annotated[str, Field(pattern=r"^[!-+\--~]*$")]
+MAX_BYTES = 256 * 1024 * 1024
+MAX_SIZE = 10**grammar.SIZE.longest
 
 
 @dataclass(frozen=True)
 class Locked:
     """One RPM of a lock file."""
 
-    nevra: Annotated[str, Field(pattern=_NEVRA)]
-    file: Annotated[str, Field(pattern=_FILE)]
-    size: int
+    nevra: Annotated[str, grammar.NEVRA.field]
+    file: Annotated[str, grammar.FILE.field]
+    size: Annotated[int, Field(ge=0, lt=MAX_SIZE)]
     """Bytes."""
-    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-    source: _FIELD
+    sha256: Annotated[str, grammar.SHA256.field]
+    source: Annotated[str, grammar.optional(grammar.REPOSITORY_ID).field]
     """The upstream repository it came from."""
-    wanted: tuple[_FIELD, ...]
+    wanted: tuple[Spec, ...]
     """The package specs that pulled it in."""
-    wanted_by: tuple[str, ...]
+    wanted_by: tuple[EntryName, ...]
     """The manifest's entries that have those specs."""
 
     @classmethod
@@ -63,16 +62,16 @@ class Locked:
 class Lock:
     """A manifest's specs, and the RPMs that they meant on one mirror at one time."""
 
-    mirror: str
+    mirror: Line
     publication: int
-    published_at: str
-    repository: str
-    commit: str
-    digest: str
+    published_at: Line
+    repository: Line
+    commit: Line
+    digest: Digest
     """Of the manifest and the policies it was solved under, as publication.json has it."""
-    specs: tuple[str, ...]
-    entries: tuple[tuple[str, tuple[str, ...]], ...]
-    groups: tuple[tuple[str, ...], ...]
+    specs: tuple[Spec, ...]
+    entries: tuple[tuple[EntryName, tuple[Spec, ...]], ...]
+    groups: tuple[tuple[Spec, ...], ...]
     """Specs that can be installed together."""
     packages: tuple[Locked, ...]
     format: int = FORMAT
@@ -103,11 +102,13 @@ class Lock:
             LockMismatch: it is none.
 
         """
+        if len(text) > MAX_BYTES:
+            raise LockMismatch([f"not a lock file: {len(text):,} bytes"])
         try:
             found = _LOCK.validate_json(text)
         except ValidationError as error:
             first = error.errors()[0]
-            where = ".".join(map(str, first["loc"])) or "file"
+            where = grammar.printable(".".join(map(str, first["loc"]))) or "file"
             raise LockMismatch([f"not a lock file: {where}: {first['msg']}"]) from error
         if found.format != FORMAT:
             raise LockMismatch([f"format {found.format}; expected {FORMAT}"])

@@ -2,61 +2,73 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Annotated, Literal, get_args
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from gm_analytics.errors import Malformed
+from gm_analytics.rpm import grammar
+from gm_analytics.rpm.grammar import lines, optional, shown
+from gm_analytics.rpm.package import Package, Row
+
+Spec = Annotated[str, grammar.SPEC.field]
+Digest = Annotated[str, optional(grammar.SHA256).field]
+Line = Annotated[str, grammar.TEXT.field]
+EntryName = Annotated[str, Field(max_length=grammar.TEXT.longest)]
+"""As the manifest's author wrote it: shown, and never more."""
 
 # --- what a mirror holds --------------------------------------------------------------------
-from gm_analytics.rpm.package import Package, Row
 
 
 @dataclass(frozen=True)
 class Publication:
     """One immutable set of metadata of a mirror, as its publication.json says it."""
 
-    number: int
+    number: Annotated[int, Field(ge=0, lt=10**12)]
     """Its own, or the pull request's of a preview."""
-    update_id: str
-    repository: str
-    commit: str
-    manifest: str
+    update_id: Annotated[str, optional(grammar.UPDATE_ID).field] = ""
+    repository: Line = ""
+    commit: Line = ""
+    manifest: Digest = ""
     """Digest of the manifest and of the policies it was solved under."""
-    specs: tuple[str, ...]
-    entries: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    specs: tuple[Spec, ...] = ()
+    entries: tuple[tuple[EntryName, tuple[Spec, ...]], ...] = ()
     """Names of the manifest's entries, each with its specs."""
-    kind: str = "add"
+    kind: Line = "add"
     """The update's kind; `rollback` of what a person made live again."""
-    base: str = ""
+    base: Annotated[str, optional(grammar.PUBLICATION).field] = ""
     """The directory of the publication that was live when it was made."""
-    mark: str = ""
+    mark: Annotated[str, optional(grammar.MARK).field] = ""
     """Of the newest merge that it contains."""
-    groups: tuple[tuple[str, ...], ...] = ()
+    groups: tuple[tuple[Spec, ...], ...] = ()
     """Specs that can be installed together: one group, or one a spec where they conflict."""
     restores: int = 0
     """The number of the publication that a `rollback` made live again."""
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Line, ...] = ()
     """What a reviewer should know of the manifest's closure."""
-    key: str = ""
+    key: Annotated[str, optional(grammar.FINGERPRINT).field] = ""
     """Fingerprint of the key that signed its metadata, empty if none did."""
-    service: str = ""
+    service: Line = ""
     """Which service made it; known, as is the time, once it is written."""
-    published_at: str = ""
+    published_at: Line = ""
     """UTC, ISO 8601; known once it is written."""
 
     @classmethod
     def parse(cls, text: str) -> Publication | None:
-        """Read a publication.json; None if there is none, as of a repository taken over."""
+        """Read a publication.json; None if there is none, as of a repository taken over.
+
+        Raises:
+            Malformed: it is none, or a field is not what it should be.
+
+        """
         if not text.strip():
             return None
-        data = json.loads(text)
-        entries = tuple((name, tuple(specs)) for name, specs in data.get("entries", ()))
-        groups = tuple(map(tuple, data.get("groups", ())))
-        return cls(
-            **data
-            | {"specs": tuple(data["specs"]), "entries": entries, "groups": groups}
-            | {"warnings": tuple(data.get("warnings", ()))}
-        )
+        try:
+            return _PUBLICATION.validate_json(text)
+        except (ValidationError, UnicodeEncodeError) as error:
+            raise Malformed("a publication.json", _first_of(error)) from error
 
     @property
     def exact(self) -> bool:
@@ -72,6 +84,16 @@ class Publication:
     def number_of(directory: str) -> int:
         """Read the number back from `directory`."""
         return int(directory.rpartition("/")[2])
+
+
+_PUBLICATION = TypeAdapter(Publication)
+
+
+def _first_of(error: ValueError) -> str:
+    if not isinstance(error, ValidationError):
+        return shown(str(error))
+    first = error.errors(include_url=False, include_input=False)[0]
+    return f"at {shown('.'.join(map(str, first['loc'])))} {shown(first['msg'])}"
 
 
 @dataclass(frozen=True)
@@ -100,6 +122,9 @@ class Download:
 Whereabouts = Literal["new", "pool", "live", "differs"]
 
 
+_STATES: dict[str, Whereabouts] = {word: word for word in get_args(Whereabouts)}
+
+
 @dataclass(frozen=True)
 class Closure:
     """The packages of a download, by where they are already."""
@@ -111,15 +136,24 @@ class Closure:
 
     @classmethod
     def parse(cls, output: str, rows: Iterable[Row]) -> Closure:
-        """Read the output of `commands.inspect`; the table says which repository each is from."""
+        """Read the output of `inspect`; the table says which repository each is from.
+
+        Raises:
+            Malformed: a line is not a state and a package, or a file not named by its header.
+
+        """
         sources = {row.nevra: row.repository for row in rows}
         packages, states = [], []
-        for line in output.splitlines():
+        for line in lines(output, "a line of a closure"):
             state, _, facts = line.partition("\t")
             package = Package.from_line(facts)
+            if package.file != package.canonical:
+                raise Malformed(f"the file name {package.canonical}", shown(package.file))
             packages.append(replace(package, source=sources.get(package.nevra, "")))
-            states.append(state)
-        return cls(tuple(packages), tuple(states))  # type: ignore[arg-type]  # the script's words
+            if state not in _STATES:
+                raise Malformed(f"one of {', '.join(_STATES)}", shown(state))
+            states.append(_STATES[state])
+        return cls(tuple(packages), tuple(states))
 
     @classmethod
     def of_pool(cls, packages: Iterable[Package]) -> Closure:

@@ -12,32 +12,12 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable
 from pathlib import PurePosixPath
 
-from gm_analytics.mirror.survey import BYTES_DIFFER, OVERTAKEN, Target, Tools
+from gm_analytics.mirror.downloads import guarded
+from gm_analytics.mirror.survey import OVERTAKEN, Target, Tools
 from gm_analytics.remote.commands import Argv, script
-
-_FACTS = r"%{NAME}\t%|EPOCH?{%{EPOCH}}:{0}|\t%{VERSION}\t%{RELEASE}\t%{ARCH}\n"
-_CANONICAL = r"%{NAME}-%{VERSION}-%{RELEASE}.%{ARCH}.rpm\n"
-# Prints a line of packages.txt for each file; fails if one of them is no package.
-_FACTS_OF = r"""
-facts_of() {
-    scratch=$(mktemp -d)
-    printf '%s\n' "$@" > "$scratch/names"
-    rpm -qp --nosignature --qf "$FACTS" "$@" > "$scratch/facts" 2>/dev/null || :
-    sha256sum -- "$@" | cut -c 1-64 > "$scratch/sums"
-    stat -c %s -- "$@" > "$scratch/sizes"
-    if [ "$(wc -l < "$scratch/facts")" -eq $# ]; then
-        paste "$scratch/names" "$scratch/facts" "$scratch/sizes" "$scratch/sums" |
-        sed "s/\$/$(printf '\t\t')/"
-        rm -r "$scratch"
-    else
-        rm -r "$scratch"; return 1
-    fi
-}
-"""
-
+from gm_analytics.rpm.grammar import METADATA, PREVIEW
 
 # Where the pool lacks a listed file, or has a damaged one, createrepo_c 1.2 makes the metadata
 # without it, as 0.17 does, and ends with 2. It is told by `status`, and refused by `prove` where
@@ -57,9 +37,10 @@ if [ -L repodata ]; then exit 0; fi
 first=.publications/000001
 rm -rf "$first.new"; mkdir -p "$first.new"
 if [ -d repodata ]; then
+    only_rpms . ! -path './.*' ! -type d
     find . -mindepth 2 -name '*.rpm' -type f ! -path './.*' -exec ln -t . {} + 2>/dev/null || :
     cp -a repodata "$first.new/repodata"
-    set -- *.rpm
+    set -- ./*.rpm
     if [ ! -e "$1" ]; then : > "$first.new/packages.txt"
     else
         facts_of "$@" > "$first.new/packages.txt" ||
@@ -90,111 +71,11 @@ sys.exit(libc.renameat2(AT_FDCWD, old, AT_FDCWD, new, RENAME_EXCHANGE) and 1)
 
 def establish(target: Target, tools: Tools) -> Argv:
     """Give an empty root its first, empty publication, or adopt a plain repository as it is."""
-    inner = script(_FACTS_OF + _ESTABLISH, "establish", target.root, *_createrepo(tools))
-    return ("env", f"FACTS={_FACTS}", f"EXCHANGE={_EXCHANGE}", *inner)
+    argv = guarded(_ESTABLISH, "establish", target.root, *_createrepo(tools), types="fl")
+    return ("env", f"EXCHANGE={_EXCHANGE}", *argv)
 
 
-# --- inspect, add, publish -------------------------------------------------------------------
-
-_INSPECT = """
-cd "$1/rpms"; pool=$2 live=$3
-set -- *.rpm
-[ -e "$1" ] || exit 0
-# Signatures are yum's to judge, by the keys of its repository files; this looks for damage.
-rpm -K --nosignature "$@" > ../checked 2>&1 || { grep -v '[^T] OK$' ../checked >&2; exit 1; }
-rpm -qp --nosignature --qf "$CANONICAL" "$@" > ../canonical
-for file; do
-    read -r name
-    [ "$file" = "$name" ] || mv -T "./$file" "./$name"
-done < ../canonical
-set -- *.rpm
-facts_of "$@" > ../facts
-for file; do
-    if [ ! -e "$pool/$file" ]; then echo new
-    elif cmp -s "./$file" "$pool/$file"; then echo pool
-    else echo differs
-    fi
-done | paste - ../facts > ../states
-awk -F '\t' -v OFS='\t' '
-    FILENAME == ARGV[1] { live[$1]; next }
-    $1 == "pool" && $2 in live { $1 = "live" }
-    { print }' "$pool/$live/packages.txt" ../states
-"""
-
-
-def inspect(target: Target, update_id: str, live: str) -> Argv:
-    """Check every file of the closure; print its state and its line of packages.txt.
-
-    The state is `new`, `pool` (there, with the same bytes), `live` (and clients see it) or
-    `differs` (there, with other bytes).
-    """
-    staging = target.staging(update_id)
-    inner = script(_FACTS_OF + _INSPECT, "inspect", staging, target.root, live)
-    return ("env", f"FACTS={_FACTS}", f"CANONICAL={_CANONICAL}", *inner)
-
-
-_RELATION = r"[{0}\t%{{{1}NAME}}\t%{{{1}FLAGS:depflags}}\t%{{{1}VERSION}}\n]"
-_RELATIONS_FORM = (
-    r"package\t%{NAME}-%{VERSION}-%{RELEASE}.%{ARCH}.rpm\n"
-    + _RELATION.format("require", "REQUIRE")
-    + _RELATION.format("provide", "PROVIDE")
-    + r"[file\t%{FILENAMES}\n]"
-)
-_RELATIONS = r"""
-cd "$1/rpms"; form=$2 weak=$3; shift 3
-printf '%s\n' "$@" > ../paths
-set -- *.rpm
-[ -e "$1" ] || exit 0
-# A tag that rpm does not know is an error: weak dependencies came with 4.12, OPENPGP with 6.0.
-rpm --querytags > ../tags
-if grep -qx RECOMMENDNAME ../tags; then form=$form$weak; fi
-for tag in DSAHEADER RSAHEADER SIGGPG SIGPGP OPENPGP; do
-    if grep -qx "$tag" ../tags; then form="$form%|$tag?{signed\n}|"; fi
-done
-rpm -qp --nosignature --qf "$form" "$@" > ../relations
-awk -F '\t' '
-    pass == 0 { asked[$1]; next }
-    pass == 1 && ($1 == "require" || $1 == "recommend") && index($2, "/") {
-        count = split($2, words, /[() ]+/)
-        for (i = 1; i <= count; i++) asked[words[i]]
-    }
-    pass == 1 { next }
-    $1 != "file" || $2 in asked
-' pass=0 ../paths pass=1 ../relations pass=2 ../relations
-"""
-
-
-def relations(target: Target, update_id: str, paths: Iterable[str]) -> Argv:
-    """Print what each file of the closure requires, recommends and provides; if it is signed.
-
-    Of the files that a package has, only those that another requires, and `paths`.
-    """
-    weak = _RELATION.format("recommend", "RECOMMEND")
-    staging = target.staging(update_id)
-    return script(_RELATIONS, "relations", staging, _RELATIONS_FORM, weak, *paths)
-
-
-_ADD = """
-root=$1; cd "$2/rpms"; differs=$3
-while read -r file; do
-    [ -e "./$file" ] || { [ -e "$root/$file" ] && continue; }
-    if [ -e "$root/$file" ]; then
-        cmp -s "./$file" "$root/$file" || { echo "$file"; exit "$differs"; }
-    else
-        chmod 0644 "./$file"; mv -T "./$file" "$root/$file"
-    fi
-done < ../new.txt
-"""
-
-
-def add(target: Target, update_id: str) -> Argv:
-    """Rename the files that staging's `new.txt` lists into the pool.
-
-    One that is there with other bytes is an error. (A list, since a command has a largest size.)
-    """
-    staging = target.staging(update_id)
-    return script(_ADD, "add", target.root, staging, str(BYTES_DIFFER))
-
+# --- build ---------------------------------------------------------------------------------
 
 # The metadata of sets that were live within the grace period stays beside the new one's: a
 # client that holds an old repomd.xml still finds what it names.
@@ -222,7 +103,7 @@ else
 fi
 kept=$base
 while [ -n "$kept" ] && [ -f "$kept/repodata/repomd.xml" ]; do
-    grep -o 'href="repodata/[^"]*"' "$kept/repodata/repomd.xml" | cut -d '"' -f 2 |
+    grep -aoE "href=\"$METADATA\"" "$kept/repodata/repomd.xml" | cut -d '"' -f 2 |
     while read -r file; do
         [ -e "$staging/candidate/$file" ] || ln "$kept/$file" "$staging/candidate/$file"
     done
@@ -257,7 +138,9 @@ def build_preview(target: Target, tools: Tools, update_id: str, number: int) -> 
 
 def _build(target: Target, update_id: str, base: str, groups: str, argv: Argv) -> Argv:
     staging, grace = target.staging(update_id), str(target.grace_minutes)
-    return script(LEFT_OUT + _BUILD, "build", target.root, staging, base, grace, groups, *argv)
+    text = LEFT_OUT + _BUILD
+    inner = script(text, "build", target.root, staging, base, grace, groups, *argv)
+    return ("env", f"METADATA={METADATA.ere}", *inner)
 
 
 def createrepo_of(tools: Tools, root: str) -> Argv:
@@ -308,10 +191,11 @@ def switch(target: Target, update_id: str, base: str, following: str) -> Argv:
     return script(_SWITCH, "switch", target.root, staging, base, following, str(OVERTAKEN))
 
 
+_PREVIEW_NAME = f"PREVIEW={PREVIEW.ere}"
 _SWITCH_PREVIEW = """
 root=$1 staging=$2 number=$3 next=$4; cd "$root"
 mkdir -p previews .previews
-old=$(readlink "previews/$number" || :)
+old=$(readlink "previews/$number" | grep -axE "\\.\\./($PREVIEW)" || :)
 if [ -d "$staging/candidate" ]; then
     rm -rf ".previews/$next"; mv -T "$staging/candidate" ".previews/$next"
 fi
@@ -327,7 +211,8 @@ sha256sum < "previews/$number/repodata/repomd.xml" | cut -d ' ' -f 1
 def switch_preview(target: Target, update_id: str, number: int) -> Argv:
     """Make the candidate a pull request's preview by one rename(2); print its SHA-256."""
     staging, following = target.staging(update_id), f"{number}-{_opaque(update_id)}"
-    return script(_SWITCH_PREVIEW, "switch-preview", target.root, staging, str(number), following)
+    arguments = (target.root, staging, str(number), following)
+    return ("env", _PREVIEW_NAME, *script(_SWITCH_PREVIEW, "switch-preview", *arguments))
 
 
 def _opaque(update_id: str) -> str:
@@ -349,8 +234,9 @@ def preview(target: Target, number: int) -> Argv:
 
 _DROP_PREVIEW = """
 cd "$1"
-old=$(readlink "previews/$2") || exit 0
-if [ -d "previews/$old" ]; then touch "previews/$old"; fi
+[ -L "previews/$2" ] || exit 0
+old=$(readlink "previews/$2" | grep -axE "\\.\\./($PREVIEW)" || :)
+if [ -n "$old" ] && [ -d "previews/$old" ]; then touch "previews/$old"; fi
 rm -f "previews/$2"
 echo dropped
 """
@@ -361,7 +247,7 @@ def drop_preview(target: Target, number: int) -> Argv:
 
     Its directory stays for a while, so that its RPMs do, for clients that have its metadata.
     """
-    return script(_DROP_PREVIEW, "drop-preview", target.root, str(number))
+    return ("env", _PREVIEW_NAME, *script(_DROP_PREVIEW, "drop-preview", target.root, str(number)))
 
 
 _TAKE_GROUPS = """

@@ -15,24 +15,17 @@ from hashlib import sha256
 import requests
 
 from gm_analytics import settings
-from gm_analytics.errors import (
-    BadPackages,
-    BytesDiffer,
-    CommandFailed,
-    NotVisible,
-    Overtaken,
-    Untrusted,
-)
-from gm_analytics.mirror import repository, seal, signing, survey, yum
+from gm_analytics.errors import BadPackages, BytesDiffer, NotVisible, Overtaken, Untrusted
+from gm_analytics.mirror import downloads, repository, seal, signing, survey, yum
 from gm_analytics.mirror.history import Held
 from gm_analytics.mirror.host import SHORT
 from gm_analytics.mirror.publication import Closure, Download, Preview, Publication
 from gm_analytics.mirror.signed import Signed
-from gm_analytics.mirror.yum import words
 from gm_analytics.remote import fetch, ssh
 from gm_analytics.rpm import comps
 from gm_analytics.rpm import provenance as wanted
 from gm_analytics.rpm.changes import Plan, compare
+from gm_analytics.rpm.grammar import CAPABILITY, SHA256, printable, shown
 from gm_analytics.rpm.package import Package
 
 VISIBLE_ATTEMPTS, VISIBLE_PAUSE = 5, 0.2
@@ -51,12 +44,7 @@ class Session(Signed):
             BytesDiffer: the pool has a NEVRA with other bytes.
 
         """
-        try:
-            argv = repository.inspect(self._target, update_id, live)
-            output = self._run(argv, "checking packages", self._target.timeout)
-        except CommandFailed as error:
-            raise BadPackages(self._name, words(error.output)) from error
-        closure = Closure.parse(output, download.rows)
+        closure = self._inspected(update_id, live, download.rows)
         there = {package.nevra for package in closure.packages}
         # What else lies there was not asked for: left by an earlier attempt, or put there.
         closure = closure.only(row.nevra for row in download.rows)
@@ -78,10 +66,10 @@ class Session(Signed):
 
         """
         self._list(update_id, "new.txt", [package.file for package in packages])
-        argv = repository.add(self._target, update_id)
+        argv = downloads.add(self._target, update_id)
         result = self._ssh.run(argv, "adding to the pool", SHORT)
         if result.exited == survey.BYTES_DIFFER:
-            raise BytesDiffer(self._name, result.stdout.split())
+            raise BytesDiffer(self._name, [printable(file) for file in result.stdout.split()])
         self._check(result, argv, "adding to the pool")
 
     def compare(self, live: str, closure: Closure, exact: bool) -> Plan:
@@ -121,21 +109,24 @@ class Session(Signed):
         argv = repository.switch(self._target, update_id, live, following)
         result = self._ssh.run(argv, "switching to the candidate", SHORT)
         if result.exited == survey.OVERTAKEN:
-            raise Overtaken(self._name, live, result.stdout.strip())
-        repomd = self._check(result, argv, "switching to the candidate").strip()
+            raise Overtaken(self._name, live, shown(result.stdout.strip()))
+        repomd = self._digest(self._check(result, argv, "switching"), "switching to the candidate")
         return self._confirm(following, update_id, repomd)
 
     def switch_preview(self, update_id: str, publication: Publication) -> str:
         """Make the candidate the preview of its pull request; give its repomd.xml's SHA-256."""
         argv = repository.switch_preview(self._target, update_id, publication.number)
-        repomd = self._run(argv, "switching to the preview").strip()
+        printed = self._run(argv, "switching to the preview")
+        repomd = self._digest(printed, "switching to the preview")
         return self._confirm(f"previews/{publication.number}", update_id, repomd)
 
     def preview(self, number: int) -> Preview | None:
         """Look at a pull request's preview; one that another service made is none."""
-        printed = self._run(repository.preview(self._target, number), "looking at the preview")
+        doing = "looking at the preview"
+        printed = self._run(repository.preview(self._target, number), doing)
         repomd, _, text = printed.partition("\n")
-        found = Publication.parse(text)
+        with self.answer(doing):
+            found = Publication.parse(text)
         if found and self._trust:
             try:
                 found = Publication.parse(self._trust.of(f"previews/{number}").publication)
@@ -143,7 +134,7 @@ class Session(Signed):
                 log.warning("%s The preview is not used: its set is solved again.", error)
                 return None
         ours = found and found.service in ("", self._service)
-        return Preview(found, repomd) if found and ours else None
+        return Preview(found, self._digest(repomd, doing)) if found and ours else None
 
     def previewed(self, number: int) -> Closure:
         """Give the packages of a pull request's preview, all of them in the pool."""
@@ -184,16 +175,28 @@ class Session(Signed):
         self._run(argv, "running createrepo", self._target.timeout)
         return groups
 
+    def _digest(self, printed: str, doing: str) -> str:
+        with self.answer(doing):
+            return SHA256.check(printed.strip())
+
     def _explain(self, update_id: str, live: str, closure: Closure, download: Download) -> Closure:
         """Say which specs wanted the packages of a closure, and what to warn of."""
         paths = [spec for spec in download.specs if spec.startswith("/")]
-        argv = repository.relations(self._target, update_id, paths)
-        printed = self._run(argv, "reading what packages need", self._target.timeout)
-        relations, weak = wanted.parse(printed), self._target.weak_dependencies
+        argv, doing = (
+            downloads.relations(self._target, update_id, paths),
+            "reading what packages need",
+        )
+        result = self._ssh.run(argv, doing, self._target.timeout)
+        if result.exited == survey.REFUSED:
+            raise self._refused(result, CAPABILITY)
+        printed, weak = self._check(result, argv, doing), self._target.weak_dependencies
+        with self.packages_of_upstream():
+            relations = wanted.parse(printed)
         groups = [spec for spec in download.specs if spec.startswith("@")]
         documents = self._comps(live, update_id) if groups else []
         names = {package.name for package in closure.packages}
-        members = {spec: comps.members(documents, spec[1:], names) for spec in groups}
+        with self.packages_of_upstream():
+            members = {spec: comps.members(documents, spec[1:], names) for spec in groups}
         packages = wanted.attribute(
             closure.packages, relations, download.specs, members, weak=weak
         )
@@ -211,7 +214,9 @@ class Session(Signed):
             if self._trust:
                 ours = self._trust.groups(live) or b"<comps/>"
             documents = [b"<comps/>", *others, ours] if publication.exact else [ours, *others]
-            return self._put_groups(update_id, comps.merge(documents, groups) or "<comps/>")
+            with self.packages_of_upstream():
+                merged = comps.merge(documents, groups) or "<comps/>"
+            return self._put_groups(update_id, merged)
         return "" if publication.exact else self._stage_groups(update_id, live)
 
 

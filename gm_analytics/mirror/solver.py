@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -13,18 +13,19 @@ from gm_analytics.errors import (
     DiskFull,
     GmError,
     LockHeld,
+    Malformed,
     NotInstallable,
     UnknownPackages,
     Unresolvable,
     UpstreamUnavailable,
 )
-from gm_analytics.mirror import yum
-from gm_analytics.mirror.host import Host
-from gm_analytics.mirror.publication import Download
-from gm_analytics.mirror.survey import Target, Tools
-from gm_analytics.mirror.yum import transaction, unknown_specs, words
+from gm_analytics.mirror import downloads, printed, yum
+from gm_analytics.mirror.host import SHORT, Host
+from gm_analytics.mirror.printed import transaction, unknown_specs, words
+from gm_analytics.mirror.publication import Closure, Download
+from gm_analytics.mirror.survey import REFUSED, Target, Tools
 from gm_analytics.remote.commands import Argv
-from gm_analytics.rpm import comps
+from gm_analytics.rpm import comps, grammar
 from gm_analytics.rpm import suggestions as near
 from gm_analytics.rpm.package import Row
 
@@ -93,7 +94,7 @@ class Solver(Host):
             argv = yum.prove(self._target, self.tools, update_id, specs)
             result = self._yum(update_id, argv, "proving the candidate")
             output = result.stdout + result.stderr
-            if not yum.was_solved(output) or unknown_specs(output, specs):
+            if not printed.was_solved(output) or unknown_specs(output, specs):
                 raise NotInstallable(self._name, list(specs), words(output))
 
     def _solve(self, update_id: str, specs: tuple[str, ...], command: _YumCommand) -> Download:
@@ -158,7 +159,7 @@ class Solver(Host):
             listed = self._yum(update_id, argv, "listing what upstream has").stdout
             groups = any(spec.startswith("@") for spec in specs)
             ids = comps.ids(self._comps("", update_id)) if groups else ()
-            return near.suggest(specs, yum.listing(listed), ids)
+            return near.suggest(specs, printed.listing(listed), ids)
         return {}
 
     def _solve_once(
@@ -167,9 +168,10 @@ class Solver(Host):
         argv = command(target, self.tools, update_id, specs)
         result = self._yum(update_id, argv, f"resolving {', '.join(specs)}")
         output = result.stdout + result.stderr
-        rows = transaction(result.stdout)
+        with self.packages_of_upstream():
+            rows = transaction(result.stdout)
         unknown = unknown_specs(output, specs)
-        if unknown or not (result.ok or yum.was_solved(output)):
+        if unknown or not (result.ok or printed.was_solved(output)):
             raise self._why(result, argv, specs, rows)
         return rows
 
@@ -180,11 +182,11 @@ class Solver(Host):
         output = result.stdout + result.stderr
         doing = f"resolving {', '.join(specs)}"
         needed = sum(row.size for row in rows if not yum.is_here(row))
-        kind = yum.failure(result.exited, output, specs)
+        kind = printed.failure(result.exited, output, specs)
         if kind in {"signature", "network", "unsolvable", "other"} and rows:
             # dnf says in many ways that a disk is full, and in some not at all.
             kind = "space" if self._free() < needed else kind
-        errors: dict[yum.Failure, Callable[[], GmError]] = {
+        errors: dict[printed.Failure, Callable[[], GmError]] = {
             "unknown": lambda: UnknownPackages(self._name, list(unknown_specs(output, specs))),
             "locked": lambda: LockHeld(self._name, f"{self._mirror.root}/.cache"),
             "space": lambda: DiskFull(self._name, self._mirror.root, needed, self._free()),
@@ -194,6 +196,22 @@ class Solver(Host):
             "other": lambda: self._failure(result, argv, doing),
         }
         return errors[kind]()
+
+    def _inspected(self, update_id: str, live: str, rows: Iterable[Row]) -> Closure:
+        """Check the downloaded files and compare them with what is there.
+
+        Raises:
+            BadPackages: a file is damaged, or has a name or a header that none should have.
+
+        """
+        argv, doing = downloads.inspect(self._target, update_id, live), "checking packages"
+        result = self._ssh.run(argv, doing, self._target.timeout)
+        if result.exited == REFUSED:
+            raise self._refused(result, grammar.FILE)
+        if not result.ok:
+            raise BadPackages(self._name, words(result.stdout + result.stderr))
+        with self.packages_of_upstream():
+            return Closure.parse(result.stdout, rows)
 
     def _free(self) -> int:
         return self.look().free
@@ -206,8 +224,16 @@ class Solver(Host):
     def _comps(self, live: str, update_id: str) -> list[bytes]:
         """Read the groups files: the publication's, the reviewed preview's, then upstream's."""
         argv = yum.comps(self._target, self.tools, live, update_id)
-        printed = self._run(argv, "reading the groups of upstream")
-        return [base64.b64decode(line) for line in printed.splitlines()]
+        doing = "reading the groups of upstream"
+        result = self._ssh.run(argv, doing, SHORT)
+        if result.exited == REFUSED:
+            raise self._refused(result, grammar.HREF)
+        encoded = self._check(result, argv, doing).split()
+        with self.packages_of_upstream():
+            if len(encoded) > comps.MAX_DOCUMENTS:
+                found = f"{len(encoded):,}"
+                raise Malformed(f"at most {comps.MAX_DOCUMENTS} comps.xml files", found)
+            return [base64.b64decode(text) for text in encoded]
 
     def _yum(self, update_id: str, argv: Argv, doing: str) -> Any:
         if self.tools.elevation != "helper":  # the helper empties the root itself: it is root's

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Literal
+from typing import Literal, get_args
 
+from gm_analytics.errors import Malformed
+from gm_analytics.mirror.publication import Publication
 from gm_analytics.remote.commands import Argv, script
+from gm_analytics.rpm import grammar
+from gm_analytics.rpm.grammar import lines
 
-OVERTAKEN, BYTES_DIFFER = 76, 77
+OVERTAKEN, BYTES_DIFFER, REFUSED = 76, 77, 78
 """Exit codes of the scripts of this room, beside those of the programs they run."""
 Manager = Literal["yum3", "dnf4", "dnf5"]
 Elevation = Literal["none", "userns", "helper"]
+State = Literal["live", "plain", "empty", "unwritable"]
 Signatures = Literal["upstream", "required", "off"]
 
 
@@ -73,8 +78,9 @@ if unshare --map-root-user true 2>/dev/null; then echo "userns yes"; fi
 echo "free $(df -Pk "$root" | tail -n 1 | tr -s ' ' | cut -d ' ' -f 4)"
 cd "$root"
 if [ -L repodata ]; then
-    live=$(readlink repodata); live=${live%/repodata}
+    live=$(readlink repodata | head -n 1 | cut -b 1-300); live=${live%/repodata}
     echo "state live $live"
+    printf '%s\\n' "$live" | grep -aqxE "$PUBLICATION" || exit 0  # not ours: it is read no further
     if [ -f "$live/manifests.txt" ]; then sed 's/^/manifest /' "$live/manifests.txt"; fi
     if [ -f "$live/mark.txt" ]; then sed 's/^/mark /' "$live/mark.txt"; fi
     echo "repomd $(sha256sum < repodata/repomd.xml | cut -d ' ' -f 1)"
@@ -87,14 +93,15 @@ fi
 
 def survey(target: Target) -> Argv:
     """Ask for the programs that are there, the free disk and the live publication."""
-    return script(_SURVEY, "survey", target.root)
+    inner = script(_SURVEY, "survey", target.root)
+    return ("env", f"PUBLICATION={grammar.PUBLICATION.ere}", *inner)
 
 
 @dataclass(frozen=True)
 class Survey:
     """What a mirror host said of itself."""
 
-    state: Literal["live", "plain", "empty", "unwritable"]
+    state: State
     tools: Tools | None
     """None if a program is missing."""
     missing: tuple[str, ...] = ()
@@ -115,15 +122,29 @@ class Survey:
 
     @classmethod
     def parse(cls, output: str, helper: bool) -> Survey:
-        """Read the output of `survey`; `helper` says whether one is configured."""
+        """Read the output of `survey`; `helper` says whether one is configured.
+
+        Raises:
+            Malformed: a fact, or publication.json, is not what it should be.
+
+        """
         text, _, publication = output.partition("\npublication\n")
-        pairs = [line.partition(" ")[::2] for line in text.splitlines()]
+        pairs = [line.partition(" ")[::2] for line in lines(text, "a fact of the mirror")]
+        for key, value in pairs:
+            if key in _FACTS:
+                _FACTS[key].check(value)
+        Publication.parse(publication)
         facts = dict(pairs)
         missing = [value for key, value in pairs if key == "missing"]
         missing += [name for key, name in _NEEDED.items() if key not in facts]
-        state, _, live = facts.get("state", "unwritable").partition(" ")
+        word, _, live = facts.get("state", "unwritable").partition(" ")
+        if word not in _STATES:
+            raise Malformed(f"one of {', '.join(_STATES)}", grammar.shown(word))
+        state = _STATES[word]
+        if state == "live":
+            grammar.PUBLICATION.check(live)
         return cls(
-            state=state,  # type: ignore[arg-type]  # one of the words of the script above
+            state=state,
             tools=None if missing else _tools(facts, helper),
             missing=tuple(missing),
             live=live,
@@ -135,6 +156,17 @@ class Survey:
         )
 
 
+_STATES: dict[str, State] = {word: word for word in get_args(State)}
+_FACTS = {
+    "manager": grammar.ABSOLUTE_PATH,
+    "createrepo": grammar.ABSOLUTE_PATH,
+    "missing": grammar.WORD,
+    "uid": grammar.NUMBER,
+    "free": grammar.SIZE,
+    "manifest": grammar.SHA256,
+    "mark": grammar.MARK,
+    "repomd": grammar.SHA256,
+}
 _NEEDED = {"manager": "dnf or yum", "createrepo": "createrepo_c or createrepo"}
 
 

@@ -1,17 +1,16 @@
-"""yum and dnf: the commands they are given, and what they print. No I/O.
+"""yum and dnf: the commands they are given, as data. `printed` reads what they print.
 
-One model for yum 3, dnf 4 and dnf 5: a command is a pure function's argv, and what comes back is
-read by a pure function beside it.
+One model for yum 3, dnf 4 and dnf 5: a command is a pure function's argv.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
-from typing import Literal
 
-from gm_analytics.mirror.survey import Signatures, Target, Tools
+from gm_analytics.mirror.survey import REFUSED, Signatures, Target, Tools
 from gm_analytics.remote.commands import Argv, script
+from gm_analytics.rpm import comps as comps_of
+from gm_analytics.rpm.grammar import HREF
 from gm_analytics.rpm.package import Row
 
 POOL_ID = "gm-pool"
@@ -213,12 +212,17 @@ _COMPS = """
 if [ -f "$1/comps.xml" ]; then cat "$1/comps.xml"; else echo '<comps/>'; fi | base64 -w 0
 echo
 if [ -f "$3/reviewed.xml" ]; then base64 -w 0 < "$3/reviewed.xml"; echo; fi
-# Not of our own candidates, which yum has read too.
-find "$2" -name '*comps*' -type f ! -path "$2/gm-*" | while read -r file; do
+# Not of our own candidates, which yum has read too. The names are upstream's.
+names=$(find "$2" -name '*comps*.xml*' -type f ! -path "$2/gm-*" -printf '%P\\0' |
+    tr '\\n\\000' '\\001\\n')
+strange=$(printf '%s\\n' "$names" | grep -avxE "$HREF|" | head -n 5 | cut -b 1-300) || :
+[ -z "$strange" ] || { printf '%s\\n' "$strange" | sed 's/^/f /'; exit "$REFUSED"; }
+[ -z "$names" ] || printf '%s\\n' "$names" | while read -r name; do
+    file=$2/$name
     case $file in
-        *.gz) gzip -dc "$file" ;; *.xz) xz -dc "$file" ;; *.zst) zstd -dc "$file" ;;
-        *) cat "$file" ;;
-    esac | base64 -w 0
+        *.gz) gzip -dc "$file" ;; *.xz) xz -dc --memlimit-decompress=256MiB "$file" ;;
+        *.zst) zstd -dc "$file" ;; *) cat "$file" ;;
+    esac | head -c "$LARGEST" | base64 -w 0
     echo
 done
 """
@@ -231,146 +235,6 @@ def comps(target: Target, tools: Tools, live: str, update_id: str) -> Argv:
     """
     cache = HELPER_CACHE if tools.elevation == "helper" else f"{target.root}/.cache"
     places = (f"{target.root}/{live}", f"{cache}/{tools.manager}", target.staging(update_id))
-    return script(_COMPS, "comps", *places)
-
-
-# --- what the package managers print ------------------------------------------------------
-
-_UNITS = {"B": 1, "K": 1024, "KIB": 1024, "M": 1024**2, "MIB": 1024**2, "G": 1024**3}
-_UNITS["GIB"] = _UNITS["G"]
-ROW_WORDS, LISTED_WORDS = 6, 3
-_SIZE = re.compile(r"([0-9.]+) ?([kKMGB]i?B?)?")
-_REPLACING = re.compile(r" {3,}replacing ")
-_ARCH = re.compile(r"noarch|x86_64(_v[234])?|i[3-6]86|aarch64|ppc64(le)?|s390x|armv7hl|riscv64")
-
-
-def transaction(output: str) -> tuple[Row, ...]:
-    """Read the transaction table that yum 3, dnf 4 and dnf 5 print.
-
-    Long names are wrapped, so it is read by words, not by columns: a row is a name, an
-    architecture, an EVR, a repository, and a size with its unit.
-    """
-    rows: list[Row] = []
-    pending: list[str] = []
-    for line in output.splitlines():
-        words = line.split()
-        if not line.startswith(" ") or _REPLACING.match(line):
-            pending = []
-            continue
-        pending += words
-        if (row := _row(pending)) is not None:
-            rows.append(row)
-        if row is not None or len(pending) >= ROW_WORDS:
-            pending = []
-    return tuple(rows)
-
-
-def _row(words: list[str]) -> Row | None:
-    if len(words) < ROW_WORDS - 1 or not _ARCH.fullmatch(words[1]):  # bytes come without a unit
-        return None
-    size = _SIZE.fullmatch(" ".join(words[4:ROW_WORDS]))
-    if not size:
-        return None
-    unit = _UNITS[(size[2] or "B").upper()]
-    return Row(words[0], words[1], words[2], words[3], int(float(size[1]) * unit))
-
-
-def listing(output: str) -> tuple[Row, ...]:
-    """Read what `names` prints; sizes are not told. yum 3 wraps long names."""
-    rows: list[Row] = []
-    pending: list[str] = []
-    for line in output.splitlines():
-        pending = [*(pending if line.startswith(" ") else ()), *line.split()]
-        if len(pending) != LISTED_WORDS:
-            continue
-        name, _, arch = pending[0].rpartition(".")
-        if name and _ARCH.fullmatch(arch):
-            rows.append(Row(name, arch, pending[1], pending[2], 0))
-    return tuple(rows)
-
-
-_UNKNOWN = (
-    re.compile(r"^No match for argument: (?P<spec>\S+)", re.MULTILINE),
-    re.compile(r"^No package (?P<spec>\S+) available\.", re.MULTILINE),
-    re.compile(r"^(?:Error: )?Module or Group '(?P<spec>\S+)' (?:is not|does not)", re.MULTILINE),
-    re.compile(r"^(?:Warning: )?[Gg]roup (?P<spec>\S+) does not exist\.", re.MULTILINE),
-)
-
-
-def unknown_specs(output: str, specs: Iterable[str]) -> tuple[str, ...]:
-    """Give the specs that yum said it has no package for, in the order they were asked for."""
-    named = {match["spec"] for pattern in _UNKNOWN for match in pattern.finditer(output)}
-    return tuple(spec for spec in specs if spec in named or spec.lstrip("@") in named)
-
-
-_FIRST_WORDS = re.compile(
-    r"\s*(Error|Problem|(Transaction )?[Ff]ailed)\b|\[(MIRROR|FAILED)\]|.*checksum|"
-    r".*(not signed$|[Pp]ublic keys?\b.* not |header .*\bBAD\b)"
-)
-_WITHOUT_KEY = re.compile(r"^Problem repository: \[(?P<id>[^\]]+)\]$", re.MULTILINE)
-
-
-def words(output: str, limit: int = 2000) -> str:
-    """Give what is worth repeating of yum's output: from its first error on, bounded."""
-    if found := _WITHOUT_KEY.search(output):  # what follows is all of the repository's options
-        return f"{found[0]}: gpgcheck=1, and no gpgkey in its file"
-    lines = [line.rstrip() for line in output.splitlines() if line.strip()]
-    start = next((i for i, line in enumerate(lines) if _FIRST_WORDS.match(line)), None)
-    text = "\n".join(lines[start:] if start is not None else lines[-8:])
-    return text if len(text) <= limit else "…" + text[-limit:]
-
-
-Failure = Literal["unknown", "locked", "space", "signature", "network", "unsolvable", "other"]
-_YUM_LOCK = 200
-_STOPPED_AT_THE_QUESTION = re.compile(r"Operation aborted|Exiting on user command", re.IGNORECASE)
-_FAILURES: tuple[tuple[Failure, re.Pattern[str]], ...] = (
-    (
-        "space",
-        re.compile(
-            r"No space left on device|Disk quota exceeded|Disk Requirements|"
-            r"needs \S+ (?:more )?space on the",
-            re.IGNORECASE,
-        ),
-    ),
-    (
-        "signature",
-        re.compile(
-            r"GPG check FAILED|Signature verification failed|is not signed|not trusted|NOKEY|"
-            r"public keys? .*installed|enabled checking of packages|digests? .*NOT OK|"
-            r"(?-i:\bBAD\b)|checksum doesn't match|have incorrect checksum",
-            re.IGNORECASE,
-        ),
-    ),
-    (
-        "network",
-        re.compile(
-            r"Failed to download metadata|"
-            r"Cannot (?:download|prepare internal mirrorlist|retrieve)|"
-            r"Curl error|Librepo error|Status code: 5\d\d|Could not resolve host|"
-            r"Connection timed out",
-            re.IGNORECASE,
-        ),
-    ),
-    (
-        "unsolvable",
-        re.compile(
-            r"^\s*(Problem|Error: Package:|Error: .* conflicts)|nothing provides|"
-            r"conflicts (?:with file|between attempted installs)",
-            re.MULTILINE,
-        ),
-    ),
-)
-
-
-def was_solved(output: str) -> bool:
-    """Tell whether a run with --assumeno got as far as its question."""
-    return _STOPPED_AT_THE_QUESTION.search(output) is not None
-
-
-def failure(exit_code: int, output: str, specs: Iterable[str]) -> Failure:
-    """Give what a failed run means."""
-    if unknown_specs(output, specs):
-        return "unknown"
-    if exit_code == _YUM_LOCK:
-        return "locked"
-    return next((kind for kind, words_of in _FAILURES if words_of.search(output)), "other")
+    largest = comps_of.MAX_BYTES + 1  # one more tells that it is too large
+    environment = (f"HREF={HREF.ere}", f"LARGEST={largest}", f"REFUSED={REFUSED}")
+    return ("env", *environment, *script(_COMPS, "comps", *places))

@@ -22,7 +22,7 @@ from gm_analytics.errors import (
     Unresolvable,
     redact,
 )
-from gm_analytics.manifest import SPEC
+from gm_analytics.rpm import grammar
 from gm_analytics.rpm.changes import Change, Plan, size_text
 from gm_analytics.updates.model import Outcome, Record, Update
 
@@ -210,7 +210,7 @@ def _trial(update: Update, outcome: Outcome, room: Room) -> Iterator[str]:
     brought = [change for change in outcome.changes if change.kind != "removed"]
     names = _entries(brought) or [change.nevra for change in brought]
     # It will be pasted into a shell, so only what the manifest's grammar lets through.
-    specs = [spec for spec in names if SPEC.fullmatch(spec)][:FOLD] or ["PACKAGE"]
+    specs = [spec for spec in names if grammar.SPEC.fits(spec)][:FOLD] or ["PACKAGE"]
     name = f"pr-{update.number}"
     # `--refresh`: dnf would believe for two days what it read of the last push's preview.
     options = f"--repofrompath={name},{outcome.preview} --repo={name} --nogpgcheck --refresh"

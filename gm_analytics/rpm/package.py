@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from functools import lru_cache
+
+from gm_analytics.errors import Malformed
+from gm_analytics.rpm import grammar
+from gm_analytics.rpm.grammar import SPEC, lines, shown
 
 
 @dataclass(frozen=True, order=True)
@@ -30,6 +36,11 @@ class Package:
         return f"{self.name}-{epoch}{self.version}-{self.release}.{self.arch}"
 
     @property
+    def canonical(self) -> str:
+        """The file name that says what it is; a repository that was taken over has others."""
+        return f"{self.name}-{self.version}-{self.release}.{self.arch}.rpm"
+
+    @property
     def evr(self) -> str:
         """Epoch, version and release."""
         return f"{self.epoch}:{self.version}-{self.release}"
@@ -42,12 +53,56 @@ class Package:
 
     @classmethod
     def from_line(cls, line: str) -> Package:
-        """Read a line of `packages.txt`."""
-        file, name, epoch, version, release, arch, size, sha256, source, wanted = line.split("\t")
-        specs = tuple(wanted.split(",")) if wanted else ()
-        return cls(
-            file, name, int(epoch), version, release, arch, int(size), sha256, source, specs
-        )
+        """Read a line of `packages.txt`.
+
+        Raises:
+            Malformed: it is none, or a field is not what it should be.
+
+        """
+        if (found := _LINE.fullmatch(line)) is None:
+            raise _mistake(line)
+        file, name, epoch, version, release, arch, size, sha256, source, wanted = found.groups()
+        evr = (int(epoch), version, release)
+        return cls(file, name, *evr, arch, int(size), sha256, source, _specs(wanted))
+
+    @classmethod
+    def parse(cls, output: str) -> tuple[Package, ...]:
+        """Read `packages.txt`.
+
+        Raises:
+            Malformed: a line is none of a package.
+
+        """
+        return tuple(map(cls.from_line, lines(output, "a line of packages.txt")))
+
+
+_FIELDS = (
+    grammar.FILE,
+    grammar.NAME,
+    grammar.EPOCH,
+    grammar.VERSION,
+    grammar.RELEASE,
+    grammar.ARCH,
+    grammar.SIZE,
+    grammar.SHA256,
+    grammar.optional(grammar.REPOSITORY_ID),
+)
+"""Of a line of `packages.txt`, before the specs."""
+_LINE = re.compile("\t".join([*(f"({one.python})" for one in _FIELDS), "([!-~]*)"]))
+
+
+def _mistake(line: str) -> Malformed:
+    """Say which field of a line is not what it should be."""
+    found = line.split("\t")
+    wrong = (one for one, text in zip(_FIELDS, found, strict=False) if not one.fits(text))
+    first = next(wrong, None) if len(found) == len(_FIELDS) + 1 else None
+    text = found[_FIELDS.index(first)] if first else line
+    return Malformed(first.what if first else "a line of packages.txt", shown(text))
+
+
+@lru_cache(maxsize=1024)  # thousands of packages have the same ones
+def _specs(text: str) -> tuple[str, ...]:
+    return tuple(SPEC.check(spec) for spec in text.split(",")) if text else ()
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,18 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
+from gm_analytics.errors import Malformed
+from gm_analytics.rpm import grammar
+from gm_analytics.rpm.grammar import lines
 from gm_analytics.rpm.package import Package
 from gm_analytics.rpm.versions import compare_evr, evr_key
 
-MAX_NAMED = 10
-"""How many names a warning lists."""
+MAX_NAMED, MAX_NAME = 10, 200
+"""How many names a warning lists, and the characters of each."""
+MAX_DEPTH = 50
+"""Of brackets in a rich dependency."""
 
 
 class Capability(NamedTuple):
@@ -51,23 +56,43 @@ class Relations:
     files: list[str] = field(default_factory=list)
     """Those that a package requires or a spec names; the others were not asked for."""
 
+    def of(self, kind: Literal["require", "recommend", "provide"]) -> list[Capability]:
+        """Give the capabilities of one kind."""
+        known = {
+            "require": self.requires,
+            "recommend": self.recommends,
+            "provide": self.provides,
+        }
+        return known[kind]
+
 
 def parse(output: str) -> dict[str, Relations]:
-    """Read the output of `repository.relations`: the relations of each file."""
+    """Read the output of `relations`: the relations of each file.
+
+    Raises:
+        Malformed: a line is none, or a field is not what it should be.
+
+    """
     found: dict[str, Relations] = {}
     one = Relations()
-    for line in output.splitlines():
-        kind, *fields = line.split("\t")
-        if kind == "package":
-            one = found.setdefault(fields[0], Relations())
-        elif kind == "signed":
-            one.is_signed = True
-        elif kind == "file":
-            one.files.append(fields[0])
-        else:
-            name, sense, evr = fields
-            getattr(one, f"{kind}s").append(Capability(name, sense.strip(), evr))
+    for line in lines(output, "what a package needs"):
+        match line.split("\t"):
+            case ["package", file]:
+                one = found.setdefault(grammar.FILE.check(file), Relations())
+            case ["signed"]:
+                one.is_signed = True
+            case ["file", path]:
+                one.files.append(grammar.RPM_PATH.check(path))
+            case [("require" | "recommend" | "provide") as kind, name, sense, evr]:
+                one.of(kind).append(_capability(name, sense.strip(), evr))
+            case _:
+                raise Malformed("what a package needs", grammar.shown(line))
     return found
+
+
+def _capability(name: str, sense: str, evr: str) -> Capability:
+    grammar.SENSE.check(sense)
+    return Capability(grammar.CAPABILITY.check(name), sense, grammar.OFFERED_EVR.check(evr))
 
 
 def attribute(
@@ -146,7 +171,11 @@ def _count(names: Sequence[str], noun: str) -> str:
 
 def _listed(names: Sequence[str]) -> str:
     more = len(names) - MAX_NAMED
-    return ", ".join(names[:MAX_NAMED]) + (f" and {more} more" if more > 0 else "")
+    return ", ".join(map(_short, names[:MAX_NAMED])) + (f" and {more} more" if more > 0 else "")
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= MAX_NAME else name[: MAX_NAME - 1] + "…"
 
 
 def _names(capabilities: Iterable[Capability]) -> Iterator[str]:
@@ -222,6 +251,8 @@ def _operands(need: Capability) -> Iterator[Capability]:
         return
     condition = [False]  # at each depth of brackets
     words = _words(need.name)
+    if not _is_balanced(words):
+        return
     for index, word in enumerate(words):
         if word == "(":
             condition.append(condition[-1])
@@ -236,6 +267,16 @@ def _operands(need: Capability) -> Iterator[Capability]:
         elif not condition[-1]:
             sense, evr = words[index + 1 : index + 3]
             yield Capability(word, sense, evr) if sense in _OPERATORS else Capability(word)
+
+
+def _is_balanced(words: Sequence[str]) -> bool:
+    """Tell whether brackets are closed as they were opened, and operators stand between words."""
+    depth = 0
+    for word in words[:-1]:
+        depth += (word == "(") - (word == ")")
+        if not 0 <= depth <= MAX_DEPTH:
+            return False
+    return depth == 0 and words[-2:] == [")", ")"]
 
 
 def _words(text: str) -> list[str]:

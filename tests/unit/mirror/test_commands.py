@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from gm_analytics.mirror import history, ownership, repository, survey, yum
+from gm_analytics.mirror import downloads, history, ownership, repository, survey, yum
 from gm_analytics.mirror.survey import Survey, Target, Tools
 from gm_analytics.remote import commands
 from gm_analytics.remote.commands import Argv
@@ -36,7 +36,7 @@ UNHELPED = [
     for case in CASES
     if case.values[0]["call"] in YUM and case.values[0]["tools"]["elevation"] != "helper"
 ]
-MODULES = (commands, survey, yum, repository, history, ownership)
+MODULES = (commands, survey, yum, downloads, repository, history, ownership)
 SCRIPTS = {
     name: value
     for module in MODULES
@@ -209,20 +209,20 @@ def test_every_script_is_posix_shell(name: str) -> None:
 
 # --- survey ---------------------------------------------------------------------------------
 
-LIVE = """manager /usr/bin/dnf-3
+LIVE = f"""manager /usr/bin/dnf-3
 createrepo /usr/bin/createrepo_c
 uid 1001
 userns yes
 free 2048
 state live .publications/000017
-manifest aa
-manifest bb
-repomd 77aa
+manifest {"a" * 64}
+manifest {"b" * 64}
+repomd {"7" * 64}
 publication
-{
+{{
   "number": 17,
   "free": "state live"
-}
+}}
 """
 
 
@@ -236,9 +236,9 @@ def test_a_live_mirror_says_what_clients_see() -> None:
         state="live",
         tools=Tools("dnf4", "/usr/bin/dnf-3", "/usr/bin/createrepo_c", "userns"),
         live=".publications/000017",
-        repomd="77aa",
+        repomd="7" * 64,
         free=2048 * 1024,
-        manifests=("aa", "bb"),
+        manifests=("a" * 64, "b" * 64),
         publication='{\n  "number": 17,\n  "free": "state live"\n}\n',
     )
 

@@ -9,7 +9,7 @@ import pytest
 from gm_analytics.mirror.history import Held, History
 from gm_analytics.mirror.publication import Publication
 
-LISTED = """\
+LISTED = f"""\
 now 2000
 live .publications/000003/repodata
 left 1300.5 .publications/000001
@@ -24,15 +24,15 @@ count 2 .publications/000001/packages.txt
 count 12 .publications/000002/packages.txt
 count 1 .publications/000003/packages.txt
 count 15 total
-.publications/000002/publication.json:{
+.publications/000002/publication.json:{{
 .publications/000002/publication.json:  "number": 2, "update_id": "u2", "repository": "a/b#7",
-.publications/000002/publication.json:  "commit": "c", "manifest": "m", "specs": ["tree"],
+.publications/000002/publication.json:  "commit": "c", "manifest": "", "specs": ["tree"],
 .publications/000002/publication.json:  "published_at": "2026-11-24T10:00:00+00:00"
-.publications/000002/publication.json:}
-.publications/000003/publication.json:{"number": 3, "update_id": "r", "repository": "a/b#7", \
-"commit": "c", "manifest": "m", "specs": [], "kind": "rollback", "restores": 1}
-.publications/000002/manifests.txt:aa
-.publications/000002/manifests.txt:bb
+.publications/000002/publication.json:}}
+.publications/000003/publication.json:{{"number": 3, "update_id": "r", "repository": "a/b#7", \
+"commit": "c", "manifest": "", "specs": [], "kind": "rollback", "restores": 1}}
+.publications/000002/manifests.txt:{"a" * 64}
+.publications/000002/manifests.txt:{"b" * 64}
 left 1700.0 .previews/42-u9@m:1
 left 1710.0 .previews/42-u8
 made 1699.0 .previews/42-u9@m:1/packages.txt
@@ -48,9 +48,9 @@ def test_a_mirror_tells_what_it_holds() -> None:
     first, second, third = found.publications
     assert first == Held(".publications/000001", 1, False, 2, 1200.5, 1300.5)
     assert second.publication == Publication(
-        2, "u2", "a/b#7", "c", "m", ("tree",), published_at="2026-11-24T10:00:00+00:00"
+        2, "u2", "a/b#7", "c", "", ("tree",), published_at="2026-11-24T10:00:00+00:00"
     )
-    assert second.manifests == ("aa", "bb")
+    assert second.manifests == ("a" * 64, "b" * 64)
     assert found.live is third
     assert found.before_live() is second
     assert found.find(1) is first

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gm_analytics.mirror.yum import listing, transaction
+from gm_analytics.mirror.printed import listing, transaction
 from gm_analytics.rpm.package import Row
 
 TABLES = sorted((Path(__file__).parent / "golden/tables").glob("*.txt"))

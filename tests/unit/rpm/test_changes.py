@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from gm_analytics.mirror.printed import transaction, unknown_specs, words
 from gm_analytics.mirror.publication import Closure, Publication
-from gm_analytics.mirror.yum import transaction, unknown_specs, words
 from gm_analytics.rpm.changes import Change, Plan, diff
 from gm_analytics.rpm.package import Package, Row
 from gm_analytics.rpm.versions import compare_evr, compare_version, evr_key
@@ -122,7 +122,7 @@ def test_a_list_of_versions_is_sorted_by_rpm_s_order() -> None:
 
 
 def test_a_package_is_a_line_and_back() -> None:
-    one = Package("a.rpm", "a", 2, "1~rc", "1.el9", "x86_64", 7, "ff", "baseos")
+    one = Package("a.rpm", "a", 2, "1~rc", "1.el9", "x86_64", 7, "ff" * 32, "baseos")
     assert Package.from_line(one.line()) == one
     assert Package.from_line(package("tree").line()) == package("tree")
 

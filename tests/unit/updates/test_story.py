@@ -201,18 +201,18 @@ SIGNED = ["createrepo", "sign", "prove", "switch", "see"]
 
 
 def test_the_candidate_is_signed_before_it_is_proven_if_the_mirror_has_a_key() -> None:
-    world = World(signing_key="FPR")
+    world = World(signing_key="F" * 40)
     assert world.perform().state == "published"
     assert [step for step in world.steps if step in SIGNED] == SIGNED
     made = world.calls["createrepo"][0][3]
     assert world.calls["sign"] == [("u1", LIVE.live, world.closure, made)]
-    assert world.calls["createrepo"][0][3].key == "FPR"
-    world = World(update=PREVIEW, signing_key="FPR")
+    assert world.calls["createrepo"][0][3].key == "F" * 40
+    world = World(update=PREVIEW, signing_key="F" * 40)
     assert world.perform().state == "previewed"
     assert [step for step in world.steps if step in SIGNED] == SIGNED
 
 
-@pytest.mark.parametrize(("before", "now"), [("", "FPR"), ("OLD", "FPR"), ("OLD", "")])
+@pytest.mark.parametrize(("before", "now"), [("", "F" * 40), ("0" * 40, "F" * 40), ("0" * 40, "")])
 @pytest.mark.parametrize("update", [UPDATE, MERGE])
 def test_what_another_key_signed_is_published_anew_though_nothing_changed(
     update: Update, before: str, now: str
