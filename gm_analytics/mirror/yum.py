@@ -20,7 +20,7 @@ PREVIEW_ID = "gm-pool-preview"
 """Id of the pull request's own preview: its last push fetched most of what this one needs."""
 
 HELPER_CACHE = "/var/cache/gm-mirror"
-"""Where cookbooks/mirror_server/files/gm-mirror-helper keeps root's yum cache, for all to read."""
+"""Where gm-mirror-helper keeps root's yum cache, if root cannot make a user namespace either."""
 
 # --- resolve, download, prove ----------------------------------------------------------------
 
@@ -212,9 +212,11 @@ def in_empty_root(target: Target, update_id: str, argv: Argv) -> Argv:
 _COMPS = """
 if [ -f "$1/comps.xml" ]; then cat "$1/comps.xml"; else echo '<comps/>'; fi | base64 -w 0
 echo
-if [ -f "$3/reviewed.xml" ]; then base64 -w 0 < "$3/reviewed.xml"; echo; fi
+if [ -f "$2/reviewed.xml" ]; then base64 -w 0 < "$2/reviewed.xml"; echo; fi
+shift 2
 # Not of our own candidates, which yum has read too.
-find "$2" -name '*comps*' -type f ! -path "$2/gm-*" | while read -r file; do
+for cache; do find "$cache" -name '*comps*' -type f ! -path "$cache/gm-*"; done 2>/dev/null |
+while read -r file; do
     case $file in
         *.gz) gzip -dc "$file" ;; *.xz) xz -dc "$file" ;; *.zst) zstd -dc "$file" ;;
         *) cat "$file" ;;
@@ -229,9 +231,9 @@ def comps(target: Target, tools: Tools, live: str, update_id: str) -> Argv:
 
     The preview's is there only after `repository.take_groups`; upstream's are yum's cached ones.
     """
-    cache = HELPER_CACHE if tools.elevation == "helper" else f"{target.root}/.cache"
-    places = (f"{target.root}/{live}", f"{cache}/{tools.manager}", target.staging(update_id))
-    return script(_COMPS, "comps", *places)
+    caches = (f"{target.root}/.cache", *((HELPER_CACHE,) if tools.elevation == "helper" else ()))
+    places = (f"{target.root}/{live}", target.staging(update_id))
+    return script(_COMPS, "comps", *places, *(f"{cache}/{tools.manager}" for cache in caches))
 
 
 # --- what the package managers print ------------------------------------------------------
