@@ -30,6 +30,8 @@ from gm_analytics.rpm.changes import Plan, compare, merge
 from gm_analytics.rpm.package import Package
 
 VISIBLE_ATTEMPTS, VISIBLE_PAUSE = 5, 0.2
+REPOMD_LIMIT = 2**20
+"""Bytes."""
 _FRESH = {"Cache-Control": "no-cache"}
 
 
@@ -105,7 +107,7 @@ class Session(Archive):
         assert self._key is not None  # noqa: S101  # as `signing_key` says
         staging = self._target.staging(update_id)
         repomd = f"{staging}/candidate/repodata/repomd.xml"
-        self._ssh.put(f"{repomd}.asc", self._key.sign(self._ssh.get(repomd)))
+        self._ssh.put(f"{repomd}.asc", self._key.sign(self._ssh.get(repomd, REPOMD_LIMIT)))
         self._ssh.put(f"{staging}/{signing.PUBLIC_NAME}", self._key.public)
         argv = repository.offer_key(self._target, update_id, signing.PUBLIC_NAME)
         self._run(argv, "offering the public key")

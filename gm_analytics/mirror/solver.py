@@ -6,7 +6,6 @@ import base64
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any
 
 from gm_analytics.errors import (
     BadPackages,
@@ -23,6 +22,7 @@ from gm_analytics.mirror.host import Host
 from gm_analytics.mirror.publication import Download
 from gm_analytics.mirror.survey import Target, Tools
 from gm_analytics.mirror.yum import transaction, unknown_specs, words
+from gm_analytics.remote import ssh
 from gm_analytics.remote.commands import Argv
 from gm_analytics.rpm import comps
 from gm_analytics.rpm import suggestions as near
@@ -174,7 +174,7 @@ class Solver(Host):
         return rows
 
     def _why(
-        self, result: Any, argv: Argv, specs: tuple[str, ...], rows: tuple[Row, ...]
+        self, result: ssh.Result, argv: Argv, specs: tuple[str, ...], rows: tuple[Row, ...]
     ) -> GmError:
         """Say what a failed yum run means."""
         output = result.stdout + result.stderr
@@ -209,7 +209,7 @@ class Solver(Host):
         printed = self._run(argv, "reading the groups of upstream")
         return [base64.b64decode(line) for line in printed.splitlines()]
 
-    def _yum(self, update_id: str, argv: Argv, doing: str) -> Any:
+    def _yum(self, update_id: str, argv: Argv, doing: str) -> ssh.Result:
         if self.tools.elevation != "helper":  # the helper empties the root itself: it is root's
             argv = yum.in_empty_root(self._target, update_id, argv)
         return self._ssh.run(argv, doing, self._target.timeout)

@@ -212,11 +212,11 @@ def in_empty_root(target: Target, update_id: str, argv: Argv) -> Argv:
 _COMPS = """
 if [ -f "$1/comps.xml" ]; then cat "$1/comps.xml"; else echo '<comps/>'; fi | base64 -w 0
 echo
-if [ -f "$2/reviewed.xml" ]; then base64 -w 0 < "$2/reviewed.xml"; echo; fi
-shift 2
+if [ -f "$3/reviewed.xml" ]; then base64 -w 0 < "$3/reviewed.xml"; echo; fi
 # Not of our own candidates, which yum has read too.
-for cache; do find "$cache" -name '*comps*' -type f ! -path "$cache/gm-*"; done 2>/dev/null |
-while read -r file; do
+for cache in "$2" ${4:+"$4"}; do
+    find "$cache" -name '*comps*' -type f ! -path "$cache/gm-*" 2>/dev/null || :
+done | while read -r file; do
     case $file in
         *.gz) gzip -dc "$file" ;; *.xz) xz -dc "$file" ;; *.zst) zstd -dc "$file" ;;
         *) cat "$file" ;;
@@ -231,9 +231,10 @@ def comps(target: Target, tools: Tools, live: str, update_id: str) -> Argv:
 
     The preview's is there only after `repository.take_groups`; upstream's are yum's cached ones.
     """
-    caches = (f"{target.root}/.cache", *((HELPER_CACHE,) if tools.elevation == "helper" else ()))
-    places = (f"{target.root}/{live}", target.staging(update_id))
-    return script(_COMPS, "comps", *places, *(f"{cache}/{tools.manager}" for cache in caches))
+    cache = f"{target.root}/.cache/{tools.manager}"
+    more = (f"{HELPER_CACHE}/{tools.manager}",) if tools.elevation == "helper" else ()
+    places = (f"{target.root}/{live}", cache, target.staging(update_id), *more)
+    return script(_COMPS, "comps", *places)
 
 
 # --- what the package managers print ------------------------------------------------------
