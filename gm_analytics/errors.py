@@ -362,6 +362,18 @@ class CommandTimedOut(TransientError):
 
 
 @dataclass(eq=False)
+class OutputTooLarge(GmError):
+    """What came from the mirror is more than the service takes. `limit` in bytes."""
+
+    mirror: str
+    doing: str
+    limit: int
+
+    def __str__(self) -> str:
+        return f"mirror {self.mirror}: {self.doing}: more than {self.limit:,} bytes came"
+
+
+@dataclass(eq=False)
 class UpstreamUnavailable(TransientError):
     """The package manager could not fetch from an upstream repository."""
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from gm_analytics import settings
 from gm_analytics.errors import (
@@ -285,11 +285,11 @@ class Host:
     def _run(self, argv: Argv, doing: str, seconds: int = SHORT) -> str:
         return self._check(self._ssh.run(argv, doing, seconds), argv, doing)
 
-    def _check(self, result: Any, argv: Argv, doing: str) -> str:
+    def _check(self, result: ssh.Result, argv: Argv, doing: str) -> str:
         if not result.ok:
             raise self._failure(result, argv, doing)
-        return str(result.stdout)
+        return result.stdout
 
-    def _failure(self, result: Any, argv: Argv, doing: str) -> CommandFailed:
+    def _failure(self, result: ssh.Result, argv: Argv, doing: str) -> CommandFailed:
         output = words(result.stdout + result.stderr)
         return CommandFailed(self._name, doing, list(argv), result.exited, output)

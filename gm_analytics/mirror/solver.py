@@ -6,7 +6,6 @@ import base64
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any
 
 from gm_analytics.errors import (
     BadPackages,
@@ -24,6 +23,7 @@ from gm_analytics.mirror.host import SHORT, Host
 from gm_analytics.mirror.printed import transaction, unknown_specs, words
 from gm_analytics.mirror.publication import Closure, Download
 from gm_analytics.mirror.survey import REFUSED, Target, Tools
+from gm_analytics.remote import ssh
 from gm_analytics.remote.commands import Argv
 from gm_analytics.rpm import comps, grammar
 from gm_analytics.rpm import suggestions as near
@@ -176,7 +176,7 @@ class Solver(Host):
         return rows
 
     def _why(
-        self, result: Any, argv: Argv, specs: tuple[str, ...], rows: tuple[Row, ...]
+        self, result: ssh.Result, argv: Argv, specs: tuple[str, ...], rows: tuple[Row, ...]
     ) -> GmError:
         """Say what a failed yum run means."""
         output = result.stdout + result.stderr
@@ -235,7 +235,7 @@ class Solver(Host):
                 raise Malformed(f"at most {comps.MAX_DOCUMENTS} comps.xml files", found)
             return [base64.b64decode(text) for text in encoded]
 
-    def _yum(self, update_id: str, argv: Argv, doing: str) -> Any:
+    def _yum(self, update_id: str, argv: Argv, doing: str) -> ssh.Result:
         if self.tools.elevation != "helper":  # the helper empties the root itself: it is root's
             argv = yum.in_empty_root(self._target, update_id, argv)
         return self._ssh.run(argv, doing, self._target.timeout)

@@ -19,7 +19,7 @@ PREVIEW_ID = "gm-pool-preview"
 """Id of the pull request's own preview: its last push fetched most of what this one needs."""
 
 HELPER_CACHE = "/var/cache/gm-mirror"
-"""Where cookbooks/mirror_server/files/gm-mirror-helper keeps root's yum cache, for all to read."""
+"""Where gm-mirror-helper keeps root's yum cache, if root cannot make a user namespace either."""
 
 # --- resolve, download, prove ----------------------------------------------------------------
 
@@ -209,22 +209,27 @@ def in_empty_root(target: Target, update_id: str, argv: Argv) -> Argv:
 
 
 _COMPS = """
+# Those that yum has cached, but for our own candidates'. The names are upstream's.
+cached() {
+    [ -d "$1" ] || return 0
+    names=$(find "$1" -name '*comps*.xml*' -type f ! -path "$1/gm-*" -printf '%P\\0' |
+        tr '\\n\\000' '\\001\\n')
+    strange=$(printf '%s\\n' "$names" | grep -avxE "$HREF|" | head -n 5 | cut -b 1-300) || :
+    [ -z "$strange" ] || { printf '%s\\n' "$strange" | sed 's/^/f /'; exit "$REFUSED"; }
+    [ -z "$names" ] || printf '%s\\n' "$names" | while read -r name; do
+        file=$1/$name
+        case $file in
+            *.gz) gzip -dc "$file" ;; *.xz) xz -dc --memlimit-decompress=256MiB "$file" ;;
+            *.zst) zstd -dc "$file" ;; *) cat "$file" ;;
+        esac | head -c "$LARGEST" | base64 -w 0
+        echo
+    done
+}
 if [ -f "$1/comps.xml" ]; then cat "$1/comps.xml"; else echo '<comps/>'; fi | base64 -w 0
 echo
 if [ -f "$3/reviewed.xml" ]; then base64 -w 0 < "$3/reviewed.xml"; echo; fi
-# Not of our own candidates, which yum has read too. The names are upstream's.
-names=$(find "$2" -name '*comps*.xml*' -type f ! -path "$2/gm-*" -printf '%P\\0' |
-    tr '\\n\\000' '\\001\\n')
-strange=$(printf '%s\\n' "$names" | grep -avxE "$HREF|" | head -n 5 | cut -b 1-300) || :
-[ -z "$strange" ] || { printf '%s\\n' "$strange" | sed 's/^/f /'; exit "$REFUSED"; }
-[ -z "$names" ] || printf '%s\\n' "$names" | while read -r name; do
-    file=$2/$name
-    case $file in
-        *.gz) gzip -dc "$file" ;; *.xz) xz -dc --memlimit-decompress=256MiB "$file" ;;
-        *.zst) zstd -dc "$file" ;; *) cat "$file" ;;
-    esac | head -c "$LARGEST" | base64 -w 0
-    echo
-done
+cached "$2"
+[ -z "${4:-}" ] || cached "$4"
 """
 
 
@@ -233,8 +238,9 @@ def comps(target: Target, tools: Tools, live: str, update_id: str) -> Argv:
 
     The preview's is there only after `repository.take_groups`; upstream's are yum's cached ones.
     """
-    cache = HELPER_CACHE if tools.elevation == "helper" else f"{target.root}/.cache"
-    places = (f"{target.root}/{live}", f"{cache}/{tools.manager}", target.staging(update_id))
+    cache = f"{target.root}/.cache/{tools.manager}"
+    more = (f"{HELPER_CACHE}/{tools.manager}",) if tools.elevation == "helper" else ()
+    places = (f"{target.root}/{live}", cache, target.staging(update_id), *more)
     largest = comps_of.MAX_BYTES + 1  # one more tells that it is too large
     environment = (f"HREF={HREF.ere}", f"LARGEST={largest}", f"REFUSED={REFUSED}")
     return ("env", *environment, *script(_COMPS, "comps", *places))

@@ -6,15 +6,14 @@ Host keys are pinned: Fabric alone would accept any
 
 from __future__ import annotations
 
-import io
 import socket
-import stat
-import time
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import fabric
-import invoke
 import paramiko
 
 from gm_analytics import settings
@@ -25,19 +24,53 @@ from gm_analytics.errors import (
     HostKeyRefused,
     LockHeld,
     MirrorUnreachable,
+    OutputTooLarge,
 )
-from gm_analytics.remote import commands
+from gm_analytics.remote import channel, commands
 from gm_analytics.remote.commands import Argv
 
 CONNECT_TIMEOUT = 10.0
 """Seconds for the TCP connection, the banner, the authentication and each channel."""
 KEEPALIVE = 15
 """Seconds."""
+TRANSFER = 300
+"""Seconds for a file to come or go."""
+STDOUT_LIMIT = 64 * 2**20
+"""Bytes that a command may write to standard output; of standard error the end is kept."""
+_LINE_LIMIT = 64
+"""Bytes of what the lock's command says when it has the lock."""
+_SAID_LIMIT = 2000
+"""Bytes of what it says when it cannot have it."""
 
-READ, READ_PAUSE, SLOWEST = 1024 * 1024, 30.0, 50_000
-"""Of a file: bytes at once, seconds without an answer, bytes a second."""
+_ABSENT, _IRREGULAR = 72, 73
+_GET = f"""
+[ -e "$1" ] || exit {_ABSENT}
+[ -f "$1" ] || exit {_IRREGULAR}
+exec cat < "$1"
+"""
+_LOST = "the connection was lost"
 _STOPPED = {124, 137}
 """Exit codes of timeout(1): its own, and that of a command it had to kill."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a command said, as text, and its exit code."""
+
+    exited: int
+    stdout: str
+    stderr: str
+
+    @classmethod
+    def of(cls, output: channel.Output) -> Result:
+        """Take bytes that are no UTF-8 for what they are: replaced."""
+        decoded = (part.decode(errors="replace") for part in (output.stdout, output.stderr))
+        return cls(output.exited, *decoded)
+
+    @property
+    def ok(self) -> bool:
+        """Whether the exit code is 0."""
+        return self.exited == 0
 
 
 class Connection:
@@ -45,8 +78,8 @@ class Connection:
 
     `locked=False` is for who only reads: it neither waits for a writer nor makes one wait.
 
-    Every method may raise `MirrorUnreachable`, `LockHeld`, `CommandTimedOut` (all transient) and
-    `HostKeyRefused`.
+    Every method may raise `MirrorUnreachable`, `LockHeld`, `CommandTimedOut` (all transient),
+    `HostKeyRefused` and `OutputTooLarge`.
     """
 
     def __init__(self, mirror: settings.Mirror, *, locked: bool = True) -> None:
@@ -63,73 +96,92 @@ class Connection:
             self._connection.close()
         self._connection = self._lock_channel = None
 
-    def run(self, argv: Argv, doing: str, seconds: int) -> Any:
+    def run(self, argv: Argv, doing: str, seconds: int) -> Result:
         """Run one command; its exit code is the caller's to judge."""
         bounded = commands.bounded(argv, seconds)
-        text = commands.quote(
-            commands.tracked(self._mirror.root, bounded) if self._locked else bounded
-        )
-        connection = self._open()
-        try:
-            result = connection.run(
-                text, hide=True, warn=True, in_stream=False, timeout=seconds + 2 * CONNECT_TIMEOUT
-            )
-        except invoke.exceptions.CommandTimedOut as error:
-            raise CommandTimedOut(self._mirror.name, doing, seconds) from error
-        except (
-            paramiko.SSHException,
-            OSError,
-            EOFError,
-            invoke.exceptions.ThreadException,
-        ) as error:
-            raise self._lost(doing, error) from error
-        if result.exited in _STOPPED:
-            raise CommandTimedOut(self._mirror.name, doing, seconds)
-        if result.exited == -1:  # the channel closed without an exit status
-            raise self._lost(doing, EOFError("the connection was lost"))
-        return result
+        if self._locked:
+            bounded = commands.tracked(self._mirror.root, bounded)
+        return Result.of(self._execute(bounded, doing, seconds, STDOUT_LIMIT))
 
     def put(self, path: str, text: str) -> None:
-        """Write a file."""
-        connection = self._open()
-        try:
-            connection.sftp().putfo(io.BytesIO(text.encode()), path)
-        except (paramiko.SSHException, OSError, EOFError) as error:
-            raise self._lost(f"writing {path}", error) from error
+        """Write a file.
+
+        Raises:
+            CommandFailed: it cannot be written.
+
+        """
+        doing, argv = f"writing {path}", commands.script('cat > "$1"', "put", path)
+        bounded = commands.bounded(argv, TRANSFER)
+        self._succeeded(self._execute(bounded, doing, TRANSFER, 0, text.encode()), doing, argv)
 
     def get(self, path: str, most: int) -> bytes | None:
         """Read a file of at most `most` bytes; None if there is none.
 
         Raises:
+            CommandFailed: it cannot be read.
             FileTooLarge: it is larger, or no ordinary file.
 
         """
-        sftp = self._open().sftp()
+        doing, argv = f"reading {path}", commands.script(_GET, "get", path)
+        bounded = commands.bounded(argv, TRANSFER)
         try:
-            sftp.get_channel().settimeout(READ_PAUSE)
-            if not stat.S_ISREG(sftp.stat(path).st_mode or 0):
-                raise FileTooLarge(self._mirror.name, path, most)
-            with sftp.open(path, "rb") as file:
-                return self._read(file, path, most)
-        except FileNotFoundError:
+            output = self._execute(bounded, doing, TRANSFER, most)
+        except OutputTooLarge as error:
+            raise FileTooLarge(self._mirror.name, path, most) from error
+        if output.exited == _ABSENT:
             return None
-        except (paramiko.SSHException, OSError, EOFError) as error:
-            raise self._lost(f"reading {path}", error) from error
-
-    def _read(self, file: Any, path: str, most: int) -> bytes:
-        """Read at most what was announced, in the time that a slow line needs for it."""
-        size = int(file.stat().st_size or 0)
-        if size > most:
+        if output.exited == _IRREGULAR:
             raise FileTooLarge(self._mirror.name, path, most)
-        end = time.monotonic() + READ_PAUSE + size / SLOWEST
-        if size:
-            file.prefetch(size)
-        content = bytearray()
-        while len(content) < size and (piece := file.read(min(READ, size - len(content)))):
-            content += piece
-            if time.monotonic() > end:
-                raise TimeoutError(f"no end after {READ_PAUSE + size / SLOWEST:.0f} s")
-        return bytes(content)
+        self._succeeded(output, doing, argv)
+        return output.stdout
+
+    def _succeeded(self, output: channel.Output, doing: str, argv: Argv) -> None:
+        if output.exited:
+            said = Result.of(output).stderr
+            raise CommandFailed(self._mirror.name, doing, list(argv), output.exited, said)
+
+    def _execute(
+        self, argv: Argv, doing: str, seconds: int, limit: int, stdin: bytes = b""
+    ) -> channel.Output:
+        connection, name = self._open(), self._mirror.name
+        with self._deadline(doing, seconds, 2 * CONNECT_TIMEOUT) as late:
+            try:
+                output = channel.execute(
+                    connection.transport, commands.quote(argv), CONNECT_TIMEOUT, limit, stdin
+                )
+            except channel.TooMuchError as error:
+                self.close()  # which ends the command, too
+                raise OutputTooLarge(name, doing, limit) from error
+            if output.exited == channel.LOST:
+                raise EOFError(_LOST)
+        if output.exited in _STOPPED and not late.is_set():
+            raise CommandTimedOut(name, doing, seconds)
+        return output
+
+    @contextmanager
+    def _deadline(self, doing: str, seconds: float, more: float = 0) -> Iterator[threading.Event]:
+        """Close the connection if it takes longer, which ends any wait for the other side.
+
+        The remote command has `seconds`, its coming and going `more`.
+        """
+        late, connection = threading.Event(), self._connection
+
+        def end() -> None:
+            late.set()
+            connection.close()
+
+        timer = threading.Timer(seconds + more, end)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield late
+        except (paramiko.SSHException, OSError, EOFError) as error:
+            if late.is_set():
+                self.close()
+                raise CommandTimedOut(self._mirror.name, doing, seconds) from error
+            raise self._lost(doing, error) from error
+        finally:
+            timer.cancel()
 
     def _lost(self, doing: str, error: BaseException) -> MirrorUnreachable:
         self.close()
@@ -180,21 +232,22 @@ class Connection:
 
     def _lock(self) -> None:
         """Take the lock on a channel of its own, which holds it until the connection ends."""
-        argv = commands.lock(self._mirror.root)
-        try:
-            channel = self._connection.transport.open_session(timeout=CONNECT_TIMEOUT)
-            channel.settimeout(CONNECT_TIMEOUT)
-            channel.exec_command(commands.quote(argv))
-            if channel.makefile("r").readline().strip() == "locked":
-                self._lock_channel = channel
+        argv, doing = commands.lock(self._mirror.root), "taking the lock"
+        with self._deadline(doing, CONNECT_TIMEOUT):
+            held = self._connection.transport.open_session(timeout=CONNECT_TIMEOUT)
+            held.exec_command(commands.quote(argv))
+            if channel.first_line(held, _LINE_LIMIT).strip() == b"locked":
+                self._lock_channel = held
                 return
-            code = channel.recv_exit_status()
-        except (paramiko.SSHException, OSError, EOFError) as error:
-            raise self._lost("taking the lock", error) from error
+            held.shutdown_write()
+            code, said = held.recv_exit_status(), held.recv_stderr(_SAID_LIMIT)
+            if code == channel.LOST:
+                raise EOFError(_LOST)
         if code == commands.LOCK_HELD:
             raise LockHeld(self._mirror.name, f"{self._mirror.root}/.lock")
-        said = channel.makefile_stderr("r").read()
-        raise CommandFailed(self._mirror.name, "taking the lock", list(argv), code, str(said))
+        raise CommandFailed(
+            self._mirror.name, doing, list(argv), code, said.decode(errors="replace")
+        )
 
 
 class _Refuse(paramiko.MissingHostKeyPolicy):  # type: ignore[misc]  # paramiko ships no types

@@ -293,9 +293,9 @@ def test_disconnect_cuts_the_connection_and_not_the_command(site: Site) -> None:
 def test_two_mirror_hosts_are_apart(site: Site) -> None:
     other = site.add_mirror("other.example.org")
     assert other.host.port != site.mirror.host.port
-    other.host.ssh("touch", f"{other.host.root}/only-here")
-    assert requests.get(f"{other.web.url}only-here", timeout=10).ok
-    assert requests.get(f"{site.mirror.web.url}only-here", timeout=10).status_code == 404
+    other.host.ssh("touch", f"{other.host.root}/only-here.rpm")
+    assert requests.get(f"{other.web.url}only-here.rpm", timeout=10).ok
+    assert requests.get(f"{site.mirror.web.url}only-here.rpm", timeout=10).status_code == 404
     if os.geteuid() == 0:
         denied = other.host.ssh("touch", f"{site.mirror.host.root}/x", check=False)
         assert "Permission denied" in denied.stderr

@@ -1,5 +1,5 @@
-"""Fixtures: those of the integration tests."""
+"""The lab's fixtures, shared with the integration tests."""
 
-from tests.integration.conftest import site
+from tests.integration.conftest import cli, inside, service, site
 
-__all__ = ["site"]
+__all__ = ["cli", "inside", "service", "site"]

@@ -45,8 +45,8 @@ EXTERNAL = {
     },
     "fabric": {"remote.ssh"},
     "gnupg": {"mirror.signing"},
-    "invoke": {"remote.ssh"},
-    "paramiko": {"remote.ssh"},
+    "invoke": set(),
+    "paramiko": {"remote.channel", "remote.ssh"},
     "dbos": {
         "engine.client",
         "engine.codec",

@@ -22,7 +22,7 @@ module GmAnalytics
     PATH = %r{\A(/[A-Za-z0-9_][A-Za-z0-9._+-]*)+\z}.freeze
     LINE = /\A[^\r\n]+\z/.freeze
     HELPER = '/usr/local/sbin/gm-mirror-helper'.freeze
-    HELPER_OPTIONS = %w(arch module_platform_id weak_dependencies max_age signatures).freeze
+    HELPER_OPTIONS = %w(arch module_platform_id weak_dependencies max_age signatures timeout).freeze
     KNOWN = %w(id name baseurl mirrorlist gpgcheck gpgkey gpgkey_content).freeze
 
     module_function
