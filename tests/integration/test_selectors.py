@@ -41,14 +41,13 @@ def test_one_manifest_fills_a_mirror_of_each_release_and_architecture(
     old = Package("release-app", "9.0", requires=("release-lib",))
     new = Package("release-app", "10.0", arch=OTHER, requires=("release-extra",))
     extra = Package("release-extra", "10.2", arch=OTHER)
-    tree = tmp_path / "distribution"
+    # Not below pytest's own folder: each pytest of this user makes it the owner's alone again.
+    tree = site.directory / "distribution"
     Upstream.create(tree / "9" / ARCH, (library, old))
     Upstream.create(tree / "10" / OTHER, (new, extra))
-    for directory in (tmp_path, *tmp_path.parents[:2]):
-        directory.chmod(0o755)
     host = site.add_mirror("several.example").host
     with (
-        WebServer.serving(tmp_path / "web", tree, "/distribution/") as web,
+        WebServer.serving(site.directory / "several-web", tree, "/distribution/") as web,
         Processes.running(site, site.config(mirrors=several(site, web))) as service,
     ):
         reply = service.deliver(site.push(manifest("release-app", "release-app")))
