@@ -266,7 +266,7 @@ class Host:
         except Malformed as error:
             raise BadPackages(self._name, str(error)) from error
 
-    def _refused(self, result: Any, expected: Grammar) -> BadPackages:
+    def _refused(self, result: ssh.Result, expected: Grammar) -> BadPackages:
         """Say which files a script refused to touch."""
         return BadPackages(self._name, "; ".join(refusals(result.stdout, expected)))
 
