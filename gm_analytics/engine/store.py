@@ -17,6 +17,7 @@ import logging
 import os
 import socket
 import sqlite3
+import stat
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
@@ -111,6 +112,7 @@ class Store:
         self._name = make_url(url).render_as_string(hide_password=True)
         with _guarded("opening the database"):
             with _locked(url, "migration", block=True):
+                _share(url)
                 DBOS.migrate(url)
                 _write_ahead(url)
             self._client = DBOSClient(
@@ -126,6 +128,8 @@ class Store:
 
     def enqueue(self, update: Update) -> bool:
         """Store an update; one that is there already is left alone, unless it failed.
+
+        One that was ignored is decided on again.
 
         Tells whether it will be performed because of this call.
 
@@ -257,7 +261,7 @@ class Store:
 
     def _retry_if_failed(self, workflow_id: str) -> bool:
         found = self._client.list_workflows(workflow_ids=[workflow_id], load_input=False)
-        if _state(found[0]) not in {"failed", "cancelled"}:
+        if _state(found[0]) not in {"failed", "cancelled", "ignored"}:
             return False
         try:
             # Without them it would leave its mirror's partition, and run beside another update.
@@ -483,9 +487,48 @@ def _locked(url: str, name: str, *, block: bool) -> Iterator[bool]:
 def _lock_file(url: str, name: str) -> IO[str]:
     if url.startswith("sqlite:///"):
         database = Path(url.removeprefix("sqlite:///"))
-        database.parent.mkdir(parents=True, exist_ok=True)
-        return database.with_name(f"{database.name}.{name}.lock").open("w")
+        database.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return _open(database.with_name(f"{database.name}.{name}.lock"))
     directory = Path(tempfile.gettempdir()) / f"{NAME}-{os.getuid()}"
     directory.mkdir(mode=0o700, exist_ok=True)
     digest = hashlib.sha256(url.encode()).hexdigest()[:16]
     return (directory / f"{digest}.{name}.lock").open("w")
+
+
+def _share(url: str) -> None:
+    """Make SQLite's file with the mode that its directory asks for; -wal and -shm take it over.
+
+    A file that is there is not opened: closing it would drop the locks that SQLite holds on it
+    elsewhere in this process.
+    """
+    if not url.startswith("sqlite:///"):
+        return
+    database = Path(url.removeprefix("sqlite:///"))
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    with suppress(FileExistsError):
+        os.close(os.open(database, flags, _mode(database)))
+    for path in (database, *(database.with_name(database.name + end) for end in ("-wal", "-shm"))):
+        with suppress(FileNotFoundError):
+            _set_mode(path)
+
+
+def _open(path: Path) -> IO[str]:
+    """Open a lock file of the store, with the mode that its directory asks for."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _mode(path))
+    _set_mode(path)
+    return os.fdopen(descriptor, "r+")
+
+
+def _set_mode(path: Path) -> None:
+    """Give a file of this account its mode, whatever the umask was when it was made."""
+    if path.stat().st_uid == os.geteuid():
+        path.chmod(_mode(path))
+
+
+def _mode(path: Path) -> int:
+    """Give the mode of a file of the store.
+
+    A directory with the set-group-ID bit is one that a group shares, as web and worker do when
+    they are two accounts. Anywhere else the file is its owner's alone.
+    """
+    return 0o660 if path.parent.stat().st_mode & stat.S_ISGID else 0o600
