@@ -239,7 +239,7 @@ class Service:
         """
         home = self.settings.mirror(mirror_name).signing_home
         if home is None:
-            expected = "a directory of the service's own, such as /var/lib/gm_analytics/signing"
+            expected = "a directory such as /var/lib/gm_analytics_worker/signing"
             said = f"mirrors[].signing_home: {mirror_name} has none; expected {expected}"
             raise ConfigError("mirrors", [said])
         return signing.Key(home)
