@@ -30,7 +30,7 @@ from gm_analytics.mirror.ownership import Owner
 from gm_analytics.mirror.publication import Download
 from gm_analytics.mirror.retention import Collected
 from gm_analytics.mirror.survey import Survey
-from gm_analytics.pull_requests import feedback
+from gm_analytics.pull_requests import admission, feedback
 from gm_analytics.rpm.changes import Plan, compare, diff
 from gm_analytics.settings import Settings
 from gm_analytics.updates.model import Kind, Outcome, Update
@@ -116,6 +116,9 @@ class Service:
         except StoreUnavailable as error:
             log.error("delivery %s: %s", headers.get("x-github-delivery", "?"), error)
             return Reply(503, {"command_return": "unavailable", "reason": error.public})
+        except ConfigError as error:
+            log.error("delivery %s: %s", headers.get("x-github-delivery", "?"), error)
+            return Reply(503, {"command_return": "unavailable", "reason": "configuration"})
 
     def _decide(self, delivery: Delivery) -> Reply:
         if delivery.event == "ping":
@@ -161,8 +164,11 @@ class Service:
             self._threads.submit(self._give_feedback, update, ended=False)
 
     def _give_feedback(self, update: Update, *, ended: bool) -> None:
-        """Have the pull request told, if there is a token to do it with; never fail for it."""
-        if not self.settings.github.token or not update.pull_request:
+        """Have the worker tell the pull request, if a token is configured; never fail for it.
+
+        The web need not be able to read the token.
+        """
+        if not self.settings.github.has_token or not update.pull_request:
             return
         if update.kind == "close" and not ended:
             return  # there may be no preview, and then nothing to tell of
@@ -186,6 +192,10 @@ class Service:
 
     # --- work -----------------------------------------------------------------------------
 
+    def reason_to_ignore(self, update: Update) -> str | None:
+        """Say why the worker is not to perform what the web stored, or None."""
+        return admission.reason_to_ignore(update, self.settings)
+
     @contextmanager
     def worker(self) -> Iterator[None]:
         """Perform updates in this process until the block ends."""
@@ -193,6 +203,9 @@ class Service:
         parts = StoredParts(self)
 
         def run(update: Update, step: DurableStep) -> Outcome:
+            # Not a step: updates that an earlier version began have none here.
+            if reason := self.reason_to_ignore(update):
+                return Outcome("ignored", reason)
             try:
                 outcome = perform(update, parts, step)
             except GmError:
@@ -240,7 +253,7 @@ class Service:
         """
         home = self.settings.mirror(mirror_name).signing_home
         if home is None:
-            expected = "a directory of the service's own, such as /var/lib/gm_analytics/signing"
+            expected = "a directory such as /var/lib/gm_analytics_worker/signing"
             said = f"mirrors[].signing_home: {mirror_name} has none; expected {expected}"
             raise ConfigError("mirrors", [said])
         return signing.Key(home)
@@ -402,6 +415,11 @@ class Reporter:
             GmError: why GitHub was not told, the last reason if there are two.
 
         """
+        if not self._service.settings.github.token:
+            return
+        if reason := self._service.reason_to_ignore(update):
+            log.warning("feedback on update %s: ignored: %s", update.id, reason)
+            return
         if ended:
             step("await end", self._service.store.await_end, update.id)
         refused = None

@@ -19,6 +19,7 @@ from pydantic import (
     ConfigDict,
     Field,
     HttpUrl,
+    ModelWrapValidatorHandler,
     PositiveFloat,
     PositiveInt,
     PrivateAttr,
@@ -27,10 +28,11 @@ from pydantic import (
     model_validator,
 )
 
-from gm_analytics import places
+from gm_analytics import places, secret_files
 from gm_analytics.errors import ConfigError
 from gm_analytics.places import ABSOLUTE, SafeUrl
 from gm_analytics.rpm import grammar
+from gm_analytics.secret_files import Unread
 
 ENVIRONMENT = "GM_ANALYTICS_CONFIG"
 PLACE = Path("/etc/gm_analytics/config.yaml")
@@ -55,44 +57,47 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
-def _from_file(values: Any, key: str) -> Any:
-    """Replace `<key>_file: path` by `<key>: content`."""
-    if not isinstance(values, dict) or f"{key}_file" not in values:
-        return values
-    if key in values:
-        raise ValueError(f"give {key} or {key}_file, not both")
-    path = values[f"{key}_file"]
-    if not isinstance(path, str):
-        raise ValueError(f"{key}_file: found {path!r}; expected a path")
-    if not Path(path).is_absolute():
-        raise ValueError(f"{key}_file: found {path!r}; expected an absolute path")
-    rest = {name: value for name, value in values.items() if name != f"{key}_file"}
-    try:
-        return {**rest, key: Path(path).read_text(encoding="utf-8").strip()}
-    except OSError as error:
-        raise ValueError(f"{key}_file: reading {path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{key}_file: reading {path}: no UTF-8") from error
-
-
 class Webhook(Section):
     """Which deliveries count."""
 
-    secret: Annotated[str, Field(min_length=MIN_SECRET, repr=False)]
+    given_secret: Annotated[
+        str | None, Field(alias="secret", min_length=MIN_SECRET, repr=False, exclude=True)
+    ] = None
     repositories: Annotated[list[str], Field(min_length=1)]
     trusted_associations: list[
         Literal["OWNER", "MEMBER", "COLLABORATOR", "CONTRIBUTOR", "FIRST_TIME_CONTRIBUTOR", "NONE"]
     ] = ["OWNER", "MEMBER", "COLLABORATOR"]
     branch: str | None = None
     """The branch that the mirror follows with `on_merge`; by default the repository's own."""
+    _unread: Unread | None = PrivateAttr(default=None)
 
-    @model_validator(mode="before")
+    @property
+    def secret(self) -> str:
+        """What deliveries are signed with.
+
+        Raises:
+            ConfigError: this account may not read it.
+
+        """
+        if self._unread:
+            raise self._unread.error()
+        assert self.given_secret  # noqa: S101  # `_secret` lets no third case through
+        return self.given_secret
+
+    @property
+    def unread(self) -> Unread | None:
+        """The secret's file, where this account may not read it: the worker's need not."""
+        return self._unread
+
+    @model_validator(mode="wrap")
     @classmethod
-    def _secret(cls, values: Any) -> Any:
-        values = _from_file(values, "secret")
-        if isinstance(values, dict) and not values.get("secret"):
+    def _secret(cls, values: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        values, unread = secret_files.take(values, "webhook.", "secret")
+        if isinstance(values, dict) and not values.get("secret") and unread is None:
             raise ValueError(f"no secret: {HOW_TO_MAKE_ONE}")
-        return values
+        section = handler(values)
+        section._unread = unread
+        return section
 
     @field_validator("repositories")
     @classmethod
@@ -108,16 +113,45 @@ class GitHub(Section):
     api_url: SafeUrl = HttpUrl("https://api.github.com")
     raw_url: SafeUrl = HttpUrl("https://raw.githubusercontent.com")
     # Printable: requests would repeat a token that cannot be a header in its error.
-    token: Annotated[str | None, Field(pattern=r"^[!-~]+$", repr=False)] = None
+    given_token: Annotated[
+        str | None, Field(alias="token", pattern=r"^[!-~]+$", repr=False, exclude=True)
+    ] = None
     ca_file: LocalPath | None = None
     """Certificates of who signed an Enterprise Server's, in place of the usual authorities."""
     manifest: Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._/-]*$")] = "packages.json"
     timeout: PositiveFloat = 10.0
 
-    @model_validator(mode="before")
+    _unread: Unread | None = PrivateAttr(default=None)
+
+    @property
+    def has_token(self) -> bool:
+        """Whether one is configured, which every account may know."""
+        return self.given_token is not None or self._unread is not None
+
+    @property
+    def token(self) -> str | None:
+        """The token, if there is one.
+
+        Raises:
+            ConfigError: this account may not read it.
+
+        """
+        if self._unread:
+            raise self._unread.error()
+        return self.given_token
+
+    @property
+    def unread(self) -> Unread | None:
+        """The token's file, where this account may not read it: the web's need not."""
+        return self._unread
+
+    @model_validator(mode="wrap")
     @classmethod
-    def _token(cls, values: Any) -> Any:
-        return _from_file(values, "token")
+    def _token(cls, values: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        values, unread = secret_files.take(values, "github.", "token")
+        section = handler(values)
+        section._unread = unread
+        return section
 
 
 class Upstream(Section):
@@ -219,6 +253,15 @@ class Settings(Section):
         """Where it was read from, if it was."""
         return self._files
 
+    @model_validator(mode="before")
+    @classmethod
+    def _database(cls, values: Any) -> Any:
+        """Read the address of the database from its file: it may hold a password."""
+        values, unread = secret_files.take(values, "", "database_url")
+        if unread:
+            raise ValueError(f"{unread}; web and worker both need it")
+        return values
+
     @model_validator(mode="after")
     def _distinct(self) -> Self:
         names = [mirror.name for mirror in self.mirrors]
@@ -249,6 +292,20 @@ class Settings(Section):
                     "publish: on_merge expected one (mirrors[].repositories)"
                 )
         return self
+
+    def require(self, *, web: bool = False, worker: bool = False) -> None:
+        """See that this account may read what a role of the service needs.
+
+        Raises:
+            ConfigError: it may not; each file is named, with its cure.
+
+        """
+        needed = [self.webhook.unread] if web else []
+        if worker:
+            keys = [secret_files.unread("identity_file", m.identity_file) for m in self.mirrors]
+            needed += [self.github.unread, *keys]
+        if problems := [str(found) for found in needed if found]:
+            raise ConfigError("as this account", problems)
 
     @property
     def publishes_on_merge(self) -> bool:

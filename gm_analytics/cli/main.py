@@ -36,6 +36,8 @@ from gm_analytics.updates.model import Record, State
 WRONG_USE, INTERRUPTED = 2, 130
 ENDED = frozenset(get_args(State)) - {"waiting", "running"}
 FOLLOW_PAUSE = 0.2
+UMASK = 0o007
+"""Web and worker may be two accounts, with a group that shares the store and nothing else."""
 
 
 class Group(click.Group):
@@ -79,7 +81,7 @@ for command in cli_mirror.COMMANDS:
 @click.option("--port", default=8080, show_default=True, help="Port to listen on.")
 def serve(config: Path | None, host: str, port: int) -> None:
     """Take deliveries and perform updates, in one process."""
-    service = _start(config)
+    service = _start(config, web=True, worker=True)
     with _working(service):
         _web(service, host, port)
 
@@ -90,14 +92,14 @@ def serve(config: Path | None, host: str, port: int) -> None:
 @click.option("--port", default=8080, show_default=True, help="Port to listen on.")
 def web(config: Path | None, host: str, port: int) -> None:
     """Take deliveries; a `worker` beside it performs the updates."""
-    _web(_start(config), host, port)
+    _web(_start(config, web=True), host, port)
 
 
 @main.command()
 @CONFIG
 def worker(config: Path | None) -> None:
     """Perform updates that were taken by `web`, or by `connexion run`."""
-    with _working(_start(config)), suppress(KeyboardInterrupt):
+    with _working(_start(config, worker=True)), suppress(KeyboardInterrupt):
         threading.Event().wait()
 
 
@@ -120,7 +122,9 @@ def _working(service: Service) -> Iterator[None]:
     os._exit(code or 0)
 
 
-def _start(config: Path | None) -> Service:
+def _start(config: Path | None, *, web: bool = False, worker: bool = False) -> Service:
+    """Compose the service for a role, having seen that this account may read its secrets."""
+    os.umask(UMASK)
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
@@ -129,6 +133,7 @@ def _start(config: Path | None) -> Service:
         logging.getLogger(noisy).setLevel(logging.WARNING)
     service = Service.from_file(config)
     permissions.require(service.settings)
+    service.settings.require(web=web, worker=worker)
     service.store.check()
     return service
 

@@ -20,7 +20,7 @@ from gm_analytics.engine import index, records, schema
 from gm_analytics.engine.codec import JSON, refuse_pickles
 from gm_analytics.engine.database import NAME, connect, guarded, locked, prepare
 from gm_analytics.engine.queries import Queries
-from gm_analytics.engine.schema import WORKFLOWS
+from gm_analytics.engine.schema import UPDATES, WORKFLOWS
 from gm_analytics.updates.model import Update
 
 QUEUE = "updates"
@@ -74,6 +74,8 @@ class Store(Queries):
 
     def enqueue(self, update: Update) -> bool:
         """Store an update; one that is there already is left alone, unless it failed.
+
+        One that was ignored is decided on again.
 
         Tells whether it will be performed because of this call.
 
@@ -131,10 +133,13 @@ class Store(Queries):
         return any(retried)
 
     def _retry_if_failed(self, workflow_id: str) -> bool:
-        query = sa.select(WORKFLOWS.c.status, WORKFLOWS.c.queue_partition_key)
+        both = sa.outerjoin(WORKFLOWS, UPDATES, UPDATES.c.workflow_id == WORKFLOWS.c.workflow_uuid)
+        columns = (WORKFLOWS.c.status, WORKFLOWS.c.queue_partition_key, UPDATES.c.state)
+        query = sa.select(*columns).select_from(both)
         with self._engine.begin() as connection:
             found = connection.execute(query.where(WORKFLOWS.c.workflow_uuid == workflow_id)).one()
-            if found.status not in records.RETRIABLE:
+            ignored = (found.status, found.state) == ("SUCCESS", "ignored")
+            if found.status not in records.RETRIABLE and not ignored:
                 return False
             index.wait(connection, workflow_id)
         try:

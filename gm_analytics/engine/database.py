@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -64,11 +65,12 @@ def _bound_idle_transactions(connection: Any, _: object) -> None:
 
 
 def prepare(url: str) -> None:
-    """Make SQLite's file, with a write-ahead log: one fsync a commit, and readers do not wait.
+    """Make SQLite's file with its mode, and a write-ahead log.
 
-    The mode of the log stays with the file. DBOS leaves it at the default, a rollback journal.
+    With the log a commit is one fsync, and readers do not wait. The mode of the log stays with the file. DBOS leaves it at the default, a rollback journal.
     """
     if is_sqlite(url):
+        _share(_file(url))
         with closing(sqlite3.connect(_file(url), timeout=_BUSY / 1000)) as database:
             database.execute("PRAGMA journal_mode=WAL")
 
@@ -101,8 +103,23 @@ def locked(url: str, name: str, *, block: bool) -> Iterator[bool]:
 
 def _file(url: str) -> Path:
     file = Path(url.removeprefix(_SQLITE))
-    file.parent.mkdir(parents=True, exist_ok=True)
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     return file
+
+
+def _share(database: Path) -> None:
+    """Make SQLite's file with the mode that its directory asks for; -wal and -shm take it over.
+
+    A file that is there is not opened: closing it would drop the locks that SQLite holds on it
+    elsewhere in this process.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    with suppress(FileExistsError):
+        os.close(os.open(database, flags, lock_files.mode_of(database)))
+    for path in (database, *(database.with_name(database.name + end) for end in ("-wal", "-shm"))):
+        with suppress(FileNotFoundError):
+            if path.stat().st_uid == os.geteuid():
+                path.chmod(lock_files.mode_of(path))
 
 
 def _lock_file(url: str, name: str) -> IO[str]:

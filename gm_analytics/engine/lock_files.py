@@ -40,6 +40,15 @@ def made_directory() -> Path:
     return place
 
 
+def mode_of(path: Path) -> int:
+    """Give the mode of a file of the store.
+
+    A directory with the set-group-ID bit is one that a group shares, as web and worker do when
+    they are two accounts. Anywhere else the file is its owner's alone.
+    """
+    return 0o660 if path.parent.stat().st_mode & stat.S_ISGID else 0o600
+
+
 def opened(path: Path) -> IO[str]:
     """Open a lock file, made where it is missing, for the group too where a directory is shared.
 
@@ -47,7 +56,6 @@ def opened(path: Path) -> IO[str]:
         StoreUnavailable: something else has its name.
 
     """
-    shared = path.parent.stat().st_mode & stat.S_ISGID
     flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
         descriptor = os.open(path, flags, 0o600)
@@ -58,5 +66,5 @@ def opened(path: Path) -> IO[str]:
         os.close(descriptor)
         raise StoreUnavailable(DOING, f"{path} is not a file of its own; remove it: rm {path}")
     if found.st_uid == os.geteuid():
-        os.fchmod(descriptor, 0o660 if shared else 0o600)
+        os.fchmod(descriptor, mode_of(path))
     return os.fdopen(descriptor, "r+")

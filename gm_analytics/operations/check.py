@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import chain
 
 from gm_analytics import contract, settings
 from gm_analytics.errors import GmError, StoreUnavailable
@@ -12,6 +11,7 @@ from gm_analytics.github.client import GitHub
 from gm_analytics.mirror import survey
 from gm_analytics.mirror.session import Session, wait_until_visible
 from gm_analytics.operations import permissions
+from gm_analytics.secret_files import Unread, unread
 from gm_analytics.service import Service
 
 
@@ -32,9 +32,31 @@ def run(service: Service) -> Iterator[Finding]:
     yield from _files(config)
     yield _one("specification", contract.summary)
     yield _one("store", service.store.check)
-    yield _one("github", lambda: _github(config.github))
+    hidden = {m.name: unread("identity_file", m.identity_file) for m in config.mirrors}
+    # The web needs neither key nor token. Whoever may not read the webhook secret is the worker.
+    is_web = not config.webhook.unread and all(hidden.values())
+    yield _secret(config.webhook)
+    if config.github.unread:
+        yield _hidden("github", config.github.unread, is_web)
+    else:
+        yield _one("github", lambda: _github(config.github))
     name = _identity(service)
-    yield from chain.from_iterable(_mirror(mirror, name) for mirror in config.mirrors)
+    for mirror in config.mirrors:
+        if found := hidden[mirror.name]:
+            yield _hidden(f"mirror {mirror.name}", found, is_web)
+        else:
+            yield from _mirror(mirror, name)
+
+
+def _secret(webhook: settings.Webhook) -> Finding:
+    if webhook.unread:
+        return Finding("webhook", True, f"not seen; only the web needs it. {webhook.unread}")
+    return Finding("webhook", True, "the secret can be read")
+
+
+def _hidden(subject: str, found: Unread, is_web: bool) -> Finding:
+    who = "not seen; only the worker needs it. " if is_web else ""
+    return Finding(subject, is_web, f"{who}{found}")
 
 
 def _files(config: settings.Settings) -> Iterator[Finding]:

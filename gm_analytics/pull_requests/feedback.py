@@ -83,6 +83,9 @@ def status(record: Record) -> Status:
     state: State = "success" if record.state in SUCCESSES else "error"
     if isinstance(record.error, FAULTS):
         state = "failure"
+    if record.state == "ignored":
+        # Nothing was looked at, so a required check must not pass; there is no neutral state.
+        return Status("failure", shorten(f"ignored: {record.public_message}"))
     return Status(state, shorten(record.public_message))
 
 

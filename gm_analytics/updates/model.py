@@ -12,7 +12,7 @@ Kind = Literal["add", "preview", "merge", "close", "rollback"]
 """What an update does: `add` the closure to what is live (`publish: on_pull_request`), or, with
 `on_merge`, make a `preview`, make exactly the closure live (`merge`), or remove the preview. A
 person may make an older publication live again (`rollback`)."""
-Ended = Literal["published", "previewed", "closed", "unchanged", "superseded"]
+Ended = Literal["published", "previewed", "closed", "unchanged", "superseded", "ignored"]
 State = Literal[
     "waiting",
     "running",
@@ -21,6 +21,7 @@ State = Literal[
     "closed",
     "unchanged",
     "superseded",
+    "ignored",
     "failed",
     "cancelled",
 ]

@@ -6,6 +6,7 @@ import hashlib
 import io
 import tarfile
 
+from lab.hosts.accounts import KEY_HOME
 from lab.hosts.report import expect
 from lab.hosts.site import REPOSITORY_ID, REPOSITORY_URL, Site
 
@@ -17,7 +18,6 @@ _AGENT = '#!/bin/sh\n[ "$1" = config ] || exec sleep infinity\n'
 _UNIT = "ngrok.service"
 
 _PUBLIC_NAME = "RPM-GPG-KEY-gm-mirror"
-_KEY_HOME = "/var/lib/gm_analytics/signing"
 
 
 def exclusive(site: Site) -> str:
@@ -67,6 +67,8 @@ def ngrok(site: Site) -> str:
         ci.do("systemctl", ask, _UNIT, check=False).last for ask in ("is-active", "is-enabled")
     ]
     expect(states == ["active", "enabled"], f"{_UNIT}: {states}")
+    told = ci.do("cat", "/etc/ngrok.yml").text
+    expect("inspect_db_size: -1" in told, "/etc/ngrok.yml leaves the inspector on")
     mode = ci.do("stat", "-c", "%a %U %G", "/etc/ngrok.yml").last
     expect(mode == "640 root ngrok", f"/etc/ngrok.yml: {mode}")
     site.converge("ci_server")
@@ -83,13 +85,13 @@ def signing(site: Site) -> str:
     ci = site["ci_server"]
     site.converge("ci_server", sign=True)
     site.converge_again("ci_server", sign=True)
-    mode = ci.do("stat", "-c", "%a %U", _KEY_HOME).last
-    expect(mode == "700 gm_analytics", f"{_KEY_HOME}: {mode}")
-    home = ("gpg", f"--homedir={_KEY_HOME}", "--batch", "--with-colons")
+    mode = ci.do("stat", "-c", "%a %U", KEY_HOME).last
+    expect(mode == "700 gm_analytics", f"{KEY_HOME}: {mode}")
+    home = ("gpg", f"--homedir={KEY_HOME}", "--batch", "--with-colons")
     listed = ci.do("runuser", "-u", "gm_analytics", "--", *home, "--list-secret-keys").text
     keys = [line for line in listed.splitlines() if line.startswith("sec:")]
     expect(len(keys) == 1, f"secret keys: {keys}")
-    return f"one key in {_KEY_HOME}, {mode}"
+    return f"one key in {KEY_HOME}, {mode}"
 
 
 def check_metadata(site: Site) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import requests
 
-from lab.hosts import network, options
+from lab.hosts import accounts, network, options
 from lab.hosts.chef import NODE, attempt
 from lab.hosts.machine import Machine
 from lab.hosts.report import Report, expect
@@ -134,8 +134,8 @@ def check_keys(site: Site) -> str:
     """See that the private key is on the CI host alone, and secrets are the service's alone."""
     ci = site["ci_server"]
     secret = "/etc/gm_analytics/webhook_secret"  # noqa: S105 - a path
-    modes = ci.do("stat", "-c", "%a %U %n", secret, "/etc/gm_analytics/id_ed25519").text
-    expect(modes.count("600 gm_analytics") == 2, f"ci_server: {modes}")  # noqa: PLR2004
+    modes = ci.do("stat", "-c", "%a %U", secret, "/etc/gm_analytics/id_ed25519").text.split("\n")
+    expect(modes[:2] == ["600 gm_analytics_web", "600 gm_analytics"], f"ci_server: {modes}")
     places = ci.do("grep", "-rlsF", site.secret, "/etc", "/opt", "/var", check=False).text
     known = {secret, NODE}
     expect(set(places.split()) == known, f"ci_server: the secret lies in {places.split()}")
@@ -322,6 +322,8 @@ def sign_metadata(site: Site, report: Report) -> None:
     """Sign what the mirror serves; a client that checks takes it, and nothing else."""
     with report.step("ci_server: a key for the metadata") as seen:
         seen(options.signing(site))
+    with report.step("ci_server: of a release with one account, converged") as seen:
+        seen(accounts.upgrade(site))
     deliver(site, report, 5, "leaf05")
     with report.step("mirror_client: repo_gpgcheck") as seen:
         options.check_metadata(site)
@@ -341,6 +343,7 @@ def tell(site: Site, report: Report) -> None:
     bring_up(site, report)
     check_hosts(site, report)
     deliver(site, report, 1, "tree")
+    accounts.check(site, report)
     check_mirror(site, report)
     recreate(site, report, "mirror_server")
     deliver(site, report, 2, "tree", "nmap")

@@ -24,7 +24,7 @@ class Site
   end
 
   def initialize(data)
-    known = %w(box synced_folder cinc_version network machines) + COOKBOOKS
+    known = %w(box synced_folder cinc_version cinc_sha256 network machines) + COOKBOOKS
     unknown = data.keys - known
     raise Invalid, "site.yaml: found #{unknown.join(', ')}; expected only #{known.join(', ')}" unless unknown.empty?
 

@@ -80,7 +80,51 @@ RSpec.describe ci do
 
   it 'configures signatures: of packages, and of metadata' do
     config = described_class.config(site(sign: true, mirror: site['mirror'].merge('signatures' => 'required')))
-    expect(config['mirrors'].first).to include('signing_home' => '/var/lib/gm_analytics/signing', 'upstream' => include('signatures' => 'required'))
+    expect(config['mirrors'].first).to include('signing_home' => '/var/lib/gm_analytics_worker/signing', 'upstream' => include('signatures' => 'required'))
+  end
+
+  it 'keeps the address of a database that may have a password in a file of its own' do
+    found = described_class.config(site(database_url: 'postgresql://gm:word@db/gm'))
+    expect(found['database_url_file']).to eq('/etc/gm_analytics/database_url')
+    expect(found.to_s).not_to include('word')
+    expect(described_class.config(site)['database_url']).to eq('sqlite:////x')
+  end
+
+  it "finds the store's files, and nothing else" do
+    Dir.mktmpdir do |dir|
+      %w(updates.sqlite updates.sqlite-wal updates.sqlite.migration.lock other).each { |name| File.write("#{dir}/#{name}", '') }
+      FileUtils.mkdir("#{dir}/updates.sqlite.d")
+      found = described_class.store_files("sqlite:///#{dir}/updates.sqlite").map { |path| File.basename(path) }
+      expect(found).to eq(%w(updates.sqlite updates.sqlite-wal updates.sqlite.migration.lock))
+    end
+    expect(described_class.store_files('postgresql://db/gm')).to eq([])
+  end
+
+  it 'closes the network to the web where the store is a file, and the secrets of the other to each' do
+    web, remote = ['sqlite:////x', 'postgresql://db/gm'].map { |url| described_class.web_unit('x', 'gm_analytics', url) }
+    worker = described_class.worker_unit('x', 'gm_analytics')
+    expect(web).to match(/^IPAddressAllow=localhost\nIPAddressDeny=any$/)
+    expect(remote + worker).not_to include('IPAddress')
+    expect(web).to match(%r{^User=gm_analytics_web\nGroup=gm_analytics$.*^InaccessiblePaths=-/etc/gm_analytics/id_ed25519 -/etc/gm_analytics/github_token -/var/lib/gm_analytics_worker }m)
+    expect(worker).to match(%r{^User=gm_analytics\nGroup=gm_analytics$.*^InaccessiblePaths=-/etc/gm_analytics/webhook_secret }m)
+    expect(web.scan(/^ReadWritePaths=.*/)).to eq(['ReadWritePaths=/var/lib/gm_analytics'])
+    expect(worker.scan(/^ReadWritePaths=.*/)).to eq(['ReadWritePaths=/var/lib/gm_analytics', 'ReadWritePaths=/var/lib/gm_analytics_worker'])
+    expect([web, worker]).to all(match(/^UMask=0007$.*^LimitNOFILE=\d+\nMemoryMax=\w+\nTasksMax=\d+$.*^SystemCallFilter=@system-service$/m))
+    # systemd would give a directory that both name to whoever starts last.
+    expect(web + worker).not_to include('StateDirectory')
+  end
+
+  it 'has ngrok keep no request, and lead to nothing but what GitHub calls' do
+    text = described_class.yaml(described_class.ngrok_config("to'ken: \"x\"", 8080, 'x.ngrok.app'))
+    found = YAML.safe_load(text)
+    expect(found['agent']).to include('authtoken' => "to'ken: \"x\"", 'inspect_db_size' => -1, 'web_addr' => '127.0.0.1:4040')
+    endpoint = found['endpoints'].first
+    expect(endpoint).to include('url' => 'https://x.ngrok.app', 'upstream' => { 'url' => 'http://127.0.0.1:8080' })
+    rule = endpoint['traffic_policy']['on_http_request'].first
+    expect(rule['expressions']).to eq(["!(req.url.path == '/healthz' || req.url.path.startsWith('/ci_server/'))"])
+    expect(rule['actions']).to eq([{ 'type' => 'deny', 'config' => { 'status_code' => 404 } }])
+    expect(described_class.ngrok_config('t', 8080, nil)['endpoints'].first.keys).not_to include('url')
+    expect(described_class.ngrok_unit('/opt/ngrok/ngrok')).to match(%r{^ExecStart=/opt/ngrok/ngrok start #{endpoint['name']} --config=/etc/ngrok.yml})
   end
 
   it 'copies of a checkout what an installation needs, and nothing that went away' do
@@ -100,7 +144,7 @@ RSpec.describe ci do
 end
 
 RSpec.describe 'ci_server::default' do
-  steps = %w(account key virtualenv config signing units ngrok).map { |name| "ci_server_#{name}" } << 'mirror_client_host'
+  steps = %w(account key virtualenv config signing store units ngrok).map { |name| "ci_server_#{name}" } << 'mirror_client_host'
   etc = '/etc/gm_analytics'
 
   before do
@@ -127,17 +171,26 @@ RSpec.describe 'ci_server::default' do
         expect(chef_run).to install_package(rest)
       end
 
-      it 'has an account that nobody logs in to' do
+      it 'has two accounts that nobody logs in to' do
         expect(chef_run).to create_ci_server_account('gm_analytics')
         expect(chef_run).to create_group('gm_analytics').with(system: true)
         expect(chef_run).to create_user('gm_analytics').with(shell: '/usr/sbin/nologin', system: true)
+        expect(chef_run).to create_user('gm_analytics_web').with(gid: 'gm_analytics', home: '/nonexistent', shell: '/usr/sbin/nologin', system: true)
         expect(chef_run).to create_directory(etc).with(group: 'gm_analytics', mode: '0750')
+        expect(chef_run).to create_directory('/var/lib/gm_analytics_worker').with(owner: 'gm_analytics', group: 'gm_analytics', mode: '0700')
+      end
+
+      it 'shares the store, and that of a release before, among both' do
+        allow(ci).to receive(:store_files).with('sqlite:////var/lib/gm_analytics/updates.sqlite').and_return([__FILE__])
+        expect(chef_run).to create_ci_server_store('gm_analytics')
+        expect(chef_run).to create_directory('/var/lib/gm_analytics').with(owner: 'gm_analytics', group: 'gm_analytics', mode: '2770')
+        expect(chef_run).to create_file(__FILE__).with(group: 'gm_analytics', mode: '0660', content: nil)
       end
 
       it 'makes its key here and gives away the public half alone' do
         expect(chef_run).to create_ci_server_key('gm_analytics')
         expect(chef_run).to run_execute('make the SSH key').with(creates: "#{etc}/id_ed25519")
-        expect(chef_run).to create_file("#{etc}/id_ed25519").with(owner: 'gm_analytics', mode: '0600', content: nil)
+        expect(chef_run).to create_file("#{etc}/id_ed25519").with(owner: 'gm_analytics', mode: '0600', content: nil, sensitive: true)
         expect(chef_run).to create_directory('/etc/gm_keys').with(mode: '0755')
         expect(chef_run).to create_file('/etc/gm_keys/ci_server.pub').with(content: "ssh-ed25519 AAAA ci_server\n")
         expect(chef_run).to create_link("#{etc}/known_hosts").with(to: '/etc/gm_keys/mirror_server.hostkey')
@@ -158,10 +211,11 @@ RSpec.describe 'ci_server::default' do
         expect(ci).to have_received(:copy).with('/vagrant', '/opt/gm_analytics/src')
       end
 
-      it 'has a configuration that was tested, and secrets that only the service reads' do
+      it 'has a configuration that was tested, and secrets that only who needs them reads' do
         expect(chef_run).to create_ci_server_config('gm_analytics')
-        expect(chef_run).to create_file("#{etc}/webhook_secret").with(content: "#{SECRET}\n", owner: 'gm_analytics', mode: '0600', sensitive: true)
-        expect(chef_run).to create_template("#{etc}/config.yaml").with(group: 'gm_analytics', mode: '0640')
+        expect(chef_run).to create_file("#{etc}/webhook_secret").with(content: "#{SECRET}\n", owner: 'gm_analytics_web', mode: '0600', sensitive: true)
+        expect(chef_run).to create_template("#{etc}/config.yaml").with(owner: nil, group: 'gm_analytics', mode: '0640', sensitive: true)
+        expect(chef_run).not_to create_file("#{etc}/database_url")
         expect(chef_run).to render_file("#{etc}/config.yaml").with_content(%r{\A# Generated by Chef.*^  repositories:\n  - owner/name$}m)
         expect(tests_of(chef_run.template("#{etc}/config.yaml"))).to contain_exactly(/settings.load.* %\{path\}\z/)
       end
@@ -175,15 +229,16 @@ RSpec.describe 'ci_server::default' do
         on = run(platform, sign: true)
         expect(on).to create_ci_server_signing('gm_analytics')
         expect(on).to install_package(debian?(platform) ? 'gnupg' : 'gnupg2')
-        expect(on).to create_directory('/var/lib/gm_analytics').with(owner: 'gm_analytics', group: 'gm_analytics', mode: '0700')
         expect(on).to run_execute('make the signing key').with(
           command: ['/opt/gm_analytics/venv/bin/gm-analytics', 'key', '--config', "#{etc}/config.yaml"],
-          user: 'gm_analytics', group: 'gm_analytics', creates: '/var/lib/gm_analytics/signing/RPM-GPG-KEY-gm-mirror'
+          user: 'gm_analytics', group: 'gm_analytics', creates: '/var/lib/gm_analytics_worker/signing/RPM-GPG-KEY-gm-mirror'
         )
       end
 
       it 'runs web and worker' do
         expect(chef_run).to create_ci_server_units('gm_analytics')
+        expect(chef_run).to create_systemd_unit('gm-analytics-web.service').with(content: /^User=gm_analytics_web$/)
+        expect(chef_run).to create_systemd_unit('gm-analytics-worker.service').with(content: /^User=gm_analytics$/)
         { 'web' => 'web --host 127.0.0.1 --port 8080', 'worker' => 'worker' }.each do |name, command|
           unit = "gm-analytics-#{name}.service"
           expect(chef_run).to create_systemd_unit(unit).with(content: %r{^ExecStart=/opt/gm_analytics/venv/bin/gm-analytics #{command}$})
@@ -219,9 +274,9 @@ RSpec.describe 'ci_server::default' do
         expect(chef_run).to create_group('ngrok')
         expect(chef_run).to create_user('ngrok').with(shell: '/usr/sbin/nologin')
         expect(chef_run).to create_template('/etc/ngrok.yml').with(mode: '0640', sensitive: true)
-        expect(chef_run).to render_file('/etc/ngrok.yml').with_content("  authtoken: \"token\"\n")
+        expect(chef_run).to render_file('/etc/ngrok.yml').with_content(/^  authtoken: token$.*^  inspect_db_size: -1$.*^  url: https:..x.ngrok.app$/m)
         expect(tests_of(chef_run.template('/etc/ngrok.yml'))).to eq(['/opt/ngrok/ngrok config check --config %{path}'])
-        expect(chef_run).to create_systemd_unit('ngrok.service').with(content: %r{^ExecStart=/opt/ngrok/ngrok http 127.0.0.1:8080 --url=https://x.ngrok.app})
+        expect(chef_run).to create_systemd_unit('ngrok.service').with(content: %r{^ExecStart=/opt/ngrok/ngrok start gm_analytics --config})
         expect(chef_run).to enable_systemd_unit('ngrok.service')
         expect(chef_run).to start_systemd_unit('ngrok.service')
       end
@@ -238,7 +293,7 @@ RSpec.describe 'ci_server::default' do
       expect(chef_run).to install_package('gnupg')
       expect(chef_run).to add_apt_repository('ngrok')
       expect(chef_run).to install_package('ngrok')
-      expect(chef_run).to create_systemd_unit('ngrok.service').with(content: %r{^ExecStart=/usr/local/bin/ngrok http 127.0.0.1:8080 --config})
+      expect(chef_run).to create_systemd_unit('ngrok.service').with(content: %r{^ExecStart=/usr/local/bin/ngrok start gm_analytics --config})
     end
   end
 
@@ -266,9 +321,25 @@ RSpec.describe 'ci_server::default' do
     expect(ci).not_to have_received(:copy)
   end
 
-  it 'writes the token of GitHub where only the service reads it, when there is one' do
+  it 'moves the signing key of a release before out of what is shared, once' do
+    allow(File).to receive(:directory?).and_call_original
+    allow(File).to receive(:directory?).with('/var/lib/gm_analytics/signing').and_return(true)
+    moved = ['mv', '--no-target-directory', '/var/lib/gm_analytics/signing', '/var/lib/gm_analytics_worker/signing']
+    expect(run('EL 9', sign: true)).to run_execute('move the signing key').with(command: moved)
+    allow(File).to receive(:exist?).and_call_original
+    allow(File).to receive(:exist?).with('/var/lib/gm_analytics_worker/signing').and_return(true)
+    expect(run('EL 9', sign: true)).not_to run_execute('move the signing key')
+  end
+
+  it 'writes the address of a database with a password where both read it, and no difference of it' do
+    found = run('Debian 12', database_url: 'postgresql://gm:word@db/gm')
+    expect(found).to create_file("#{etc}/database_url").with(content: "postgresql://gm:word@db/gm\n", owner: nil, group: 'gm_analytics', mode: '0640', sensitive: true)
+    expect(found).to create_systemd_unit('gm-analytics-web.service').with(content: /\A(?!.*IPAddressDeny)/m)
+  end
+
+  it 'writes the token of GitHub where only the worker reads it, when there is one' do
     expect(run('EL 10')).not_to create_file("#{etc}/github_token")
-    expect(run('EL 10', github_token: 'token')).to create_file("#{etc}/github_token").with(content: "token\n", mode: '0600', sensitive: true)
+    expect(run('EL 10', github_token: 'token')).to create_file("#{etc}/github_token").with(content: "token\n", owner: 'gm_analytics', mode: '0600', sensitive: true)
   end
 
   it "writes the certificates of GitHub's authority, when there are some" do

@@ -231,6 +231,11 @@ RSpec.describe 'mirror_server::default' do
       expect(printed("#{PUBLIC_KEY} ci_server\n")).to eq(%(restrict,from="192.168.131.0/24,10.0.0.7" #{PUBLIC_KEY} ci_server\n))
     end
 
+    it "takes it from the CI server's address alone where nothing else is said" do
+      script = rendered(run('Debian 12'), '/usr/libexec/gm-mirror-authorized-keys')
+      expect(script).to include('restrict,from="192.168.131.104" ')
+    end
+
     it 'prints nothing else' do
       [nil, '', "command=\"sh\" #{PUBLIC_KEY}\n", "ssh-rsa #{'A' * 68}\n", "ssh-ed25519 AAAA\n", "#{PUBLIC_KEY} a \"b\"\n", "\n#{PUBLIC_KEY}\n"].each { |text| expect(printed(text)).to eq('') }
       expect(printed("#{PUBLIC_KEY} a\n#{PUBLIC_KEY} b\n").lines.length).to eq(1)

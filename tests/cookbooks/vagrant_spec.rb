@@ -1,5 +1,6 @@
 # What the Vagrantfile tells each machine, and how public keys are carried between two of them.
 # It needs no Vagrant: `vagrant validate` reads the Vagrantfile itself.
+require 'digest'
 require 'fileutils'
 require 'open3'
 require 'tmpdir'
@@ -76,6 +77,53 @@ RSpec.describe Site do
 
   it 'has an address for telling the network before there is a lease' do
     expect(site.placeholder).to eq('192.168.131.2')
+  end
+end
+
+RSpec.describe 'lab/vagrant/chef.sh' do
+  script = File.expand_path('../../lab/vagrant/chef.sh', __dir__)
+  installer = "printf '#!/bin/sh\\necho fake 18\\n' > \"$STUBS/cinc-solo\" && chmod +x \"$STUBS/cinc-solo\"\n"
+
+  # In a machine without Chef, where omnitruck gives this installer.
+  define_method(:run) do |folder, checksum|
+    File.write("#{folder}/installer", installer)
+    File.write("#{folder}/curl", "#!/bin/sh\ncat '#{folder}/installer'\n")
+    FileUtils.chmod(0o755, "#{folder}/curl")
+    environment = { 'PATH' => "#{folder}:/usr/bin:/bin", 'STUBS' => folder, 'GM_LAB_BIN' => "#{folder}/bin" }
+    Open3.capture2e(environment, 'sh', script, '18', *checksum, unsetenv_others: true)
+  end
+
+  it 'runs the installer that was looked at' do
+    Dir.mktmpdir do |folder|
+      said, status = run(folder, Digest::SHA256.hexdigest(installer))
+      expect(said).to end_with("fake 18\n")
+      expect(status).to be_success
+    end
+  end
+
+  [[], [''], ['0' * 64]].each do |checksum|
+    it "runs none where the checksum is #{checksum}, and says which it has" do
+      Dir.mktmpdir do |folder|
+        said, status = run(folder, checksum)
+        expect(said).to include("has the SHA-256 #{Digest::SHA256.hexdigest(installer)}; expected")
+        expect(status.exitstatus).to eq(1)
+        expect(File).not_to exist("#{folder}/cinc-solo")
+      end
+    end
+  end
+end
+
+RSpec.describe 'lab/vagrant/solo.rb' do
+  it 'has Chef remove what Vagrant told it when a run starts, so that it is gone too when that fails' do
+    said = nil
+    allow(Chef::Client).to receive(:when_run_starts) { |&block| said = block }
+    kept = nil
+    settings = Object.new
+    settings.define_singleton_method(:allowed_normal_attributes) { |names| kept = names }
+    settings.instance_eval(File.read(File.expand_path('../../lab/vagrant/solo.rb', __dir__)))
+    expect(FileUtils).to receive(:rm_f).with('/tmp/vagrant-chef/dna.json')
+    said.call
+    expect(kept).to eq([])
   end
 end
 

@@ -408,9 +408,9 @@ def test_feedback_on_an_end_waits_until_the_end_is_stored(
 def test_the_end_is_awaited_before_anything_is_said(
     site: Site, *, ended: bool, steps: list[str]
 ) -> None:
-    service = Inside(settings.Settings.model_validate(site.settings()))
+    service = Inside(settings.Settings.model_validate(site.settings(**with_token(site))))
     done: list[str] = []
-    update = Update("d1", site.mirror.name, site.repository.name, 1)
+    update = Update("d1", site.mirror.name, site.repository.name, 1, "a" * 40)
     Reporter(service)(update, ended, lambda name, *_: done.append(name))  # type: ignore[arg-type,return-value]
     assert done == steps
     service.store.close()

@@ -70,7 +70,7 @@ def problems(load: Any) -> Any:
 
 def test_a_short_configuration_has_these_defaults(load: Any) -> None:
     found = load(WHOLE)
-    assert found.model_dump(mode="json", exclude={"webhook": {"secret"}}) == {
+    assert found.model_dump(mode="json") == {
         "webhook": {
             "repositories": ["icesi/packages"],
             "trusted_associations": ["OWNER", "MEMBER", "COLLABORATOR"],
@@ -79,7 +79,6 @@ def test_a_short_configuration_has_these_defaults(load: Any) -> None:
         "github": {
             "api_url": "https://api.github.com/",
             "raw_url": "https://raw.githubusercontent.com/",
-            "token": None,
             "ca_file": None,
             "manifest": "packages.json",
             "timeout": 10.0,
@@ -173,6 +172,44 @@ def test_a_file_that_cannot_be_read_is_named_with_the_reason(
         data = changed(f"{key}_file", path)
         data[section].pop(name, None)
         assert problems(data) == [f"{section}: {name}_file: reading {path}: {reason}"]
+
+
+@pytest.mark.parametrize(("key", "role"), [("webhook.secret", "web"), ("github.token", "worker")])
+def test_a_file_of_the_other_account_is_an_error_where_it_is_used_alone(
+    load: Any, key: str, role: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "other"
+    path.touch()
+    read = Path.read_text
+
+    def refused(self: Path, *args: Any, **options: Any) -> str:
+        if self == path:
+            raise PermissionError(13, "Permission denied")
+        return read(self, *args, **options)
+
+    monkeypatch.setattr(Path, "read_text", refused)
+    section, _, name = key.partition(".")
+    data = changed(f"{key}_file", str(path))
+    data[section].pop(name, None)
+    found = load(data)
+    part = getattr(found, section)
+    expected = rf"{key}_file: reading {path}: not allowed to account .*; run this as"
+    with pytest.raises(ConfigError, match=expected):
+        getattr(part, name)
+    with pytest.raises(ConfigError, match=expected):
+        found.require(**{role: True})
+    found.require()
+    assert found.github.has_token is (key == "github.token")
+
+
+def test_the_address_of_the_database_may_be_in_a_file(
+    load: Any, problems: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "url").write_text("postgresql://gm:s3cret@db/gm\n", encoding="utf-8")
+    data = changed("database_url_file", str(tmp_path / "url"))
+    assert load(data).database_url == "postgresql://gm:s3cret@db/gm"
+    (tmp_path / "url").write_text("mysql://gm:s3cret@db/gm\n", encoding="utf-8")
+    assert problems(data)[0].startswith("database_url: ")
 
 
 def test_a_secret_file_that_is_no_path_is_refused(problems: Any) -> None:

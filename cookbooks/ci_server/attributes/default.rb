@@ -16,6 +16,7 @@ default['ci_server']['repositories'] = []
 default['ci_server']['trusted_associations'] = %w(OWNER MEMBER COLLABORATOR)
 default['ci_server']['publish'] = 'on_pull_request'
 default['ci_server']['public_url'] = nil
+# One of PostgreSQL is put into a file of its own, since it may hold a password.
 default['ci_server']['database_url'] = 'sqlite:////var/lib/gm_analytics/updates.sqlite'
 default['ci_server']['port'] = 8080
 default['ci_server']['mirror'] = {
@@ -28,7 +29,7 @@ default['ci_server']['mirror'] = {
   'releasever' => '9',
   'module_platform_id' => 'platform:el9',
 }
-# true: a key is made in /var/lib/gm_analytics/signing, and what the mirror serves is signed by it.
+# true: a key is made in /var/lib/gm_analytics_worker/signing, and what the mirror serves is signed by it.
 # Clients may then have repo_gpgcheck, and gpgkey http://NAME/repo/RPM-GPG-KEY-gm-mirror.
 default['ci_server']['sign'] = false
 # Any other key of the configuration, merged over the above.

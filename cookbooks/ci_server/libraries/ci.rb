@@ -15,13 +15,23 @@ module GmAnalytics
     SUPPORTED = 'EL 8, 9 and 10, Debian 12 and 13'.freeze
 
     ETC = '/etc/gm_analytics'.freeze
-    SIGNING = '/var/lib/gm_analytics/signing'.freeze
+    WEB = 'gm_analytics_web'.freeze
+    # What web and worker share, and what is the worker's alone.
+    STORE = '/var/lib/gm_analytics'.freeze
+    WORK = '/var/lib/gm_analytics_worker'.freeze
+    SIGNING = "#{WORK}/signing".freeze
+    # Where earlier releases kept it: in what is shared now.
+    OLD_SIGNING = "#{STORE}/signing".freeze
+    SQLITE = 'sqlite:///'.freeze
     MIN_SECRET = 16
     # The service checks its own configuration before it is written.
     CHECK = 'import pathlib, sys; from gm_analytics import settings; settings.load(pathlib.Path(sys.argv[1]))'.freeze
     MAKE_SECRET = 'make one with `openssl rand -hex 32` and give it as ci_server.webhook_secret ' \
                   "(in site.yaml), or put it in #{ETC}/webhook_secret".freeze
     REPOSITORY = %r{\A[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+\z}.freeze
+    ENDPOINT = 'gm_analytics'.freeze
+    OTHER_PATHS = "!(req.url.path == '/healthz' || req.url.path.startsWith('/ci_server/'))".freeze
+    NOT_FOUND = { 'type' => 'deny', 'config' => { 'status_code' => 404 } }.freeze
     SHA256 = /\A\h{64}\z/.freeze
     # What an installation needs of a checkout.
     PARTS = %w(LICENSE README.md gm_analytics pyproject.toml requirements.txt swagger).freeze
@@ -99,7 +109,7 @@ module GmAnalytics
         },
         'publish' => site['publish'],
         'public_url' => site['public_url'] || domain_url(site['ngrok']),
-        'database_url' => site['database_url'],
+        **database(site['database_url']),
         'mirrors' => [mirror_config(mirror).merge(site['sign'] ? { 'signing_home' => SIGNING } : {})],
       }.compact
       github = {
@@ -108,6 +118,20 @@ module GmAnalytics
       }.compact
       data['github'] = github unless github.empty?
       merge(data, site['extra_config'] || {})
+    end
+
+    # An address with a password does not belong into a file that is shown when it changes.
+    def database(url)
+      sqlite?(url) ? { 'database_url' => url } : { 'database_url_file' => "#{ETC}/database_url" }
+    end
+
+    def sqlite?(url)
+      url.start_with?(SQLITE)
+    end
+
+    # The files of the store that are there: an earlier release made them for one account.
+    def store_files(url)
+      sqlite?(url) ? Dir.glob("#{url.delete_prefix(SQLITE)}*").select { |path| ::File.file?(path) }.sort : []
     end
 
     def mirror_config(mirror)
@@ -169,12 +193,11 @@ module GmAnalytics
       ::File.read(path) if ::File.file?(path)
     end
 
-    # The sandbox of both units.
+    # The sandbox of all units.
     HARDENING = <<~UNIT.freeze
       NoNewPrivileges=yes
       CapabilityBoundingSet=
       AmbientCapabilities=
-      UMask=0077
       ProtectSystem=strict
       ProtectHome=yes
       PrivateTmp=yes
@@ -186,6 +209,7 @@ module GmAnalytics
       ProtectKernelModules=yes
       ProtectKernelTunables=yes
       ProtectProc=invisible
+      InaccessiblePaths=-/vagrant
       RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6
       RestrictNamespaces=yes
       RestrictRealtime=yes
@@ -200,23 +224,78 @@ module GmAnalytics
 
     SERVICE = <<~UNIT.freeze
       Environment=GM_ANALYTICS_CONFIG=#{ETC}/config.yaml PYTHONUNBUFFERED=1
-      StateDirectory=gm_analytics
-      StateDirectoryMode=0700
-      WorkingDirectory=/var/lib/gm_analytics
+      WorkingDirectory=/
+      ReadWritePaths=#{STORE}
+      UMask=0007
     UNIT
 
-    # Give the text of a unit of the service.
-    def unit(description:, command:, account:)
-      sandboxed(description, command, account, SERVICE)
+    WEB_ALONE = <<~UNIT.freeze
+      Environment=HOME=/nonexistent
+      InaccessiblePaths=-#{ETC}/id_ed25519 -#{ETC}/github_token -#{WORK} -/etc/ngrok.yml
+      LimitNOFILE=16384
+      MemoryMax=512M
+      TasksMax=256
+    UNIT
+
+    # With SQLite the web speaks to nobody but who comes in from this machine.
+    LOOPBACK = <<~UNIT.freeze
+      IPAddressAllow=localhost
+      IPAddressDeny=any
+    UNIT
+
+    # A home that the web cannot write to: programs look for files there.
+    WORKER_ALONE = <<~UNIT.freeze
+      Environment=HOME=#{WORK}
+      ReadWritePaths=#{WORK}
+      InaccessiblePaths=-#{ETC}/webhook_secret -/etc/ngrok.yml
+      LimitNOFILE=4096
+      MemoryMax=1G
+      TasksMax=1024
+    UNIT
+
+    # Where the service's files are, ngrok has no business.
+    NGROK_ALONE = <<~UNIT.freeze
+      InaccessiblePaths=-#{ETC} -#{STORE} -#{WORK}
+      UMask=0077
+    UNIT
+
+    # Give the text of the unit that answers GitHub.
+    def web_unit(command, account, database_url)
+      more = SERVICE + WEB_ALONE + (sqlite?(database_url) ? LOOPBACK : '')
+      sandboxed('gm_analytics: answers GitHub', command, WEB, account, more)
+    end
+
+    # Give the text of the unit that does the updates.
+    def worker_unit(command, account)
+      sandboxed('gm_analytics: does the updates', command, account, account, SERVICE + WORKER_ALONE)
     end
 
     # Give the text of ngrok's unit.
-    def ngrok_unit(binary, port, domain)
-      url = domain ? " --url=https://#{domain}" : ''
-      sandboxed('ngrok: leads GitHub to gm_analytics', "#{binary} http 127.0.0.1:#{port}#{url} --config=/etc/ngrok.yml --log=stdout", 'ngrok', '')
+    def ngrok_unit(binary)
+      command = "#{binary} start #{ENDPOINT} --config=/etc/ngrok.yml --log=stdout"
+      sandboxed('ngrok: leads GitHub to gm_analytics', command, 'ngrok', 'ngrok', NGROK_ALONE)
     end
 
-    def sandboxed(description, command, account, more)
+    # Give ngrok's configuration. Its local API says which address the endpoint has; its inspector,
+    # which would keep deliveries, is off. What is not for GitHub is refused before it comes here.
+    def ngrok_config(authtoken, port, domain)
+      {
+        'version' => 3,
+        'agent' => {
+          'authtoken' => authtoken, 'update_check' => false, 'remote_management' => false,
+          'web_addr' => '127.0.0.1:4040', 'inspect_db_size' => -1
+        },
+        'endpoints' => [
+          {
+            'name' => ENDPOINT, 'url' => domain && "https://#{domain}",
+            'upstream' => { 'url' => "http://127.0.0.1:#{port}" },
+            'traffic_policy' => { 'on_http_request' => [{ 'expressions' => [OTHER_PATHS], 'actions' => [NOT_FOUND] }] }
+          }.compact,
+        ],
+      }
+    end
+
+    def sandboxed(description, command, account, group, more)
       [
         <<~UNIT, more, HARDENING, <<~INSTALL
           # Generated by Chef (cookbook ci_server); changes are overwritten.
@@ -229,7 +308,7 @@ module GmAnalytics
           [Service]
           ExecStart=#{command}
           User=#{account}
-          Group=#{account}
+          Group=#{group}
           Restart=always
           RestartSec=2
           TimeoutStopSec=30

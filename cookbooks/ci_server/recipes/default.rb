@@ -25,6 +25,7 @@ ci_server_config 'gm_analytics' do
   webhook_secret site['webhook_secret']
   github_token site['github_token']
   github_ca site['github_ca']
+  database_url site['database_url']
   config GmAnalytics::Ci.config(site.to_h)
 end
 
@@ -33,8 +34,13 @@ ci_server_signing 'gm_analytics' do
   only_if { site['sign'] }
 end
 
+ci_server_store 'gm_analytics' do
+  database_url site['database_url']
+end
+
 ci_server_units 'gm_analytics' do
   home site['home']
+  database_url site['database_url']
   port site['port']
   subscribes :restart, "ci_server_virtualenv[#{site['home']}]"
   subscribes :restart, 'ci_server_config[gm_analytics]'

@@ -24,6 +24,7 @@ action :create do
     owner new_resource.account
     group new_resource.account
     mode '0600'
+    sensitive true
   end
 
   directory new_resource.keys_dir do

@@ -42,13 +42,13 @@ action :enable do
     group 'ngrok'
     mode '0640'
     sensitive true
-    variables authtoken: new_resource.authtoken
+    variables yaml: GmAnalytics::Ci.yaml(GmAnalytics::Ci.ngrok_config(new_resource.authtoken, new_resource.port, new_resource.domain))
     verify "#{binary} config check --config %{path}"
     notifies :restart, 'systemd_unit[ngrok.service]'
   end
 
   systemd_unit 'ngrok.service' do
-    content GmAnalytics::Ci.ngrok_unit(binary, new_resource.port, new_resource.domain)
+    content GmAnalytics::Ci.ngrok_unit(binary)
     action [:create, :enable, :start]
     notifies :restart, 'systemd_unit[ngrok.service]'
   end

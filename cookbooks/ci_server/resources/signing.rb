@@ -15,11 +15,10 @@ default_action :create
 action :create do
   package GmAnalytics::Ci.gnupg(node['platform_family'])
 
-  # Of the account before the service's first start, since gpg writes in it.
-  directory ::File.dirname(GmAnalytics::Ci::SIGNING) do
-    owner new_resource.account
-    group new_resource.account
-    mode '0700'
+  # Out of what the web can write to now. The worker signs again when it was restarted.
+  execute 'move the signing key' do
+    command ['mv', '--no-target-directory', GmAnalytics::Ci::OLD_SIGNING, GmAnalytics::Ci::SIGNING]
+    only_if { ::File.directory?(GmAnalytics::Ci::OLD_SIGNING) && !::File.exist?(GmAnalytics::Ci::SIGNING) }
   end
 
   execute 'make the signing key' do

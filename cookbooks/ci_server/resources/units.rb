@@ -4,10 +4,14 @@ provides :ci_server_units
 
 property :account, String,
          name_property: true,
-         description: 'The account that they run as.'
+         description: "The worker's account, and the group of both."
 property :home, String,
          required: true,
          description: 'Where the service is installed.'
+property :database_url, String,
+         required: true,
+         sensitive: true,
+         description: 'Where the store is.'
 property :port, Integer,
          default: 8080,
          description: 'The port on loopback.'
@@ -36,14 +40,10 @@ action_class do
   def units
     program = "#{new_resource.home}/venv/bin/gm-analytics"
     {
-      'gm-analytics-web.service' => GmAnalytics::Ci.unit(
-        description: 'gm_analytics: answers GitHub', account: new_resource.account,
-        command: "#{program} web --host 127.0.0.1 --port #{new_resource.port}"
+      'gm-analytics-web.service' => GmAnalytics::Ci.web_unit(
+        "#{program} web --host 127.0.0.1 --port #{new_resource.port}", new_resource.account, new_resource.database_url
       ),
-      'gm-analytics-worker.service' => GmAnalytics::Ci.unit(
-        description: 'gm_analytics: does the updates', account: new_resource.account,
-        command: "#{program} worker"
-      ),
+      'gm-analytics-worker.service' => GmAnalytics::Ci.worker_unit("#{program} worker", new_resource.account),
     }
   end
 end

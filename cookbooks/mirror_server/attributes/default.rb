@@ -5,8 +5,8 @@ default['mirror_server']['account'] = 'mirror'
 default['mirror_server']['root'] = '/var/repo'
 # Where each machine puts its public halves: ci_server.pub, mirror_server.hostkey.
 default['mirror_server']['keys_dir'] = '/etc/gm_keys'
-# Addresses and networks from which the CI server's key is accepted.
-default['mirror_server']['ci_from'] = ['192.168.131.0/24']
+# Where the CI server's key is accepted from: its address, not its network.
+default['mirror_server']['ci_from'] = ['192.168.131.104']
 # true: the account may run files/gm-mirror-helper as root through sudo, for hosts that forbid
 # user namespaces. Then give ci_server.mirror.helper the script's path. The options are those of
 # helper.conf that no other attribute has: arch, module_platform_id, weak_dependencies, max_age,

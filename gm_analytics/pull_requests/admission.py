@@ -1,0 +1,49 @@
+"""What the worker performs of what the store holds. No I/O.
+
+The web writes to the store and has neither key nor token. Whoever takes it over stores what they
+like, so the worker believes nothing there that the configuration does not allow, and takes no
+value out of it that has not the form that a delivery gives it.
+"""
+
+from __future__ import annotations
+
+import re
+
+from gm_analytics.settings import Settings
+from gm_analytics.updates.model import Kind, Update
+
+_TIME = r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)?"
+_FORMS = {
+    "id": re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@+-]{0,299}"),
+    "repository": re.compile(r"[A-Za-z0-9._-]{1,100}/[A-Za-z0-9._-]{1,100}"),
+    "head_sha": re.compile(r"[0-9a-f]{40}"),
+    "merge_sha": re.compile(r"([0-9a-f]{40})?"),
+    "merged_at": re.compile(_TIME),
+}
+"""The texts that become part of a command, a path or an address."""
+_KINDS: dict[str, frozenset[Kind]] = {
+    "on_pull_request": frozenset({"add"}),
+    "on_merge": frozenset({"preview", "merge", "close"}),
+}
+
+
+def reason_to_ignore(update: Update, config: Settings) -> str | None:
+    """Say why a stored update is not to be performed, or None."""
+    if malformed := _malformed(update):
+        return f"the stored update has no valid {malformed}"
+    if update.kind not in _KINDS[config.publish]:
+        return f"publish: {config.publish} has no update of the kind {update.kind}"
+    if update.repository.lower() not in map(str.lower, config.webhook.repositories):
+        return f"repository {update.repository} is not listed in webhook.repositories"
+    if update.mirror not in (mirror.name for mirror in config.mirrors_of(update.repository)):
+        return f"no mirror of this name takes pull requests of {update.repository}"
+    return None
+
+
+def _malformed(update: Update) -> str | None:
+    for name, form in _FORMS.items():
+        value: object = getattr(update, name)  # out of JSON: of any type
+        if not isinstance(value, str) or not form.fullmatch(value):
+            return name
+    number: object = update.number
+    return None if type(number) is int and number > 0 else "number"
