@@ -67,7 +67,8 @@ def _bound_idle_transactions(connection: Any, _: object) -> None:
 def prepare(url: str) -> None:
     """Make SQLite's file with its mode, and a write-ahead log.
 
-    With the log a commit is one fsync, and readers do not wait. The mode of the log stays with the file. DBOS leaves it at the default, a rollback journal.
+    With the log a commit is one fsync, and readers do not wait. The mode of the log stays with
+    the file. DBOS leaves it at the default, a rollback journal.
     """
     if is_sqlite(url):
         _share(_file(url))

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 import requests
 import yaml
-from gm_analytics.engine.client import Store
 
+from gm_analytics.engine.client import Store
 from gm_analytics.updates.model import Update
 from lab.deliveries import deliver
 from lab.processes import Daemon, reserve_port, wait_for
