@@ -118,7 +118,7 @@ def fetch(method: str, url: str, limits: Limits, auth: Token, **options: Any) ->
             timeout=limits.pause,
             stream=True,
             allow_redirects=False,
-            proxies=_NO_PROXY,
+            proxies=dict(_NO_PROXY),  # requests adds the environment's to it
             **options,
         ) as response:
             return _read(response, limits)
