@@ -418,8 +418,9 @@ def test_a_mirror_in_step_says_what_agrees(site: Site, cli: Cli) -> None:
     assert re.search(rf"publication {number}, apply-\S+, is live$", said[0])
     assert said[1].endswith(f"its default branch: live since publication {number}")
     assert re.search(r"repomd.xml and the \d+ files that it names are the live", said[2])
-    assert re.search(r"each of the \d+ RPMs is served with its checksum$", said[3])
-    assert [one["verdict"] for one in json.loads(cli("status", "--json").stdout)] == ["same"] * 4
+    assert re.search(r"its \d+ packages are those of packages.txt$", said[3])
+    assert re.search(r"each of the \d+ RPMs is served with its checksum$", said[4])
+    assert [one["verdict"] for one in json.loads(cli("status", "--json").stdout)] == ["same"] * 5
 
 
 def test_with_on_pull_request_an_older_publication_still_satisfies(site: Site, cli: Cli) -> None:
