@@ -103,7 +103,7 @@ else
 fi
 kept=$base
 while [ -n "$kept" ] && [ -f "$kept/repodata/repomd.xml" ]; do
-    grep -aoE "href=\"$METADATA\"" "$kept/repodata/repomd.xml" | cut -d '"' -f 2 |
+    grep -aoE "href=\\"$METADATA\\"" "$kept/repodata/repomd.xml" | cut -d '"' -f 2 |
     while read -r file; do
         [ -e "$staging/candidate/$file" ] || ln "$kept/$file" "$staging/candidate/$file"
     done
