@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 from gm_analytics import settings
-from gm_analytics.engine import identity
 from gm_analytics.engine.client import Store
 from gm_analytics.engine.steps import DurableStep, Retry
 from gm_analytics.engine.worker import worker
@@ -96,7 +95,7 @@ class Service:
             StoreUnavailable: the database that keeps it did not answer.
 
         """
-        return self.settings.service_id or identity.of(self.settings.database_url)
+        return self.settings.service_id or self.store.identity()
 
     # --- intake ---------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from gm_analytics.engine import index, records
+from gm_analytics.engine import identity, index, records
 from gm_analytics.engine.database import guarded
 from gm_analytics.engine.schema import STEPS, UPDATES, WORKFLOWS
 from gm_analytics.errors import UnknownUpdate
@@ -121,14 +121,24 @@ class Queries:
             time.sleep(POLL)
 
     def check(self) -> str:
-        """Ask the database for anything; name it.
+        """Ask the database for anything, of our tables and of DBOS's; name it.
 
         Raises:
             StoreUnavailable: it does not answer.
 
         """
-        self._scalar("asking the database", sa.select(UPDATES.c.workflow_id).limit(1))
+        for column in (UPDATES.c.workflow_id, WORKFLOWS.c.workflow_uuid):
+            self._scalar("asking the database", sa.select(column).limit(1))
         return self._name
+
+    def identity(self) -> str:
+        """Give the id of the service whose database this is.
+
+        Raises:
+            StoreUnavailable: it does not answer.
+
+        """
+        return identity.of(self._engine)
 
     def _scalar(self, doing: str, query: sa.Select[Any]) -> Any:
         with guarded(doing), self._engine.connect() as connection:

@@ -47,6 +47,15 @@ UPDATES = sa.Table(
 index says how it ended (`ended_at` is null until it does), and finds it."""
 
 
+IDENTITY = sa.Table(
+    "gm_identity",
+    _metadata,
+    sa.Column("one", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("service", sa.Text),
+)
+"""One row: which service this is."""
+
+
 _dbos = sa.MetaData(schema="dbos")
 
 
@@ -94,7 +103,13 @@ def _index_of_updates(connection: sa.Connection) -> None:
     )
 
 
-MIGRATIONS: tuple[Callable[[sa.Connection], None], ...] = (_index_of_updates,)
+def _identity(connection: sa.Connection) -> None:
+    # A service of the time before this migration made it by itself.
+    columns = "one INTEGER NOT NULL PRIMARY KEY CHECK (one = 1), service TEXT NOT NULL"
+    _run(connection, f"CREATE TABLE IF NOT EXISTS {prefix(connection)}gm_identity ({columns})")
+
+
+MIGRATIONS: tuple[Callable[[sa.Connection], None], ...] = (_index_of_updates, _identity)
 """The first is migration 1."""
 
 

@@ -117,7 +117,7 @@ def test_a_newer_schema_is_refused_in_words_and_left_alone(url: str) -> None:
         Store(url)
     with sql(url) as connection:
         found = connection.scalars(sa.select(schema.VERSION.c.version)).all()
-    assert sorted(found) == [1, newer]
+    assert sorted(found) == list(range(1, newer + 1))
 
 
 def test_a_migration_that_fails_leaves_nothing_behind(

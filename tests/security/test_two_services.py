@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from click.testing import CliRunner, Result
 
 from gm_analytics import settings
 from gm_analytics.cli.main import main
-from gm_analytics.engine import identity
+from gm_analytics.engine.client import Store
 from gm_analytics.errors import AnotherService, StoreUnavailable
 from gm_analytics.manifest import Manifest
 from gm_analytics.mirror.ownership import Owner
@@ -54,11 +55,21 @@ def live(site: Site) -> tuple[str, bytes]:
 
 def test_a_database_keeps_one_identity(tmp_path: Path) -> None:
     one, other = (f"sqlite:///{tmp_path}/{name}/x.sqlite" for name in "ab")
-    assert identity.of(one) == identity.of(one) != identity.of(other)
-    assert len(identity.of(one)) == 32
-    (tmp_path / "c").touch()
+    assert Store(one).identity() == Store(one).identity() != Store(other).identity()
+    store = Store(one)
+    assert len(store.identity()) == 32
+    with sqlite3.connect(tmp_path / "a" / "x.sqlite") as database:
+        database.execute("DROP TABLE gm_identity")
     with pytest.raises(StoreUnavailable, match="reading which service this is"):
-        identity.of(f"sqlite:///{tmp_path}/c/x.sqlite")
+        store.identity()
+
+
+def test_an_identity_from_before_the_migrations_is_kept(tmp_path: Path) -> None:
+    url, columns = f"sqlite:///{tmp_path}/x.sqlite", "one INTEGER PRIMARY KEY, service TEXT"
+    with sqlite3.connect(tmp_path / "x.sqlite") as database:
+        database.execute(f"CREATE TABLE gm_identity ({columns})")
+        database.execute("INSERT INTO gm_identity VALUES (1, 'known')")
+    assert Store(url).identity() == "known"
 
 
 def test_a_second_service_is_refused_until_it_takes_over(site: Site, tmp_path: Path) -> None:
