@@ -162,6 +162,31 @@ def test_what_is_no_id_is_no_update(client: TestClient, update_id: str) -> None:
     assert update_id not in reply.text or len(update_id) < 4
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"{PAGE}/known%0A",
+        f"{PAGE}/%0A",
+        f"{PAGE}/known%0D",
+        f"{PAGE}/known%E2%80%A8",
+        f"{PAGE}//known",
+        f"/{PAGE}/known",
+        "//ci_server//updates/known",
+        f"{PAGE}%0A",
+        "/healthz%0A",
+        "//healthz",
+        "/%0A",
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_path_that_two_routers_read_differently_is_no_page(
+    door: TestClient, method: str, path: str
+) -> None:
+    """Flask would find a route where Connexion found none, and fail."""
+    reply = door.request(method, f"http://testserver{path}")
+    assert (reply.status_code, reply.json()) == (404, {"reason": "no such page"})
+
+
 def test_an_id_of_the_longest_length_is_looked_up(client: TestClient) -> None:
     assert client.get(f"{PAGE}/{'a' * 200}").json() == {"reason": "no such update"}
 
