@@ -230,7 +230,7 @@ class GitHubError(GmError):
     @property
     def public(self) -> str:
         """Without addresses."""
-        return f"GitHub: {self.doing}: {self.status} {redact(self.message)}".rstrip()
+        return f"GitHub: {redact(self.doing)}: {self.status} {redact(self.message)}".rstrip()
 
 
 @dataclass(eq=False)
@@ -248,7 +248,7 @@ class GitHubUnavailable(TransientError):
     @property
     def public(self) -> str:
         """Without the address that was tried."""
-        return f"GitHub: {self.doing}: no answer for now"
+        return f"GitHub: {redact(self.doing)}: no answer for now"
 
 
 # --- mirror -----------------------------------------------------------------------------
@@ -301,6 +301,11 @@ class AnotherService(GmError):
             f"service {self.service}; to publish from here: gm-analytics takeover {self.mirror}"
         )
 
+    @property
+    def public(self) -> str:
+        """Without which, and of what."""
+        return f"mirror {self.mirror}: another service publishes there"
+
 
 @dataclass(eq=False)
 class LockHeld(TransientError):
@@ -340,8 +345,8 @@ class CommandFailed(GmError):
 
     @property
     def public(self) -> str:
-        """Without argv and output, which may say anything."""
-        return f"mirror {self.mirror}: {self.doing}: exit code {self.exit_code}"
+        """Without paths, argv and output, which may say anything."""
+        return f"mirror {self.mirror}: {redact(self.doing)}: exit code {self.exit_code}"
 
 
 @dataclass(eq=False)
@@ -357,8 +362,8 @@ class CommandTimedOut(TransientError):
 
     @property
     def public(self) -> str:
-        """All of it: it names nothing of the inside."""
-        return str(self)
+        """Without paths."""
+        return f"mirror {self.mirror}: {redact(self.doing)}: no end after {self.seconds:g} s"
 
 
 @dataclass(eq=False)
@@ -371,6 +376,11 @@ class OutputTooLarge(GmError):
 
     def __str__(self) -> str:
         return f"mirror {self.mirror}: {self.doing}: more than {self.limit:,} bytes came"
+
+    @property
+    def public(self) -> str:
+        """Without paths."""
+        return f"mirror {self.mirror}: {redact(self.doing)}: more than {self.limit:,} bytes came"
 
 
 @dataclass(eq=False)
@@ -387,7 +397,7 @@ class UpstreamUnavailable(TransientError):
     @property
     def public(self) -> str:
         """The kind of fault, without the upstream's address."""
-        return f"mirror {self.mirror}: {self.doing}: {_network(self.message)}"
+        return f"mirror {self.mirror}: {redact(self.doing)}: {_network(self.message)}"
 
 
 @dataclass(eq=False)
@@ -528,6 +538,11 @@ class BadAnswer(GmError):
     def __str__(self) -> str:
         return f"mirror {self.mirror}: {self.doing}: {self.message}"
 
+    @property
+    def public(self) -> str:
+        """Without what it printed."""
+        return f"mirror {self.mirror}: {redact(self.doing)}: not the answer that was asked for"
+
 
 @dataclass(eq=False)
 class NotInstallable(GmError):
@@ -565,7 +580,7 @@ class SigningFailed(GmError):
     @property
     def public(self) -> str:
         """Without the directory and gpg's words."""
-        return f"signing the metadata: {self.doing}: failed; the service's log says more"
+        return f"signing the metadata: {redact(self.doing)}: failed; the service's log says more"
 
 
 @dataclass(eq=False)
@@ -583,6 +598,11 @@ class MetadataForged(GmError):
             f"found {self.found}; expected {self.expected}; nothing was signed"
         )
 
+    @property
+    def public(self) -> str:
+        """Without what it says."""
+        return f"mirror {self.mirror}: its metadata say something else: nothing was signed"
+
 
 @dataclass(eq=False)
 class Untrusted(GmError):
@@ -599,6 +619,11 @@ class Untrusted(GmError):
             f"`gm-analytics adopt {self.mirror}`"
         )
 
+    @property
+    def public(self) -> str:
+        """Without what was changed."""
+        return f"mirror {self.mirror}: it holds what this service did not sign; nothing was built"
+
 
 @dataclass(eq=False)
 class FileTooLarge(GmError):
@@ -613,6 +638,11 @@ class FileTooLarge(GmError):
             f"mirror {self.mirror}: reading {self.path}: expected a file of at most "
             f"{self.most:,} bytes"
         )
+
+    @property
+    def public(self) -> str:
+        """Without the path."""
+        return f"mirror {self.mirror}: reading a file: larger than it may be, or no file"
 
 
 @dataclass(eq=False)

@@ -12,11 +12,17 @@ import pytest
 import requests
 
 from gm_analytics.errors import (
+    AnotherService,
+    BadAnswer,
     BadPackages,
     CommandFailed,
+    FileTooLarge,
     GmError,
+    MetadataForged,
     NotInstallable,
+    OutputTooLarge,
     Unresolvable,
+    Untrusted,
     UpstreamUnavailable,
     redact,
 )
@@ -44,7 +50,7 @@ SAID_BY_ITS_AUTHOR = {
     "UnknownPackages",
 }  # fmt: skip
 """Errors that tell their author what he wrote."""
-NAMES = {"mirror", "doing", "specs", "files", "missing", "places", "kind", "base", "live"}
+NAMES = {"mirror", "specs", "files", "missing", "places", "kind", "base", "live"}
 """Fields whose words are the service's own, or GitHub's, or package names."""
 
 
@@ -108,6 +114,22 @@ def test_an_author_reads_yums_words(words: str) -> None:
     )
     assert words in NotInstallable("m", ["a"], words).public
     assert words in BadPackages("m", words).public
+
+
+def test_whoever_is_refused_reads_why() -> None:
+    """Though not all that the operator does."""
+    for error, said in [
+        (AnotherService("m", "publication 7 of team/x", "id"), "another service publishes there"),
+        (
+            Untrusted("m", "repodata", "it is not signed"),
+            "it holds what this service did not sign",
+        ),
+        (MetadataForged("m", "primary", "a", "b"), "nothing was signed"),
+        (FileTooLarge("m", "/var/repo/x", 9), "reading a file: larger than it may be"),
+        (BadAnswer("m", "reading /var/repo/x", "y"), "reading (path): not the answer"),
+        (OutputTooLarge("m", "reading /var/repo/x", 9), "reading (path): more than 9 bytes came"),
+    ]:
+        assert said in seen_by_all(error)
 
 
 def test_a_command_and_what_it_printed_stay_inside() -> None:
