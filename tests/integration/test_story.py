@@ -90,7 +90,9 @@ def test_an_update_that_clients_cannot_see_fails_and_says_so(site: Site, service
     finally:
         site.mirror.web.start()
     assert failed["state"] == "failed"
-    assert "repodata/repomd.xml" in failed["message"]
+    assert "reading what is served: not yet what was published" in str(failed["message"])
+    assert "repodata/repomd.xml" not in str(failed)  # an address is for the operator
+    assert f"reading {site.mirror.web.url}repodata/repomd.xml" in service.log
     assert service.perform(pull, delivery_id=delivery_id)["state"] in {"published", "unchanged"}
 
 

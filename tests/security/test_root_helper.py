@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from gm_analytics.mirror import yum
+from gm_analytics.mirror import printed, yum
 from lab.packages import Package
 from lab.processes import find_program, run, wait_for
 from lab.upstream import Upstream
@@ -144,20 +144,20 @@ def test_it_does_what_it_is_for(host: Real) -> None:
     """Read upstream, list it, solve, download, prove: with the real dnf."""
     root, names = str(host.root), ("branch", "leaf")
     assert host.run(root, "makecache", ID).returncode == 0
-    listed = yum.listing(host.run(root, "names", ID).stdout)
+    listed = printed.listing(host.run(root, "names", ID).stdout)
     assert tuple(sorted(row.name for row in listed)) == names
     solved = host.run(root, "resolve", ID, "branch")
-    assert yum.was_solved(solved.stdout + solved.stderr), solved
+    assert printed.was_solved(solved.stdout + solved.stderr), solved
     done = host.run(root, "download", ID, "branch")
     assert done.returncode == 0, done
     expected = {"branch": "upstream", "leaf": yum.POOL_ID if host.namespaces else "upstream"}
-    assert {row.name: row.repository for row in yum.transaction(done.stdout)} == expected
+    assert {row.name: row.repository for row in printed.transaction(done.stdout)} == expected
     assert {file.name for file in host.rpms.iterdir()} == {LEAF.filename, BRANCH.filename}
     assert {file.owner() for file in host.rpms.iterdir()} == {ACCOUNT}
     host.propose()
     proved = host.run(root, "prove", ID, "branch")
-    assert yum.was_solved(proved.stdout + proved.stderr), proved
-    assert {row.repository for row in yum.transaction(proved.stdout)} == {yum.POOL_ID}
+    assert printed.was_solved(proved.stdout + proved.stderr), proved
+    assert {row.repository for row in printed.transaction(proved.stdout)} == {yum.POOL_ID}
     assert wait_for(host.is_free, "the run to end")
 
 

@@ -13,6 +13,7 @@ import pytest
 from gm_analytics.errors import (
     CommandFailed,
     CommandTimedOut,
+    FileTooLarge,
     LockHeld,
     MirrorUnreachable,
     OutputTooLarge,
@@ -96,10 +97,14 @@ def test_files_come_and_go_within_limits(connection: ssh.Connection, site: Site)
     text = "é\n" * 400_000
     connection.put(path, text)
     assert connection.get(path, len(text.encode())).decode() == text
-    with pytest.raises(OutputTooLarge, match=r"reading .*: more than 1,199,999 bytes"):
+    with pytest.raises(FileTooLarge, match=r"reading .*: expected a file of at most 1,199,999 b"):
         connection.get(path, len(text.encode()) - 1)
-    with pytest.raises(CommandFailed, match=r"reading .*/none: exit code .*No such file"):
-        connection.get(f"{site.mirror.host.home}/none", 1)
+    assert connection.get(f"{site.mirror.host.home}/none", 1) is None
+    with pytest.raises(FileTooLarge, match=r"reading /proc: expected a file of at most 9 bytes"):
+        connection.get("/proc", 9)
+    assert connection.run(("chmod", "0", path), "hiding it", 60).ok
+    with pytest.raises(CommandFailed, match=r"reading .*: exit code .*ermission denied"):
+        connection.get(path, 9)
     with pytest.raises(CommandFailed, match="writing /proc/none: exit code"):
         connection.put("/proc/none", "x")
 
@@ -107,15 +112,21 @@ def test_files_come_and_go_within_limits(connection: ssh.Connection, site: Site)
 def test_a_file_that_never_ends_has_a_deadline(
     connection: ssh.Connection, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A pipe without a writer, when even the remote timeout does not end it."""
+    """When even the remote timeout does not end it; a pipe is not waited for."""
     monkeypatch.setattr(ssh, "TRANSFER", 1)
     monkeypatch.setattr(ssh, "CONNECT_TIMEOUT", 0.5)
     monkeypatch.setattr("gm_analytics.remote.commands.bounded", lambda argv, _: argv)
     path = f"{site.mirror.host.home}/pipe"
     assert connection.run(("mkfifo", path), "making a pipe", 60).ok
-    began = time.monotonic()
-    with pytest.raises(CommandTimedOut, match="reading"):
+    with pytest.raises(FileTooLarge, match="reading"):
         connection.get(path, 10)
+    site.mirror.host.install_program("cat", "#!/bin/sh\nexec sleep 60\n", logged=False)
+    began = time.monotonic()
+    try:
+        with pytest.raises(CommandTimedOut, match="reading"):
+            connection.get("/etc/passwd", 10)
+    finally:
+        site.mirror.host.restore_program("cat")
     assert time.monotonic() - began < 15
     assert connection.run(("echo", "again"), "going on", 60).stdout == "again\n"
 
