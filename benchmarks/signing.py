@@ -9,8 +9,10 @@ from pathlib import Path
 
 from gm_analytics.manifest import Manifest
 from gm_analytics.mirror.checking import below, check
+from gm_analytics.mirror.signing import key_of
+from gm_analytics.operations.by_hand import DirectStep
 from gm_analytics.rpm.package import Package as Listed
-from gm_analytics.service import DirectStep, Service
+from gm_analytics.service import Service
 from gm_analytics.settings import Settings
 from lab.packages import Package, build, synthetic
 from lab.processes import run
@@ -41,7 +43,7 @@ def _row(site: Site, size: int) -> str:
     site.upstream.add(*map(Package, names))
     config = site.settings(mirrors=[signed.settings(), plain.settings()])
     service = Service(Settings.model_validate(config))
-    service.key(signed.name).make(signed.name)
+    key_of(service.settings.mirror(signed.name)).make(signed.name)
     took: dict[str, list[float]] = {signed.name: [], plain.name: []}
     for name, mirror in ((name, one) for name in names for one in took):
         took[mirror].append(_publish(service, mirror, name))
@@ -52,7 +54,7 @@ def _row(site: Site, size: int) -> str:
 
 def _publish(service: Service, mirror: str, name: str) -> float:
     started = time.monotonic()
-    outcome = service.apply(
+    outcome = service.operations.apply(
         Manifest.parse(f'["{name}"]'.encode()), mirror, DirectStep(nullcontext)
     )
     assert outcome.state == "published", outcome.message

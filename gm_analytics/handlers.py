@@ -25,7 +25,8 @@ from gm_analytics import __version__
 from gm_analytics.errors import DeliveryError, DeliveryTooLarge, StoreUnavailable, UnknownUpdate
 from gm_analytics.github.webhook import MAX_BODY, verify
 from gm_analytics.operations import permissions
-from gm_analytics.service import Reply, Service
+from gm_analytics.pull_requests.intake import Reply
+from gm_analytics.service import Service
 from gm_analytics.updates.model import Record
 from gm_analytics.web import quiet
 from gm_analytics.web.bodies import Bodies, RawHeaders, signature
@@ -99,7 +100,7 @@ async def manage_pullrequest() -> ConnexionResponse:
     try:
         if flask.has_request_context():  # in a thread of its own already
             body = extensions[BODY] if BODY in extensions else _flask_body()
-            return _answer(service().receive(headers, body))
+            return _answer(service().intake.receive(headers, body))
         if BODY in extensions:
             return await _receive(headers, extensions[BODY])
         async with _bodies.taken(scope["headers"], receive, webhook_secret()) as body:
@@ -146,7 +147,7 @@ def _records(update_id: str) -> list[Record]:
 
 async def _receive(headers: Mapping[str, str], body: bytes) -> ConnexionResponse:
     """Store it in a thread: the store may make us wait."""
-    return _answer(await anyio.to_thread.run_sync(service().receive, headers, body))
+    return _answer(await anyio.to_thread.run_sync(service().intake.receive, headers, body))
 
 
 def _answer(reply: Reply) -> ConnexionResponse:

@@ -27,10 +27,12 @@ from gm_analytics.errors import ConfigError, GmError, ManifestError
 from gm_analytics.github.webhook import sign
 from gm_analytics.manifest import Manifest
 from gm_analytics.mirror.lock import Lock
+from gm_analytics.mirror.signing import key_of
 from gm_analytics.operations import check as checks
 from gm_analytics.operations import permissions
+from gm_analytics.operations.by_hand import DirectStep
 from gm_analytics.remote import fetch
-from gm_analytics.service import DirectStep, Service
+from gm_analytics.service import Service
 from gm_analytics.updates.model import Record, State
 
 WRONG_USE, INTERRUPTED = 2, 130
@@ -159,7 +161,7 @@ def _web(service: Service, host: str, port: int) -> None:
 def plan(config: Path | None, mirror: str | None, file: Any, as_json: bool) -> None:
     """Say what FILE, a packages.json, would change on the mirror. Changes nothing."""
     service = Service.from_file(config)
-    found = service.plan(Manifest.parse(file.read()), mirror_name(service, mirror))
+    found = service.operations.plan(Manifest.parse(file.read()), mirror_name(service, mirror))
     click.echo(json.dumps(asdict(found), indent=2) if as_json else plan_text(found))
 
 
@@ -173,7 +175,9 @@ def apply(config: Path | None, mirror: str | None, file: Any, locked: Any) -> No
     service = Service.from_file(config)
     manifest = Manifest.parse(file.read())
     lock = Lock.parse(locked.read()) if locked else None
-    outcome = service.apply(manifest, mirror_name(service, mirror), DirectStep(progress), lock)
+    outcome = service.operations.apply(
+        manifest, mirror_name(service, mirror), DirectStep(progress), lock
+    )
     for nevra in outcome.added:
         click.echo(f"added {nevra}")
     for warning in outcome.warnings:
@@ -243,7 +247,12 @@ def replay(config: Path | None, payload: Any, url: str, event: str, delivery: st
 def check(config: Path | None) -> None:
     """Check the configuration, the store, GitHub and each mirror: a fact or the fix a line."""
     good = True
-    for finding in checks.run(Service.from_file(config)):
+    service = Service.from_file(config)
+    for finding in checks.run(
+        service.settings,
+        lambda: service.store.check(),  # noqa: PLW0108  # a store that cannot be opened is a finding
+        lambda: service.identity,
+    ):
         good = good and finding.good
         mark = click.style("ok  ", fg="green") if finding.good else click.style("FAIL", fg="red")
         click.echo(f"{mark} {finding.subject}: {finding.said}")
@@ -260,7 +269,7 @@ def key(config: Path | None, mirror: str | None) -> None:
     """
     service = Service.from_file(config)
     target = service.settings.mirror(mirror_name(service, mirror))
-    found = service.key(target.name)
+    found = key_of(target)
     made = "made" if found.make(target.name) else "there already"
     address = f"{target.base_url}{found.public_file.name}"
     click.echo(

@@ -16,9 +16,11 @@ from gm_analytics.cli.output import CONFIG, FAILED, JSON, MIRROR, mirror_name, p
 from gm_analytics.mirror.history import Held
 from gm_analytics.mirror.retention import Collected
 from gm_analytics.mirror.session import Session
+from gm_analytics.mirror.signing import key_of
 from gm_analytics.operations import status as drift
+from gm_analytics.operations.by_hand import DirectStep
 from gm_analytics.rpm.changes import size_text
-from gm_analytics.service import DirectStep, Service
+from gm_analytics.service import Service
 
 NAME = click.argument("mirror", required=False)
 DIFFERS = 3
@@ -32,8 +34,8 @@ _VERDICTS = {"same": ("ok  ", "green"), "differs": ("DIFF", "red"), "unknown": (
 def publications(config: Path | None, mirror: str | None, as_json: bool) -> None:
     """List the publications that MIRROR keeps, oldest first; `*` marks the live one."""
     service = Service.from_file(config)
-    with service.reading(mirror_name(service, mirror)) as session:
-        kept = session.history().publications
+    with service.mirrors.read(mirror_name(service, mirror)) as session:
+        kept = session.publications.history().publications
         _warn_of_another(service, session)
     if as_json:
         click.echo(json.dumps([_held_json(held) for held in kept], indent=2))
@@ -53,15 +55,15 @@ def takeover(config: Path | None, mirror: str | None, yes: bool) -> None:
     """
     service = Service.from_file(config)
     name = mirror_name(service, mirror)
-    with service.reading(name) as session:
-        owner = session.owner()
+    with service.mirrors.read(name) as session:
+        owner = session.host.owner()
     if not owner.live or owner.service == service.identity:
         click.echo(f"{name}: nothing to take over: no other service publishes there")
         return
     click.echo(f"{name}: {owner.published}; this is service {service.identity}")
     if not yes:
         click.confirm("Publish from this one from now on?", abort=True)
-    if not service.take_over(name, owner):
+    if not service.operations.take_over(name, owner):
         raise click.UsageError(f"{name} has changed meanwhile; call this again")
     click.echo(f"{name}: taken over")
 
@@ -76,9 +78,9 @@ def diff(config: Path | None, mirror: str | None, before: int, after: int, as_js
     """Say how publication AFTER differs from BEFORE, as `plan` says it."""
     service = Service.from_file(config)
     name = mirror_name(service, mirror)
-    with service.reading(name) as session:
+    with service.mirrors.read(name) as session:
         _warn_of_another(service, session)
-    found = service.compare(name, before, after)
+    found = service.operations.compare(name, before, after)
     click.echo(json.dumps(asdict(found), indent=2) if as_json else plan_text(found))
 
 
@@ -92,7 +94,9 @@ def rollback(config: Path | None, mirror: str | None, number: int | None) -> Non
     It is published anew under a newer number, since clients would not go back.
     """
     service = Service.from_file(config)
-    outcome = service.rollback(mirror_name(service, mirror), number, DirectStep(progress))
+    outcome = service.operations.rollback(
+        mirror_name(service, mirror), number, DirectStep(progress)
+    )
     for change in outcome.changes:
         click.echo(f"{change.kind} {change.nevra}")
     click.echo(f"{outcome.state}: {outcome.message}")
@@ -105,7 +109,7 @@ def rollback(config: Path | None, mirror: str | None, number: int | None) -> Non
 def lock(config: Path | None, mirror: str | None, number: int | None) -> None:
     """Print the lock file of a publication, for `apply --locked`."""
     service = Service.from_file(config)
-    click.echo(service.lock(mirror_name(service, mirror), number).text())
+    click.echo(service.operations.lock(mirror_name(service, mirror), number).text())
 
 
 @click.command()
@@ -119,7 +123,7 @@ def gc(config: Path | None, mirror: str | None, dry_run: bool, as_json: bool) ->
     An update that publishes does the same at its end.
     """
     service = Service.from_file(config)
-    found = service.collect(mirror_name(service, mirror), dry_run=dry_run)
+    found = service.operations.collect(mirror_name(service, mirror), dry_run=dry_run)
     click.echo(json.dumps(asdict(found), indent=2) if as_json else _collected_text(found, dry_run))
 
 
@@ -159,7 +163,9 @@ def adopt(config: Path | None, mirror: str | None) -> None:
     brought back, or a person changed the mirror, this says that it is meant.
     """
     service = Service.from_file(config)
-    live, packages = service.adopt(mirror_name(service, mirror))
+    name = mirror_name(service, mirror)
+    key_of(service.settings.mirror(name))  # without a key everything is trusted as it is
+    live, packages = service.operations.adopt(name)
     click.echo(f"{live} with {packages:,} packages is trusted as it is, and what else is kept")
 
 
@@ -170,7 +176,7 @@ COMMANDS = (publications, diff, rollback, lock, gc, status, takeover, adopt)
 
 
 def _warn_of_another(service: Service, session: Session) -> None:
-    if owner := service.other_service(session):
+    if owner := service.mirrors.other_service(session):
         click.echo(f"warning: another service publishes there: {owner.published}", err=True)
 
 

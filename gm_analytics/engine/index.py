@@ -147,7 +147,7 @@ def _row(update: Update) -> dict[str, Any]:
         "mirror": update.mirror,
         "repository": update.repository,
         "number": update.number,
-        "kind": update.kind,
+        "kind": update.aim.word,
         "commit_sha": update.commit,
         "changed_at": update.updated_at,
         "requested_at": update.requested_at,

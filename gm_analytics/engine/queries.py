@@ -99,7 +99,7 @@ class Queries:
         one may have been performed first, and an older head must not be applied after it. A merge
         looks at what is live instead: another pull request's may be the newer one.
         """
-        if not update.pull_request or update.kind == "merge":
+        if not update.pull_request or update.aim.cause == "merge":
             return False
         # DBOS keeps whole seconds on SQLite, so the updates' own times are compared.
         query = (

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from pydantic import TypeAdapter
@@ -25,7 +25,6 @@ RETRIABLE = frozenset({"ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"})
 MAX_MESSAGE = 1000
 """Characters of a message that the index keeps; the whole is with the outcome or the error."""
 
-_KNOWN = frozenset(field.name for field in fields(Update))
 _OUTCOME = TypeAdapter(Outcome)
 
 
@@ -111,8 +110,7 @@ def update_of(values: Any, workflow_id: str, mirror: str) -> Update:
     """Make an update of stored values: unknown ones are ignored, missing ones are the defaults."""
     if not isinstance(values, dict):
         return Update(workflow_id, mirror)
-    known = {name: value for name, value in values.items() if name in _KNOWN}
-    return Update(**{"id": workflow_id, "mirror": mirror, **known})
+    return Update.read({"id": workflow_id, "mirror": mirror, **values})
 
 
 def first_argument(row: Row) -> Any:

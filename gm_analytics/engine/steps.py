@@ -12,7 +12,7 @@ from dbos import DBOS
 from pydantic import TypeAdapter
 
 from gm_analytics.errors import GitHubUnavailable, TransientError
-from gm_analytics.updates.story import P, R
+from gm_analytics.updates.ports import P, R
 
 MAX_WAIT = 900.0
 """Seconds; a rate limit that lasts longer than this fails the update."""

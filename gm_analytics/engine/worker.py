@@ -34,7 +34,7 @@ Report = Callable[[Update, bool, DurableStep], None]
 
 @contextmanager
 def worker(
-    url: str, perform: Perform, report: Report, retry: Retry, executor_id: str | None
+    url: str, perform: Perform, report: Report | None, retry: Retry, executor_id: str | None
 ) -> Iterator[None]:
     """Perform updates and report on them in threads of this process, until the block ends.
 
@@ -74,15 +74,17 @@ def _config(url: str, executor: str) -> DBOSConfig:
     }
 
 
-def _register(updates: _Updates, report: Report, retry: Retry) -> None:
+def _register(updates: _Updates, report: Report | None, retry: Retry) -> None:
     @DBOS.workflow(name=index.WORKFLOW)
     def update(values: dict[str, Any]) -> dict[str, Any]:
-        return asdict(updates.run(Update(**values)))
+        return asdict(updates.run(Update.read(values)))
 
     @DBOS.workflow(name=FEEDBACK)
     def feedback(values: dict[str, Any], ended: bool) -> None:
-        work = Update(**values)
+        work = Update.read(values)
         subject = f"feedback on update {work.id}"
+        if report is None:  # the token went since it was stored
+            return
         try:
             report(work, ended, DurableStep(subject, retry, MAX_FEEDBACK_WAIT))
         except GmError:

@@ -11,12 +11,11 @@ import hmac
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import parse_qs
 
 from gm_analytics.errors import BadDelivery, BadSignature, UnsupportedMediaType
-from gm_analytics.updates.model import Kind
+from gm_analytics.events import Delivery, Happening, PullRequestEvent
 
 MAX_BODY = 25 * 1024 * 1024
 """Bytes; GitHub caps payloads at 25 MB."""
@@ -51,76 +50,88 @@ def verify(secret: str, body: bytes, signature: str | None) -> None:
         raise BadSignature
 
 
-@dataclass(frozen=True)
-class PullRequest:
-    """What a `pull_request` event says, as far as it matters here."""
+def receive(secret: str, headers: Mapping[str, str], body: bytes) -> Delivery:
+    """Check a call's signature, then read it; `headers` with lower-case names.
 
-    action: str
-    number: int
-    repository: str
-    head_sha: str
-    base_ref: str
-    author: str
-    author_association: str
-    fork: bool
-    draft: bool
-    merged: bool = False
-    merge_commit_sha: str = ""
-    """Of an open pull request GitHub's trial of a merge, which may be out of date."""
-    merged_at: str = ""
-    """ISO 8601 in UTC, as is the next."""
-    updated_at: str = ""
-    retargeted: bool = False
-    """Whether this event gave it another base branch."""
-    default_branch: str = ""
-    """Of the base repository."""
+    Raises:
+        BadSignature: there is none, or it is another one.
+        UnsupportedMediaType: the content type is neither JSON nor form.
+        BadDelivery: the body or a header is not what GitHub sends.
 
-    @property
-    def key(self) -> str:
-        """`owner/name#number`."""
-        return f"{self.repository}#{self.number}"
+    """
+    verify(secret, body, headers.get("x-hub-signature-256"))
+    return read(headers, body)
 
-    @classmethod
-    def parse(cls, payload: Mapping[str, Any]) -> PullRequest:
-        """Read a payload.
 
-        Raises:
-            BadDelivery: a field is missing or not of its kind; it is named.
+def read(headers: Mapping[str, str], body: bytes) -> Delivery:
+    """Read a call whose signature was right, as `receive` does."""
+    payload = _payload(headers.get("content-type", ""), body)
+    name = headers.get("x-github-event", "")
+    if not name:
+        raise BadDelivery("X-GitHub-Event: found no such header")
+    if not _WORD.fullmatch(name):
+        raise BadDelivery(f"X-GitHub-Event: found {name[:80]!r}; expected a word")
+    delivery_id = headers.get("x-github-delivery", "")
+    if not _DELIVERY_ID.fullmatch(delivery_id):
+        raise BadDelivery(f"X-GitHub-Delivery: found {delivery_id[:80]!r}; expected an id")
+    event = read_pull_request(payload) if name == "pull_request" else None
+    return Delivery(delivery_id, name, event)
 
-        """
-        base = _get(payload, dict, "pull_request", "base")
-        repository = _matching(_REPOSITORY, payload, "repository", "full_name")
-        at = "pull_request.base."
-        base_repository = _matching(_REPOSITORY, base, "repo", "full_name", at=at)
-        if base_repository.lower() != repository.lower():
-            raise BadDelivery(
-                f"pull_request.base.repo.full_name: found {base_repository!r}; "
-                f"expected repository.full_name, {repository!r}"
-            )
-        pull = payload["pull_request"]
-        action, merged = _matching(_WORD, payload, "action"), pull.get("merged") is True
-        if merged and action == "closed":
-            _matching(_SHA, payload, "pull_request", "merge_commit_sha")
-            _matching(_TIME, payload, "pull_request", "merged_at")
-        return cls(
-            action=action,
-            number=_number(payload),
-            repository=repository,
-            head_sha=_matching(_SHA, payload, "pull_request", "head", "sha"),
-            base_ref=_matching(_REF, payload, "pull_request", "base", "ref"),
-            author=_matching(_LOGIN, payload, "pull_request", "user", "login"),
-            author_association=_optional(_WORD, pull, "author_association") or "NONE",
-            fork=_is_fork(pull["head"], repository),
-            draft=pull.get("draft") is True,
-            merged=merged,
-            merge_commit_sha=_optional(_SHA, pull, "merge_commit_sha"),
-            merged_at=_optional(_TIME, pull, "merged_at"),
-            updated_at=_optional(_TIME, pull, "updated_at"),
-            retargeted=action == "edited" and "base" in _changes(payload),
-            default_branch=_optional(
-                _REF, payload["repository"], "default_branch", at="repository."
-            ),
+
+def read_pull_request(payload: Mapping[str, Any]) -> PullRequestEvent:
+    """Read the payload of a `pull_request` event.
+
+    Raises:
+        BadDelivery: a field is missing or not of its kind; it is named.
+
+    """
+    base = _get(payload, dict, "pull_request", "base")
+    repository = _matching(_REPOSITORY, payload, "repository", "full_name")
+    at = "pull_request.base."
+    base_repository = _matching(_REPOSITORY, base, "repo", "full_name", at=at)
+    if base_repository.lower() != repository.lower():
+        raise BadDelivery(
+            f"pull_request.base.repo.full_name: found {base_repository!r}; "
+            f"expected repository.full_name, {repository!r}"
         )
+    pull, happened = payload["pull_request"], _happened(payload)
+    merged = happened == "merged"
+    return PullRequestEvent(
+        happened=happened,
+        action=_matching(_WORD, payload, "action"),
+        number=_number(payload),
+        repository=repository,
+        head_sha=_matching(_SHA, payload, "pull_request", "head", "sha"),
+        base_ref=_matching(_REF, payload, "pull_request", "base", "ref"),
+        author=_matching(_LOGIN, payload, "pull_request", "user", "login"),
+        author_association=_optional(_WORD, pull, "author_association") or "NONE",
+        fork=_is_fork(pull["head"], repository),
+        draft=pull.get("draft") is True,
+        merge_commit_sha=(
+            _matching(_SHA, payload, "pull_request", "merge_commit_sha") if merged else ""
+        ),
+        merged_at=_matching(_TIME, payload, "pull_request", "merged_at") if merged else "",
+        updated_at=_optional(_TIME, pull, "updated_at"),
+        default_branch=_optional(_REF, payload["repository"], "default_branch", at="repository."),
+    )
+
+
+_HAPPENED: dict[str, Happening] = {
+    "opened": "opened",
+    "reopened": "reopened",
+    "synchronize": "pushed",
+    "ready_for_review": "ready",
+}
+"""What GitHub's actions mean; `closed` and `edited` say it in other fields."""
+
+
+def _happened(payload: Mapping[str, Any]) -> Happening:
+    action = _matching(_WORD, payload, "action")
+    if action == "closed":
+        return "merged" if payload["pull_request"].get("merged") is True else "closed"
+    if action == "edited" and "base" in _changes(payload):
+        return "retargeted"
+    return _HAPPENED.get(action, "other")
 
 
 def _changes(payload: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -133,103 +144,6 @@ def _is_fork(head: Mapping[str, Any], repository: str) -> bool:
     """Tell whether the head lives elsewhere; a deleted fork (`repo: null`) counts as one."""
     repo = head.get("repo")
     return not isinstance(repo, dict) or str(repo.get("full_name")).lower() != repository.lower()
-
-
-@dataclass(frozen=True)
-class Delivery:
-    """One webhook call whose signature was right."""
-
-    id: str
-    event: str
-    pull_request: PullRequest | None
-
-    @classmethod
-    def parse(cls, headers: Mapping[str, str], body: bytes) -> Delivery:
-        """Read a call; `headers` with lower-case names.
-
-        Raises:
-            UnsupportedMediaType: the content type is neither JSON nor form.
-            BadDelivery: the body or a header is not what GitHub sends.
-
-        """
-        payload = _payload(headers.get("content-type", ""), body)
-        event = headers.get("x-github-event", "")
-        if not event:
-            raise BadDelivery("X-GitHub-Event: found no such header")
-        if not _WORD.fullmatch(event):
-            raise BadDelivery(f"X-GitHub-Event: found {event[:80]!r}; expected a word")
-        delivery_id = headers.get("x-github-delivery", "")
-        if not _DELIVERY_ID.fullmatch(delivery_id):
-            raise BadDelivery(f"X-GitHub-Delivery: found {delivery_id[:80]!r}; expected an id")
-        pull_request = PullRequest.parse(payload) if event == "pull_request" else None
-        return cls(delivery_id, event, pull_request)
-
-
-@dataclass(frozen=True)
-class Policy:
-    """Who may cause an update."""
-
-    repositories: frozenset[str]
-    trusted_associations: frozenset[str] = frozenset({"OWNER", "MEMBER", "COLLABORATOR"})
-    actions: frozenset[str] = frozenset({"opened", "reopened", "synchronize", "ready_for_review"})
-    on_merge: bool = False
-    """Whether merging is what publishes."""
-    branch: str | None = None
-    """The branch whose pull requests count with `on_merge`; None for the repository's default."""
-
-    def kind_of(self, pull: PullRequest) -> Kind:
-        """Say what a pull request's event is to do."""
-        if not self.on_merge:
-            return "add"
-        if pull.action == "closed" and pull.merged:
-            return "merge"
-        return "close" if self._ends(pull) else "preview"
-
-    def _ends(self, pull: PullRequest) -> bool:
-        """Tell whether a pull request is none of the followed branch any more."""
-        return pull.action == "closed" or pull.base_ref != self._followed(pull)
-
-    def _followed(self, pull: PullRequest) -> str:
-        return self.branch or pull.default_branch
-
-    def reason_to_ignore(self, delivery: Delivery) -> str | None:
-        """Say why a delivery causes no update, or None if it does cause one."""
-        pull = delivery.pull_request
-        if pull is None:
-            return f"event {delivery.event} causes no update"
-        return next((reason for applies, reason in self._reasons(pull) if applies), None)
-
-    def _reasons(self, pull: PullRequest) -> list[tuple[bool, str]]:
-        followed = self._followed(pull)
-        listed = [
-            (
-                pull.repository.lower() not in {r.lower() for r in self.repositories},
-                f"repository {pull.repository} is not listed in webhook.repositories",
-            ),
-            (
-                self.on_merge and pull.base_ref != followed and not pull.retargeted,
-                f"its base is {pull.base_ref}; the mirror follows {followed}",
-            ),
-        ]
-        # Whoever merged may write to the branch, and a preview may go whoever closed.
-        ended = self.kind_of(pull) in {"merge", "close"}
-        return listed if ended else listed + self._reasons_of_an_open_one(pull)
-
-    def _reasons_of_an_open_one(self, pull: PullRequest) -> list[tuple[bool, str]]:
-        arrived = self.on_merge and pull.retargeted
-        return [
-            (
-                pull.action not in self.actions and not arrived,
-                f"action {pull.action} causes no update",
-            ),
-            (pull.draft, "the pull request is a draft"),
-            (pull.fork, f"{pull.key} comes from a fork"),
-            (
-                pull.author_association not in self.trusted_associations,
-                f"author {pull.author} is {pull.author_association}; trusted are "
-                + ", ".join(sorted(self.trusted_associations)),
-            ),
-        ]
 
 
 def _payload(content_type: str, body: bytes) -> Mapping[str, Any]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Annotated, Literal, get_args
 
 from pydantic import Field, TypeAdapter, ValidationError
@@ -69,6 +70,10 @@ class Publication:
             return _PUBLICATION.validate_json(text)
         except (ValidationError, UnicodeEncodeError) as error:
             raise Malformed("a publication.json", _first_of(error)) from error
+
+    def text(self) -> str:
+        """Give the text of its publication.json."""
+        return json.dumps(asdict(self), indent=2) + "\n"
 
     @property
     def exact(self) -> bool:

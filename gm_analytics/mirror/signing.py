@@ -13,7 +13,8 @@ from pathlib import Path
 
 import gnupg
 
-from gm_analytics.errors import SigningFailed
+from gm_analytics import settings
+from gm_analytics.errors import ConfigError, SigningFailed
 
 PUBLIC_NAME = "RPM-GPG-KEY-gm-mirror"
 """The public half's file name, in the key's home and on the mirror."""
@@ -128,6 +129,20 @@ class Key:
 
     def _failed(self, doing: str, message: str) -> SigningFailed:
         return SigningFailed(str(self.home), doing, message)
+
+
+def key_of(mirror: settings.Mirror) -> Key:
+    """Give the key that signs a mirror's metadata; it may be yet to be made.
+
+    Raises:
+        ConfigError: the mirror has none configured.
+
+    """
+    if mirror.signing_home is None:
+        expected = "a directory of the service's own, such as /var/lib/gm_analytics/signing"
+        said = f"mirrors[].signing_home: {mirror.name} has none; expected {expected}"
+        raise ConfigError("mirrors", [said])
+    return Key(mirror.signing_home)
 
 
 def _end_of(stderr: str) -> str:

@@ -91,6 +91,11 @@ class Trust:
             raise self._refuse(f"{directory}/{seal.FILE}", found)
         return found
 
+    def sealed(self, statement: Statement) -> str:
+        """Give a statement with its signature, as `seal.FILE` has them."""
+        text = statement.text()
+        return Sealed(text, self._key.sign(text.encode())).text()
+
     def groups(self, directory: str) -> bytes | None:
         """Read the groups file of a publication; None if it has none."""
         path, vouched, known = f"{directory}/{seal.GROUPS}", self.of(directory), self.known

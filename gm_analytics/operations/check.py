@@ -9,10 +9,10 @@ from gm_analytics import contract, settings
 from gm_analytics.errors import GmError, StoreUnavailable
 from gm_analytics.github.client import GitHub
 from gm_analytics.mirror import survey
-from gm_analytics.mirror.session import Session, wait_until_visible
+from gm_analytics.mirror.served import wait_until_visible
+from gm_analytics.mirror.session import Session
 from gm_analytics.operations import permissions
 from gm_analytics.secret_files import Unread, unread
-from gm_analytics.service import Service
 
 
 @dataclass(frozen=True)
@@ -24,14 +24,15 @@ class Finding:
     said: str
 
 
-def run(service: Service) -> Iterator[Finding]:
-    """Look at every part, going on after what is wrong."""
-    config = service.settings
+def run(
+    config: settings.Settings, store: Callable[[], str], identity: Callable[[], str]
+) -> Iterator[Finding]:
+    """Look at every part, going on after what is wrong; `store` asks the database."""
     repositories = ", ".join(config.webhook.repositories)
     yield Finding("configuration", True, f"deliveries of {repositories}; publish {config.publish}")
     yield from _files(config)
     yield _one("specification", contract.summary)
-    yield _one("store", service.store.check)
+    yield _one("store", store)
     hidden = {m.name: unread("identity_file", m.identity_file) for m in config.mirrors}
     # The web needs neither key nor token. Whoever may not read the webhook secret is the worker.
     is_web = not config.webhook.unread and all(hidden.values())
@@ -40,7 +41,7 @@ def run(service: Service) -> Iterator[Finding]:
         yield _hidden("github", config.github.unread, is_web)
     else:
         yield _one("github", lambda: _github(config.github))
-    name = _identity(service)
+    name = _identity(identity)
     for mirror in config.mirrors:
         if found := hidden[mirror.name]:
             yield _hidden(f"mirror {mirror.name}", found, is_web)
@@ -81,10 +82,10 @@ def _github(config: settings.GitHub) -> str:
     return f"token accepted by {config.api_url}: {left} of {limit} calls left"
 
 
-def _identity(service: Service) -> str:
+def _identity(identity: Callable[[], str]) -> str:
     """Give the service's id; the store has a line of its own if it cannot."""
     try:
-        return service.identity
+        return identity()
     except StoreUnavailable:
         return ""
 
@@ -93,14 +94,14 @@ def _mirror(mirror: settings.Mirror, service: str) -> Iterator[Finding]:
     name = f"mirror {mirror.name}"
     with Session(mirror, service=service) as session:
         try:
-            found = session.look()
+            found = session.host.look()
         except GmError as error:
             yield Finding(name, False, f"{error}. {_fix(error, mirror)}")
             return
         where = f"{mirror.user}@{mirror.address}:{mirror.port}"
         yield Finding(name, True, f"SSH to {where}, host key as in {mirror.known_hosts}")
         yield from _host(name, mirror, found)
-        yield _one(f"{name} upstream", session.upstream)
+        yield _one(f"{name} upstream", session.package_manager.upstream)
         yield _one(f"{name} key", lambda: _key(mirror, session))
     if found.state == "live":
         yield _one(f"{name} web", lambda: _web(mirror, found.repomd))
@@ -134,7 +135,7 @@ def _privilege(tools: survey.Tools) -> str:
 
 
 def _key(mirror: settings.Mirror, session: Session) -> str:
-    if not (fingerprint := session.signing_key):
+    if not (fingerprint := session.signer.signing_key):
         return "no signing_home: metadata is not signed"
     return f"metadata is signed by {fingerprint}, in {mirror.signing_home}"
 

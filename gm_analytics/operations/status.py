@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from http import HTTPStatus
+from typing import Protocol
 from urllib.parse import quote
 
 import requests
@@ -19,7 +20,6 @@ from urllib3.exceptions import HTTPError
 
 from gm_analytics import settings
 from gm_analytics.errors import GitHubError, GmError, ManifestError, Untrusted
-from gm_analytics.github.client import GitHub
 from gm_analytics.manifest import Manifest
 from gm_analytics.mirror.checking import MAX_REPOMD
 from gm_analytics.mirror.history import Held, History
@@ -27,9 +27,11 @@ from gm_analytics.mirror.ownership import Owner
 from gm_analytics.mirror.session import Session
 from gm_analytics.mirror.survey import Survey
 from gm_analytics.operations import served
+from gm_analytics.operations.by_hand import Operations
 from gm_analytics.operations.served import Finding, Kept, Verdict
 from gm_analytics.remote import fetch
-from gm_analytics.service import Service
+from gm_analytics.settings import Settings
+from gm_analytics.updates.ports import Forge
 
 TIMEOUT = served.TIMEOUT
 """Seconds without an answer."""
@@ -41,22 +43,41 @@ MOST = 20
 _REPO = "{http://linux.duke.edu/metadata/repo}"
 
 
-def run(service: Service, names: Iterable[str], *, checksums: bool) -> Iterator[Finding]:
+class Parts(Protocol):
+    """What is compared with what."""
+
+    @property
+    def settings(self) -> Settings:
+        """The configuration."""
+        ...
+
+    @property
+    def operations(self) -> Operations:
+        """What reads mirrors."""
+        ...
+
+    @property
+    def github(self) -> Forge:
+        """Where the manifest is."""
+        ...
+
+
+def run(parts: Parts, names: Iterable[str], *, checksums: bool) -> Iterator[Finding]:
     """Compare each mirror, going on after what differs."""
     for name in names:
         try:
-            yield from _mirror(service, service.settings.mirror(name), checksums=checksums)
+            yield from _mirror(parts, parts.settings.mirror(name), checksums=checksums)
         except GmError as error:
             yield Finding(f"mirror {name}", "unknown", str(error))
 
 
-def _mirror(service: Service, mirror: settings.Mirror, *, checksums: bool) -> list[Finding]:
+def _mirror(parts: Parts, mirror: settings.Mirror, *, checksums: bool) -> list[Finding]:
     """Compare one; again if something was published in the middle of it."""
     while True:
-        with service.reading(mirror.name) as session:
-            look = session.look()
-            past = session.history()
-            other = service.other_service(session)
+        with parts.operations.mirrors.read(mirror.name) as session:
+            look = session.host.look()
+            past = session.publications.history()
+            other = parts.operations.mirrors.other_service(session)
             live = past.live
             if live is None:
                 return [Finding(f"mirror {mirror.name}", "differs", "nothing is published")]
@@ -65,14 +86,14 @@ def _mirror(service: Service, mirror: settings.Mirror, *, checksums: bool) -> li
         found = [
             Finding(f"mirror {mirror.name}", "same", said),
             *([_other(mirror, other)] if other else ()),
-            *_manifests(service, mirror, past),
+            *_manifests(parts, mirror, past),
             *(_web(mirror, look.repomd, kept, checksums=checksums) if kept else ()),
             *wrong,
         ]
         if all(finding.verdict != "differs" for finding in found):
             return found
-        with service.reading(mirror.name) as session:
-            if session.look().live == look.live:
+        with parts.operations.mirrors.read(mirror.name) as session:
+            if session.host.look().live == look.live:
                 return found
 
 
@@ -86,14 +107,14 @@ def _believed(
 ) -> tuple[History, Kept | None, list[Finding]]:
     """Read what is live, by its signature where there is a key; say what is wrong with that."""
     try:
-        vouched = session.vouch(look.live, look.repomd)
-        packages = vouched.packages if vouched else session.packages(look.live)
+        vouched = session.publications.vouch(look.live, look.repomd)
+        packages = vouched.packages if vouched else session.publications.packages(look.live)
     except Untrusted as error:
         return past, None, [Finding(f"mirror {error.mirror} signatures", "differs", str(error))]
-    followed = satisfied_by(past)
+    followed, believed = satisfied_by(past), session.publications
     held = tuple(
         replace(one, manifests=signed)
-        if one in followed and (signed := session.satisfied(one.directory)) is not None
+        if one in followed and (signed := believed.satisfied(one.directory)) is not None
         else one
         for one in past.publications
     )
@@ -105,26 +126,26 @@ def _believed(
 # --- manifest -------------------------------------------------------------------------------
 
 
-def _manifests(service: Service, mirror: settings.Mirror, past: History) -> Iterator[Finding]:
+def _manifests(parts: Parts, mirror: settings.Mirror, past: History) -> Iterator[Finding]:
     """Compare the followed branches' manifests with what the live set is known to satisfy."""
-    branch = service.settings.webhook.branch
-    for repository in service.settings.webhook.repositories:
-        if mirror in service.settings.mirrors_of(repository):
+    branch = parts.settings.webhook.branch
+    for repository in parts.settings.webhook.repositories:
+        if mirror in parts.settings.mirrors_of(repository):
             subject = f"manifest {repository} at {branch or 'its default branch'}"
             try:
-                text = GitHub(service.settings.github).manifest(repository, branch or "HEAD")
-                verdict, said = _manifest(service, mirror, Manifest.parse(text), past)
+                text = parts.github.manifest(repository, branch or "HEAD")
+                verdict, said = _manifest(parts, mirror, Manifest.parse(text), past)
             except GmError as error:
                 verdict, said = "differs" if _is_its_own(error) else "unknown", str(error)
             yield Finding(subject, verdict, said)
 
 
 def _manifest(
-    service: Service, mirror: settings.Mirror, manifest: Manifest, past: History
+    parts: Parts, mirror: settings.Mirror, manifest: Manifest, past: History
 ) -> tuple[Verdict, str]:
-    if not manifest.specs and not service.settings.publishes_on_merge:
+    if not manifest.specs and not parts.settings.publishes_on_merge:
         return "same", "it names no packages"
-    digest = service.digest(manifest, mirror.name)
+    digest = parts.operations.digest(manifest, mirror.name)
     found = next((held for held in satisfied_by(past) if digest in held.manifests), None)
     if found is None:
         return "differs", "no publication that is live was made from it"

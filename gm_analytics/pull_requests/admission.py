@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 
+from gm_analytics.pull_requests.rules import TABLE
 from gm_analytics.settings import Settings
-from gm_analytics.updates.model import Kind, Update
+from gm_analytics.updates.model import Update
 
 _TIME = r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)?"
 _FORMS = {
@@ -21,18 +22,14 @@ _FORMS = {
     "merged_at": re.compile(_TIME),
 }
 """The texts that become part of a command, a path or an address."""
-_KINDS: dict[str, frozenset[Kind]] = {
-    "on_pull_request": frozenset({"add"}),
-    "on_merge": frozenset({"preview", "merge", "close"}),
-}
 
 
 def reason_to_ignore(update: Update, config: Settings) -> str | None:
     """Say why a stored update is not to be performed, or None."""
     if malformed := _malformed(update):
         return f"the stored update has no valid {malformed}"
-    if update.kind not in _KINDS[config.publish]:
-        return f"publish: {config.publish} has no update of the kind {update.kind}"
+    if update.aim not in {row.aim for row in TABLE if row.publish == config.publish}:
+        return f"publish: {config.publish} has no update of the kind {update.aim.word}"
     if update.repository.lower() not in map(str.lower, config.webhook.repositories):
         return f"repository {update.repository} is not listed in webhook.repositories"
     if update.mirror not in (mirror.name for mirror in config.mirrors_of(update.repository)):

@@ -100,12 +100,12 @@ def shorten(text: str, limit: int = MAX_DESCRIPTION) -> str:
 
 
 def _purpose(update: Update) -> str:
-    return {
-        "add": f"its packages are to be added to {update.mirror}",
-        "preview": f"a preview on {update.mirror}",
-        "merge": f"its packages are to be published on {update.mirror}",
-        "close": f"its preview on {update.mirror} is to be removed",
-    }[update.kind]
+    if update.aim.source == "nothing":
+        return f"its preview on {update.mirror} is to be removed"
+    if update.aim.target == "preview":
+        return f"a preview on {update.mirror}"
+    done = "published on" if update.exact else "added to"
+    return f"its packages are to be {done} {update.mirror}"
 
 
 # --- comment --------------------------------------------------------------------------------
@@ -139,7 +139,7 @@ def _section(record: Record, page: Callable[[str], str], room: Room) -> Iterator
     if outcome:
         if not outcome.changes and outcome.state != "closed":
             yield f"{_words(redact(outcome.message[:1].upper() + outcome.message[1:]))}."
-        yield from _changes(outcome, room, future=update.kind == "preview")
+        yield from _changes(outcome, room, future=update.aim.target == "preview")
         yield from (f"**Warning:** {_words(redact(warning))}." for warning in outcome.warnings)
         if outcome.preview:
             yield from _trial(update, outcome, room)

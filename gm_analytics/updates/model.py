@@ -2,16 +2,46 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Literal
 
 from gm_analytics.errors import GmError, redact
 from gm_analytics.rpm.changes import Change
 
-Kind = Literal["add", "preview", "merge", "close", "rollback"]
-"""What an update does: `add` the closure to what is live (`publish: on_pull_request`), or, with
-`on_merge`, make a `preview`, make exactly the closure live (`merge`), or remove the preview. A
-person may make an older publication live again (`rollback`)."""
+Cause = Literal["pull_request", "merge", "person"]
+Mode = Literal["additive", "exact"]
+"""Whether the closure is added to what is live, or takes its place."""
+Target = Literal["live", "preview"]
+Source = Literal["solved", "reviewed", "lock", "older", "nothing"]
+"""Where the closure comes from: yum; the preview that was reviewed, if what it showed is still
+true, else yum; a lock file; an older publication; or there is none, and the preview goes."""
+
+
+@dataclass(frozen=True)
+class Aim:
+    """What an update is for."""
+
+    cause: Cause
+    mode: Mode
+    target: Target
+    source: Source
+
+    @property
+    def word(self) -> str:
+        """Name it in one word, as publication.json has it."""
+        if self.target == "preview":
+            return "close" if self.source == "nothing" else "preview"
+        if self.source == "older":
+            return "rollback"
+        return "merge" if self.mode == "exact" else "add"
+
+
+ADDITION = Aim("pull_request", "additive", "live", "solved")
+PREVIEW = Aim("pull_request", "exact", "preview", "solved")
+MERGE = Aim("merge", "exact", "live", "reviewed")
+CLOSE = Aim("pull_request", "exact", "preview", "nothing")
+ROLLBACK = Aim("person", "exact", "live", "older")
 Ended = Literal["published", "previewed", "closed", "unchanged", "superseded", "ignored"]
 State = Literal[
     "waiting",
@@ -38,13 +68,28 @@ class Update:
     head_sha: str = ""
     requested_at: float = 0.0
     """Seconds since the epoch."""
-    kind: Kind = "add"
+    aim: Aim = ADDITION
     merge_sha: str = ""
-    """The merge commit, of a `merge`."""
+    """The merge commit, of a merge."""
     merged_at: str = ""
     """When GitHub merged, ISO 8601 in UTC."""
     updated_at: str = ""
     """When GitHub last changed the pull request, ISO 8601 in UTC."""
+
+    @classmethod
+    def read(cls, values: Mapping[str, Any]) -> Update:
+        """Read what was stored, by this version or an older or newer one.
+
+        Unknown fields are ignored. The first version stored the aim as one word, `kind`.
+        """
+        known = {field.name for field in fields(cls)} - {"aim"}
+        rest = {name: value for name, value in values.items() if name in known}
+        return cls(**rest, aim=_aim(values))
+
+    @property
+    def exact(self) -> bool:
+        """Whether nothing stays of what was there before."""
+        return self.aim.mode == "exact"
 
     @property
     def pull_request(self) -> str:
@@ -65,6 +110,27 @@ class Update:
     def mark(self) -> str:
         """Names a merge, and orders it among others but for those of the same second."""
         return f"{self.merged_at} {self.merge_sha}" if self.merged_at else ""
+
+
+_KINDS = {
+    "add": ADDITION,
+    "preview": PREVIEW,
+    "merge": MERGE,
+    "close": CLOSE,
+    "rollback": ROLLBACK,
+}
+
+
+_NOTHING = Aim("person", "exact", "live", "nothing")
+"""No event causes it, so that what cannot be read is never performed."""
+
+
+def _aim(values: Mapping[str, Any]) -> Aim:
+    given = values.get("aim")
+    if given is None:
+        return _KINDS.get(str(values.get("kind", "add")), _NOTHING)
+    words = [given.get(field.name) for field in fields(Aim)] if isinstance(given, dict) else [None]
+    return Aim(*words) if all(isinstance(word, str) for word in words) else _NOTHING
 
 
 @dataclass(frozen=True)

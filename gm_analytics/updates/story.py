@@ -1,479 +1,144 @@
-"""The story of an update: from the manifest to what clients see.
+"""The story of an update: from what caused it to what clients see.
 
-`perform` reads from top to bottom. What it does to the world goes through `parts`, and every
-such call through `step`, which a durable engine records and a person's terminal just runs.
+`perform` reads from top to bottom. What it does to the world goes through `updates.ports`, and
+every such call through `step`, which a durable engine records and a person's terminal just runs.
+What kinds of updates differ in are values, `Update.aim`: the closure is added to what is live or
+takes its place (mode), it shows live or as a preview (target), and it comes from yum, from the
+preview that was reviewed, from a lock file or from an older publication (source).
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import dataclass, replace
-from typing import ParamSpec, Protocol, TypeVar
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 
-from gm_analytics.errors import GmError, Overtaken, ToolsMissing, UnknownPackages, Unresolvable
+from gm_analytics.errors import GmError, Overtaken, ToolsMissing
 from gm_analytics.manifest import Manifest
 from gm_analytics.mirror.history import Held
-from gm_analytics.mirror.lock import Lock
-from gm_analytics.mirror.publication import Closure, Download, Preview, Publication
-from gm_analytics.mirror.session import Session
+from gm_analytics.mirror.publication import Publication
 from gm_analytics.mirror.survey import Survey
 from gm_analytics.rpm.changes import Plan
+from gm_analytics.updates.closures import find
 from gm_analytics.updates.model import Outcome, Update
-
-P = ParamSpec("P")
-R = TypeVar("R")
+from gm_analytics.updates.ports import Step, World
+from gm_analytics.updates.scene import Found, Scene, Shown
 
 MAX_REBUILDS = 3
-"""How often a candidate is built anew because another writer published meanwhile."""
+"""How often a candidate is built again because another writer published meanwhile."""
 
 
-class Step(Protocol):
-    """Runs one function as a named step: recorded, retried, or simply called."""
-
-    def __call__(
-        self, name: str, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs
-    ) -> R:
-        """Give what the function returns."""
-        ...
-
-
-class Parts(Protocol):
-    """What an update needs of the world."""
-
-    def is_superseded(self, update: Update) -> bool:
-        """Tell whether a newer delivery of the same pull request is there."""
-        ...
-
-    def manifest(self, update: Update) -> Manifest:
-        """Read the manifest at the update's commit."""
-        ...
-
-    def policy(self, update: Update) -> str:
-        """Give a text that differs if the same manifest might now be solved differently."""
-        ...
-
-    def session(self, update: Update) -> AbstractContextManager[Session]:
-        """Give a session with the update's mirror, not yet connected."""
-        ...
-
-    def preview_url(self, update: Update) -> str:
-        """Give the address of the pull request's preview."""
-        ...
-
-    def contains(self, update: Update, commit: str) -> bool:
-        """Tell whether the update's merge is part of what led to a commit."""
-        ...
-
-    def wait_until_visible(self, update: Update, repomd: str) -> None:
-        """Wait until clients are served the repomd.xml with this SHA-256."""
-        ...
-
-    def wait_until_previewed(self, update: Update, repomd: str) -> None:
-        """Wait until the preview's repomd.xml is served with this SHA-256."""
-        ...
-
-
-def perform(update: Update, parts: Parts, step: Step) -> Outcome:
-    """Make what the manifest names installable: from the mirror, or from a preview beside it.
+def perform(update: Update, world: World, step: Step) -> Outcome:
+    """Make what an update aims at visible to clients.
 
     Raises:
         GmError: why it could not; what clients see is then as it was.
 
     """
-    if step("supersede", parts.is_superseded, update):
+    if step("supersede", world.request.is_superseded, update):
         return Outcome("superseded", f"replaced by a newer delivery of {update.pull_request}")
-    if update.kind == "close":
-        return _close(update, parts, step)
-    manifest = step("fetch manifest", parts.manifest, update)
-    if not manifest.specs and update.kind == "add":
+    manifest = _manifest(update, world, step)
+    if not (manifest.specs or update.exact):
         return Outcome("unchanged", "the manifest names no packages")
-    with parts.session(update) as mirror:
+    with world.mirrors.open(update.mirror) as mirror:
+        scene = Scene(update, manifest, mirror, world, step)
         live = step("survey", mirror.survey)
-        work = _WORK[update.kind](update, manifest, mirror, parts, step)
-        if (known := work.recognise(live)) is not None:
-            return known
-        return _carry_out(work, live)
-
-
-def digest(manifest: Manifest, policy: str, *, exact: bool) -> str:
-    """Give what a publication keeps of each manifest that it satisfies, in manifests.txt."""
-    return hashlib.sha256(f"{manifest.digest}\n{policy}\n{exact}".encode()).hexdigest()
-
-
-def perform_locked(update: Update, lock: Lock, parts: Parts, step: Step) -> Outcome:
-    """Do as `perform`, with exactly the RPMs of a lock file in place of what yum would choose.
-
-    Raises:
-        GmError: why it could not; what clients see is then as it was.
-
-    """
-    manifest = step("fetch manifest", parts.manifest, update)
-    lock.check(manifest)
-    with parts.session(update) as mirror:
-        live = step("survey", mirror.survey)
-        kind = _LockedMerge if update.kind == "merge" else _LockedAddition
-        return _carry_out(kind(update, manifest, mirror, parts, step, lock), live)
-
-
-def rollback(update: Update, number: int | None, parts: Parts, step: Step) -> Outcome:
-    """Make an older publication's set live again: by default the one before the live one.
-
-    It is published anew, under a newer number and revision, or clients would not take it.
-
-    Raises:
-        GmError: why it could not; what clients see is then as it was.
-
-    """
-    with parts.session(update) as mirror:
-        live = step("survey", mirror.survey)
-        older = step("look back", mirror.look_back, number)
-        return _carry_out(_Rollback(update, Manifest(()), mirror, parts, step, older), live)
-
-
-def _carry_out(work: _Work, live: Survey) -> Outcome:
-    try:
-        outcome = work.perform(live)
-        if outcome.state in {"published", "previewed"}:
+        if update.aim.source == "nothing":
+            return _take_back(scene)
+        if known := _recognise(scene, live):
+            return _end(scene, known)
+        with _swept(scene):
+            found = find(scene, live)
+            plan = step(
+                "compare", mirror.publications.compare, live.live, found.closure, update.exact
+            )
+            if _is_there(scene, live, plan):
+                return _end(scene, _remember(scene, live, "closure"))
+            if found.older is None:  # whose packages are all in the pool
+                step("add", mirror.publisher.add, update.id, found.closure.where("new"))
+            shown = _publish(scene, live, found)
+            _see(scene, shown.repomd)
+            outcome = _end(scene, _outcome(scene, found, plan, shown))
             with suppress(GmError):  # what is left is removed after a later update
-                work.step("retain", work.mirror.retain, work.update.id)
-        return outcome
-    finally:
-        with suppress(GmError):  # what is left is swept by a later update
-            work.step("sweep", work.mirror.sweep, work.update.id)
+                step("retain", mirror.publications.retain, update.id)
+            return outcome
 
 
-def _close(update: Update, parts: Parts, step: Step) -> Outcome:
-    """Take the preview away; a pull request that had none is closed as well."""
-    with parts.session(update) as mirror:
-        step("survey", mirror.survey)
-        dropped = step("drop preview", mirror.drop_preview, update.number)
-    if not dropped:
-        return Outcome("unchanged", f"{update.pull_request} had no preview")
-    return Outcome("closed", f"the preview of {update.pull_request} is removed")
+# --- what is wanted, and whether it is there ------------------------------------------------
 
 
-@dataclass(frozen=True)
-class _Work:
-    """What the kinds of updates have in common."""
-
-    update: Update
-    manifest: Manifest
-    mirror: Session
-    parts: Parts
-    step: Step
-
-    def recognise(self, live: Survey) -> Outcome | None:  # noqa: ARG002  # a preview does not
-        """End at once if there is nothing to do."""
-        return None
-
-    def perform(self, live: Survey) -> Outcome:
-        """Do it, beginning at what is live."""
-        raise NotImplementedError
-
-    @property
-    def exact(self) -> bool:
-        """Whether the closure takes the place of what is live, or is added to it."""
-        return self.update.kind != "add"
-
-    @property
-    def digest(self) -> str:
-        """Tell manifests and policies apart that lead to different publications."""
-        return digest(self.manifest, self.parts.policy(self.update), exact=self.exact)
-
-    @property
-    def names_groups(self) -> bool:
-        """Whether the metadata must name groups, which may be missing though no RPM is."""
-        return any(spec.startswith("@") for spec in self.manifest.specs)
-
-    def fetch(self, live: Survey) -> tuple[Download, Closure]:
-        """Download and check the closure, and add it to the pool."""
-        update, mirror, step = self.update, self.mirror, self.step
-        asked = (update.id, self.manifest.specs, live.free, update.number)
-        with placed(self.manifest):
-            download = step("download", mirror.download, *asked)
-        closure = step("inspect", mirror.inspect, update.id, live.live, download, update.number)
-        return download, replace(closure, warnings=(*_warnings(download), *closure.warnings))
-
-    def publication(
-        self, live: Survey, number: int, download: Download, closure: Closure
-    ) -> Publication:
-        """Describe what is made of the closure."""
-        update = self.update
-        return Publication(
-            number=number,
-            update_id=update.id,
-            repository=update.pull_request,
-            commit=update.commit,
-            manifest=self.digest,
-            specs=self.manifest.specs,
-            entries=tuple((entry.name, entry.specs) for entry in self.manifest.entries),
-            kind=update.kind,
-            base=live.live,
-            mark=update.mark or _mark(live),
-            groups=download.groups,
-            warnings=closure.warnings,
-            key=self.mirror.signing_key,
-        )
-
-    def is_signed(self, live: Survey) -> bool:
-        """Tell whether the key of today signed the live metadata; neither is right as well."""
-        before = Publication.parse(live.publication)
-        return live.vouched and self.mirror.signing_key == (before.key if before else "")
-
-    def sign(
-        self, live: Survey, closure: Closure, publication: Publication, groups: str | None
-    ) -> None:
-        """Compare the candidate with the closure and sign it, if the mirror has a key."""
-        if publication.key:
-            known = (self.update.id, live.live, closure, publication)
-            signs = self.manifests(publication)
-            self.step("sign", self.mirror.sign, *known, groups=groups, manifests=signs)
-
-    def manifests(self, publication: Publication) -> tuple[str, ...]:
-        """Give the digests of the manifests that a publication satisfies."""
-        return (publication.manifest,)
-
-    def publish(self, live: Survey, download: Download, closure: Closure) -> tuple[str, str]:
-        """Build a candidate on what is live, prove it, switch to it; again if overtaken.
-
-        Gives the publication's directory and the SHA-256 of its repomd.xml.
-        """
-        update, mirror, step = self.update, self.mirror, self.step
-        for attempt in range(1, MAX_REBUILDS + 1):
-            number = Publication.number_of(live.live) + 1
-            publication = self.publication(live, number, download, closure)
-            groups = self.build(live, closure, publication)
-            self.sign(live, closure, publication, groups)
-            step("prove", mirror.prove, update.id, download.groups)
-            try:
-                repomd = step("switch", mirror.switch, update.id, live.live, publication)
-            except Overtaken:
-                if attempt == MAX_REBUILDS:
-                    raise
-                live = step("survey", mirror.survey)
-            else:
-                return Publication.directory(publication.number), repomd
-        raise AssertionError("unreachable")
-
-    def build(self, live: Survey, closure: Closure, publication: Publication) -> str | None:
-        """Write the candidate's metadata; give the SHA-256 of its groups file."""
-        build = self.mirror.build
-        return self.step("createrepo", build, self.update.id, live.live, closure, publication)
-
-    def see(self, repomd: str) -> None:
-        """Wait until clients see it."""
-        self.step("see", self.parts.wait_until_visible, self.update, repomd)
+def _manifest(update: Update, world: World, step: Step) -> Manifest:
+    if update.aim.source in {"older", "nothing"}:
+        return Manifest(())
+    manifest = step("fetch manifest", world.request.manifest, update)
+    if lock := world.request.lock(update):
+        lock.check(manifest)
+    return manifest
 
 
-class _Addition(_Work):
-    """Adds the manifest's closure to what is live."""
-
-    def recognise(self, live: Survey) -> Outcome | None:
-        """Tell a manifest whose closure is live."""
-        if self.digest not in live.manifests or not self.is_signed(live):
-            return None
-        self.see(live.repomd)
-        return Outcome("unchanged", "the mirror already serves this manifest", live.live)
-
-    def perform(self, live: Survey) -> Outcome:
-        """Download, check, and publish if anything is not live yet."""
-        download, closure = self.fetch(live)
-        plan = self.step("compare", self.mirror.compare, live.live, closure, exact=False)
-        if not plan.changes and not self.names_groups and self.is_signed(live):
-            self.step("remember", self.mirror.remember, live.live, self.digest, "")
-            self.see(live.repomd)
-            return Outcome("unchanged", "the mirror already serves the whole closure", live.live)
-        self.step("add", self.mirror.add, self.update.id, closure.where("new"))
-        directory, repomd = self.publish(live, download, closure)
-        self.see(repomd)
-        message = f"{len(plan.added)} packages added to {self.update.mirror}"
-        return _outcome(plan, Outcome("published", message, directory), closure)
-
-
-class _Preview(_Work):
-    """Publishes the manifest's closure beside what is live, for its pull request alone."""
-
-    def recognise(self, live: Survey) -> Outcome | None:
-        """Refuse at once what could not be written in the end."""
+def _recognise(scene: Scene, live: Survey) -> Outcome | None:
+    """End at once if there is nothing to do, or if it could not be done in the end."""
+    update, aim = scene.update, scene.update.aim
+    if aim.target == "preview":
         if live.tools and not live.tools.can_preview:
-            raise ToolsMissing(self.update.mirror, ["createrepo_c (createrepo makes no previews)"])
+            raise ToolsMissing(update.mirror, ["createrepo_c (createrepo makes no previews)"])
         return None
-
-    def perform(self, live: Survey) -> Outcome:
-        """Download, check, and make the preview."""
-        mirror, update, step = self.mirror, self.update, self.step
-        download, closure = self.fetch(live)
-        plan = step("compare", mirror.compare, live.live, closure, exact=True)
-        step("add", mirror.add, update.id, closure.where("new"))
-        # It is served as it is, and an update's id opens its page.
-        publication = replace(
-            self.publication(live, update.number, download, closure), update_id=""
-        )
-        build = mirror.build_preview
-        groups = step("createrepo", build, update.id, live.live, closure, publication)
-        self.sign(live, closure, publication, groups)
-        step("prove", mirror.prove, update.id, download.groups)
-        repomd = step("switch", mirror.switch_preview, update.id, publication)
-        step("see", self.parts.wait_until_previewed, update, repomd)
-        message = f"preview of {update.pull_request} on {update.mirror}: {plan.summary}"
-        made = Outcome("previewed", message, preview=self.parts.preview_url(update))
-        return _outcome(plan, made, closure)
-
-
-class _Merge(_Work):
-    """Makes the live set exactly the manifest's closure."""
-
-    def recognise(self, live: Survey) -> Outcome | None:
-        """Tell a manifest that is live, and one that is older than what is live."""
-        if self._is_older(_mark(live)):
-            older = Outcome("superseded", "what was merged later is live", live.live)
-            return self._merged(older)
-        if self.digest not in live.manifests or not self.is_signed(live):
-            return None
-        self._remember(live)
-        self.see(live.repomd)
-        already = "the mirror already serves exactly this manifest"
-        return self._merged(Outcome("unchanged", already, live.live))
-
-    def perform(self, live: Survey) -> Outcome:
-        """Take what the preview showed if it was made on what is live, else plan again."""
-        step, update = self.step, self.update
-        download, closure = self._reviewed(live) or self.fetch(live)
-        plan = step("compare", self.mirror.compare, live.live, closure, exact=True)
-        if not plan.changes and not self.names_groups and self.is_signed(live):
-            self._remember(live)
-            self.see(live.repomd)
-            already = "the mirror already serves exactly this closure"
-            return self._merged(Outcome("unchanged", already, live.live))
-        step("add", self.mirror.add, update.id, closure.where("new"))
-        directory, repomd = self.publish(live, download, closure)
-        self.see(repomd)
-        message = f"{update.mirror}: {plan.summary}"
-        return self._merged(_outcome(plan, Outcome("published", message, directory), closure))
-
-    def _is_older(self, newest: str) -> bool:
-        """Tell whether a newer merge is live, whatever order they were delivered in.
-
-        GitHub's times are whole seconds, and a merge queue merges several in one.
-        """
-        at, _, commit = newest.partition(" ")
-        if at != self.update.merged_at or not at:
-            return bool(self.update.merged_at) and at > self.update.merged_at
-        if commit == self.update.merge_sha:
-            return False
-        return self.step("compare commits", self.parts.contains, self.update, commit)
-
-    def _remember(self, live: Survey) -> None:
-        mark = self.update.mark
-        self.step("remember", self.mirror.remember, live.live, self.digest, mark)
-
-    def _reviewed(self, live: Survey) -> tuple[Download, Closure] | None:
-        """Give the preview's packages, if merging now means what it showed."""
-        step, update = self.step, self.update
-        found = step("look at preview", self.mirror.preview, update.number)
-        if not _still_true(found, live, self.digest):
-            return None
-        assert found is not None  # noqa: S101  # as `_still_true` says
-        closure = step("take preview", self.mirror.take_preview, update.id, update.number)
-        shown = found.publication
-        return Download(shown.groups, ()), replace(closure, warnings=shown.warnings)
-
-    def _merged(self, outcome: Outcome) -> Outcome:
-        """Take the preview away: what it showed is live, or was."""
-        if self.update.number:
-            self.step("drop preview", self.mirror.drop_preview, self.update.number)
-        return outcome
-
-
-@dataclass(frozen=True)
-class _Locked(_Work):
-    """Takes its closure from a lock file."""
-
-    lock: Lock
-
-    def recognise(self, live: Survey) -> Outcome | None:  # noqa: ARG002
-        """Recognise nothing: a manifest that is served may mean other bytes."""
+    if aim.cause == "merge" and _is_older(scene, _mark(live)):
+        return Outcome("superseded", "what was merged later is live", live.live)
+    if aim.source in {"lock", "older"}:  # a manifest that is served may mean other bytes
         return None
-
-    def fetch(self, live: Survey) -> tuple[Download, Closure]:
-        """Find the lock file's RPMs in the pool or upstream, bit for bit."""
-        packages = tuple(locked.package for locked in self.lock.packages)
-        obtain, update = self.mirror.obtain, self.update
-        closure = self.step("obtain", obtain, update.id, live.live, packages, live.free)
-        return Download(self.lock.groups, ()), closure
+    if scene.digest not in live.manifests or not _is_signed(scene, live):
+        return None
+    return _remember(scene, live, "manifest")
 
 
-class _LockedAddition(_Locked, _Addition):
-    """Adds a lock file's RPMs to what is live."""
+def _is_there(scene: Scene, live: Survey, plan: Plan) -> bool:
+    """Tell whether clients see the whole closure already."""
+    if scene.update.aim.target == "preview" or scene.update.aim.source == "older":
+        return False
+    # The metadata must name groups, which may be missing though no RPM is.
+    names_groups = any(spec.startswith("@") for spec in scene.manifest.specs)
+    return not plan.changes and not names_groups and _is_signed(scene, live)
 
 
-class _LockedMerge(_Locked, _Merge):
-    """Makes the live set exactly a lock file's RPMs."""
+def _is_signed(scene: Scene, live: Survey) -> bool:
+    """Tell whether the key of today signed the live metadata; neither is right as well."""
+    before = Publication.parse(live.publication)
+    return live.vouched and scene.mirror.signer.signing_key == (before.key if before else "")
 
 
-@dataclass(frozen=True)
-class _Rollback(_Work):
-    """Makes the live set exactly what an older publication holds."""
-
-    older: Held
-
-    def perform(self, live: Survey) -> Outcome:
-        """Build it anew from the pool; nothing is downloaded."""
-        closure = self.step("recall", self.mirror.recall, self.older)
-        plan = self.step("compare", self.mirror.compare, live.live, closure, exact=True)
-        before = self.older.publication
-        groups = before.groups or ((before.specs,) if before.specs else ()) if before else ()
-        download = Download(groups, ())
-        directory, repomd = self.publish(live, download, closure)
-        self.see(repomd)
-        message = f"{self.update.mirror}: publication {self.older.number} again: {plan.summary}"
-        return _outcome(plan, Outcome("published", message, directory), closure)
-
-    def publication(
-        self,
-        live: Survey,
-        number: int,
-        download: Download,
-        closure: Closure,  # noqa: ARG002
-    ) -> Publication:
-        """Describe the older one; an older merge that is delivered again stays superseded."""
-        found = Publication(self.older.number, "", "", "", "", ())  # a repository taken over
-        return replace(
-            self.older.publication or found,
-            number=number,
-            update_id=self.update.id,
-            kind="rollback",
-            base=live.live,
-            mark=_mark(live),
-            groups=download.groups,
-            key=self.mirror.signing_key,
-            restores=self.older.number,
-        )
-
-    def build(self, live: Survey, closure: Closure, publication: Publication) -> str | None:
-        """Write the candidate's metadata; give the SHA-256 of its groups file."""
-        build, update_id = self.mirror.rebuild, self.update.id
-        known = (update_id, live.live, self.older, closure, publication)
-        return self.step("createrepo", build, *known)
-
-    def manifests(self, publication: Publication) -> tuple[str, ...]:  # noqa: ARG002
-        """Give those of the older one."""
-        return self.older.manifests
+def _remember(scene: Scene, live: Survey, what: str) -> Outcome:
+    """Note that what is live satisfies the manifest, and see that clients are served it."""
+    update, exact = scene.update, scene.update.exact
+    if scene.digest not in live.manifests or update.mark:
+        remember = scene.mirror.publications.remember
+        scene.step("remember", remember, live.live, scene.digest, update.mark)
+    _see(scene, live.repomd)
+    which = (
+        f"{'exactly ' if exact else ''}{'this' if exact or what == 'manifest' else 'the whole'}"
+    )
+    return Outcome("unchanged", f"the mirror already serves {which} {what}", live.live)
 
 
-_WORK: dict[str, type[_Work]] = {"add": _Addition, "preview": _Preview, "merge": _Merge}
+def _see(scene: Scene, repomd: str) -> None:
+    """Wait until clients see it."""
+    update = scene.update
+    preview = update.number if update.aim.target == "preview" else None
+    scene.step("see", scene.world.mirrors.wait_until_visible, update.mirror, repomd, preview)
 
 
-@contextmanager
-def placed(manifest: Manifest) -> Iterator[None]:
-    """Have an error say where in the manifest the specs are that it names."""
-    try:
-        yield
-    except (UnknownPackages, Unresolvable) as error:
-        error.places = manifest.places(error.specs)
-        raise
+def _is_older(scene: Scene, newest: str) -> bool:
+    """Tell whether a newer merge is live, whatever order they were delivered in.
+
+    GitHub's times are whole seconds, and a merge queue merges several in one.
+    """
+    update = scene.update
+    at, _, commit = newest.partition(" ")
+    if at != update.merged_at or not at:
+        return bool(update.merged_at) and at > update.merged_at
+    if commit == update.merge_sha:
+        return False
+    return scene.step("compare commits", scene.world.request.contains, update, commit)
 
 
 def _mark(live: Survey) -> str:
@@ -482,26 +147,141 @@ def _mark(live: Survey) -> str:
     return max(live.mark, before.mark if before else "")
 
 
-def _still_true(preview: Preview | None, live: Survey, digest: str) -> bool:
-    """Tell whether a preview shows what a manifest means, and nothing was published since."""
-    return (
-        preview is not None
-        and preview.publication.manifest == digest
-        and preview.publication.base == live.live
+# --- what clients see -----------------------------------------------------------------------
+
+
+def _publish(scene: Scene, live: Survey, found: Found) -> Shown:
+    """Build a candidate on what is live, prove it, switch to it; again if overtaken."""
+    update, mirror, step = scene.update, scene.mirror, scene.step
+    for attempt in range(1, MAX_REBUILDS + 1):
+        publication = _describe(scene, live, found)
+        groups = _build(scene, live, found, publication)
+        if publication.key:
+            known = (update.id, live.live, found.closure, publication)
+            satisfied = found.older.manifests if found.older else (publication.manifest,)
+            step("sign", mirror.signer.sign, *known, groups=groups, manifests=satisfied)
+        step("prove", mirror.package_manager.prove, update.id, found.groups)
+        try:
+            return Shown(publication, _switch(scene, live, publication))
+        except Overtaken:
+            if attempt == MAX_REBUILDS:
+                raise
+            live = step("survey", mirror.survey)
+    raise AssertionError("unreachable")
+
+
+def _build(scene: Scene, live: Survey, found: Found, publication: Publication) -> str | None:
+    """Write the candidate's metadata; give the SHA-256 of its groups file."""
+    publisher, asked = scene.mirror.publisher, (scene.update.id, live.live)
+    if found.older:
+        rebuilt = (*asked, found.older, found.closure, publication)
+        return scene.step("createrepo", publisher.rebuild, *rebuilt)
+    preview = scene.update.aim.target == "preview"
+    build = publisher.build_preview if preview else publisher.build
+    return scene.step("createrepo", build, *asked, found.closure, publication)
+
+
+def _switch(scene: Scene, live: Survey, publication: Publication) -> str:
+    update, publisher = scene.update, scene.mirror.publisher
+    if update.aim.target == "preview":
+        return scene.step("switch", publisher.switch_preview, update.id, publication)
+    return scene.step("switch", publisher.switch, update.id, live.live, publication)
+
+
+def _describe(scene: Scene, live: Survey, found: Found) -> Publication:
+    """Describe what is made; an older publication as it was, under a number of its own."""
+    update, key = scene.update, scene.mirror.signer.signing_key
+    preview = update.aim.target == "preview"
+    made = Publication(
+        number=update.number if preview else Publication.number_of(live.live) + 1,
+        # A preview is served as it is, and an update's id opens its page.
+        update_id="" if preview else update.id,
+        repository=update.pull_request,
+        commit=update.commit,
+        manifest=scene.digest,
+        specs=scene.manifest.specs,
+        entries=tuple((entry.name, entry.specs) for entry in scene.manifest.entries),
+        kind=update.aim.word,
+        base=live.live,
+        mark=update.mark or _mark(live),
+        groups=found.groups,
+        warnings=found.closure.warnings,
+        key=key,
+    )
+    return _again(found.older, made) if found.older else made
+
+
+def _again(older: Held, made: Publication) -> Publication:
+    """Describe an older publication made live again; its mark lets no older merge follow."""
+    before = older.publication or Publication(older.number)
+    return replace(
+        before,
+        number=made.number,
+        update_id=made.update_id,
+        kind=made.kind,
+        base=made.base,
+        mark=made.mark,
+        groups=made.groups,
+        key=made.key,
+        restores=older.number,
     )
 
 
-def _outcome(plan: Plan, outcome: Outcome, closure: Closure) -> Outcome:
-    return replace(
-        outcome,
+# --- the end --------------------------------------------------------------------------------
+
+
+def _outcome(scene: Scene, found: Found, plan: Plan, shown: Shown) -> Outcome:
+    update = scene.update
+    told = Outcome(
+        "published",
+        _message(update, found, plan),
+        Publication.directory(shown.publication.number),
         added=plan.added,
         size=plan.size,
         changes=plan.changes,
-        warnings=closure.warnings,
+        warnings=found.closure.warnings,
+    )
+    if update.aim.target == "live":
+        return told
+    return replace(
+        told,
+        state="previewed",
+        publication="",
+        preview=scene.world.mirrors.preview_url(update.mirror, update.number),
     )
 
 
-def _warnings(download: Download) -> tuple[str, ...]:
-    if len(download.groups) <= 1:
-        return ()
-    return ("the packages conflict with each other, so each was solved alone",)
+def _message(update: Update, found: Found, plan: Plan) -> str:
+    if found.older:
+        return f"{update.mirror}: publication {found.older.number} again: {plan.summary}"
+    if update.aim.target == "preview":
+        return f"preview of {update.pull_request} on {update.mirror}: {plan.summary}"
+    if update.exact:
+        return f"{update.mirror}: {plan.summary}"
+    return f"{len(plan.added)} packages added to {update.mirror}"
+
+
+def _end(scene: Scene, outcome: Outcome) -> Outcome:
+    """Take a merged pull request's preview away: what it showed is live, or was."""
+    if scene.update.aim.cause == "merge" and scene.update.number:
+        scene.step("drop preview", scene.mirror.publications.drop_preview, scene.update.number)
+    return outcome
+
+
+def _take_back(scene: Scene) -> Outcome:
+    """Take the preview away; a pull request that had none is closed as well."""
+    update = scene.update
+    drop = scene.mirror.publications.drop_preview
+    if not scene.step("drop preview", drop, update.number):
+        return Outcome("unchanged", f"{update.pull_request} had no preview")
+    return Outcome("closed", f"the preview of {update.pull_request} is removed")
+
+
+@contextmanager
+def _swept(scene: Scene) -> Iterator[None]:
+    """Leave nothing in staging, however it ends."""
+    try:
+        yield
+    finally:
+        with suppress(GmError):  # what is left is swept by a later update
+            scene.step("sweep", scene.mirror.sweep, scene.update.id)

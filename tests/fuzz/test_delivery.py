@@ -14,12 +14,16 @@ from starlette.testclient import TestClient
 
 from gm_analytics import handlers
 from gm_analytics.errors import DeliveryError
-from gm_analytics.github.webhook import Delivery, Policy
+from gm_analytics.github.webhook import read
+from gm_analytics.pull_requests.rules import Rules
 from gm_analytics.web.app import create_app
 from tests.security.doors import PAGE, SECRET, payload, signature, using
 
 FORM = "application/x-www-form-urlencoded"
-POLICIES = [Policy(frozenset({"team/packages"}), on_merge=merge) for merge in (True, False)]
+RULES = [
+    Rules(frozenset({"team/packages"}), publish="on_merge"),
+    Rules(frozenset({"team/packages"})),
+]
 EVENTS = ["pull_request", "ping", "push", "", "a" * 65, "é", "pull_request, ping"]
 values = st.recursive(
     st.none()
@@ -96,13 +100,14 @@ bodies = st.one_of(
 def answered(headers: dict[str, str], body: bytes) -> None:
     """Parsing gives a value or an error of the contract, whose words can be sent."""
     refused: DeliveryError | None = None
-    reasons: list[str | None] = []
+    reasons: list[str] = []
     try:
-        delivery = Delivery.parse(headers, body)
-        reasons = [policy.reason_to_ignore(delivery) for policy in POLICIES]
+        delivery = read(headers, body)
+        found = [rules.decide(delivery.event) for rules in RULES if delivery.event]
+        reasons = [reason for reason in found if isinstance(reason, str)]
     except DeliveryError as error:
         refused = error
-    " ".join(filter(None, reasons)).encode()  # can be logged and sent
+    " ".join(reasons).encode()  # can be logged and sent
     if refused:
         assert refused.status in {400, 415}
         refused.public.encode()

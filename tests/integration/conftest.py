@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 
 from gm_analytics import settings
-from gm_analytics.service import DirectStep, Service
+from gm_analytics.operations.by_hand import DirectStep
+from gm_analytics.service import Service
 from lab.client import Client
 from lab.processes import Daemon, LabError, find_program, reserve_port, run
 from lab.site import Service as Processes

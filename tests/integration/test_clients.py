@@ -23,7 +23,7 @@ MIRROR = "mirror.icesi.edu.co"
 def test_a_client_in_a_tight_loop_meets_no_error_during_twenty_publications(
     site: Site, inside: Service
 ) -> None:
-    inside.apply(Manifest.parse(manifest("tree", "nmap").encode()), MIRROR, at_once())
+    inside.operations.apply(Manifest.parse(manifest("tree", "nmap").encode()), MIRROR, at_once())
     looks = refresh_and_install(site.client(), "tree", "nmap")
     with (
         watching(looks) as client,
@@ -31,7 +31,7 @@ def test_a_client_in_a_tight_loop_meets_no_error_during_twenty_publications(
     ):
         for number in range(20):
             wanted = Manifest.parse(manifest(f"leaf{number:02d}").encode())
-            assert inside.apply(wanted, MIRROR, at_once()).state == "published"
+            assert inside.operations.apply(wanted, MIRROR, at_once()).state == "published"
     assert not client.errors, client.errors[:3]
     assert not reader.errors, reader.errors[:3]
     assert client.looks > 5
@@ -43,7 +43,7 @@ def test_metadata_of_a_set_that_was_live_is_still_there(site: Site, inside: Serv
     look = site.mirror.web.url
     old = requests.get(f"{look}repodata/repomd.xml", timeout=10).text
     for name in ("leaf30", "leaf31", "leaf32"):
-        inside.apply(Manifest.parse(manifest(name).encode()), MIRROR, at_once())
+        inside.operations.apply(Manifest.parse(manifest(name).encode()), MIRROR, at_once())
     for part in old.split('href="')[1:]:
         assert requests.get(look + part.partition('"')[0], timeout=10).ok
 
@@ -65,7 +65,7 @@ def test_a_plain_repository_is_adopted_without_clients_noticing(site: Site) -> N
     service = Service(settings.Settings.model_validate(site.settings()))
     looks = refresh_and_install(site.client(mirror), "leaf40", "leaf42")
     with watching(looks) as client, watching(metadata_is_whole(mirror.web.url)) as reader:
-        found = service.apply(Manifest.parse(b'["leaf43"]'), mirror.name, at_once())
+        found = service.operations.apply(Manifest.parse(b'["leaf43"]'), mirror.name, at_once())
     assert found.state == "published"
     assert not client.errors, client.errors[:3]
     assert not reader.errors, reader.errors[:3]

@@ -15,7 +15,7 @@ from dbos._schemas.system_database import SystemSchema
 from gm_analytics.engine import schema
 from gm_analytics.engine.client import Store
 from gm_analytics.errors import StoreUnavailable, UnknownPackages, UnknownUpdate
-from gm_analytics.updates.model import Record
+from gm_analytics.updates.model import MERGE, Record
 
 from .engine import (
     KILLED_BY,
@@ -231,7 +231,7 @@ def test_only_a_newer_update_of_the_same_pull_request_and_mirror_supersedes(url:
         assert store.is_superseded(old)
         await_ends(store, "new")
         assert store.is_superseded(old)
-        assert not store.is_superseded(update("merged", at=1, kind="merge"))
+        assert not store.is_superseded(update("merged", at=1, aim=MERGE))
         listed = store.of_pull_request("icesi/packages#1")
         assert [one.update.id for one in listed] == ["new", "broken", "elsewhere", "old"]
         assert [one.update.id for one in store.recent(2)] == ["new", "broken"]

@@ -21,7 +21,6 @@ from gm_analytics import settings
 from gm_analytics.engine.client import FEEDBACK, Store
 from gm_analytics.errors import StoreUnavailable, UnknownUpdate
 from gm_analytics.pull_requests.feedback import MARKER
-from gm_analytics.service import Reporter
 from gm_analytics.service import Service as Inside
 from gm_analytics.updates.model import Update
 from lab.client import Client
@@ -411,7 +410,9 @@ def test_the_end_is_awaited_before_anything_is_said(
     service = Inside(settings.Settings.model_validate(site.settings(**with_token(site))))
     done: list[str] = []
     update = Update("d1", site.mirror.name, site.repository.name, 1, "a" * 40)
-    Reporter(service)(update, ended, lambda name, *_: done.append(name))  # type: ignore[arg-type,return-value]
+    report = service.reporter
+    assert report
+    report(update, ended, lambda name, *_: done.append(name))  # type: ignore[arg-type,return-value]
     assert done == steps
     service.store.close()
 
@@ -439,8 +440,8 @@ def test_feedback_that_cannot_be_stored_fails_no_delivery(
         "x-github-delivery": "d1",
         "x-hub-signature-256": signature(site.secret, payload),
     }
-    assert service.receive(headers, payload).status == 202
-    service._threads.shutdown()
+    assert service.intake.receive(headers, payload).status == 202
+    service.intake.threads.shutdown()
     assert "update d1: no feedback: store: storing feedback: disk full" in caplog.text
 
 

@@ -31,19 +31,19 @@ def mirror_of(site: Site) -> Inside:
 
 
 def published(site: Site) -> tuple[Held, ...]:
-    with mirror_of(site).reading(site.mirror.name) as session:
-        return session.history().publications
+    with mirror_of(site).mirrors.read(site.mirror.name) as session:
+        return session.publications.history().publications
 
 
 def apply(site: Site, *names: str) -> int:
     """Apply a manifest; give the number of what is live then."""
     wanted = Manifest.parse(manifest(*names).encode())
-    outcome = mirror_of(site).apply(wanted, site.mirror.name, at_once())
+    outcome = mirror_of(site).operations.apply(wanted, site.mirror.name, at_once())
     return Publication.number_of(outcome.publication)
 
 
 def roll_back(site: Site, number: int | None = None) -> Outcome:
-    return mirror_of(site).rollback(site.mirror.name, number, at_once())
+    return mirror_of(site).operations.rollback(site.mirror.name, number, at_once())
 
 
 def live(site: Site) -> int:
@@ -283,7 +283,7 @@ def test_a_mirror_that_serves_nothing_loses_nothing() -> None:
         os.utime(rpm, (0, 0))
         site.config()
         with pytest.raises(UnknownPublication, match="nothing is published"):
-            mirror_of(site).collect(site.mirror.name, dry_run=False)
+            mirror_of(site).operations.collect(site.mirror.name, dry_run=False)
         assert rpm.exists()
 
 
@@ -305,9 +305,12 @@ def locked(site: Site, cli: Cli, text: str, *names: str) -> subprocess.Completed
 
 def digests(site: Site) -> dict[str, str]:
     """Give the SHA-256 of every RPM of the live set."""
-    with mirror_of(site).reading(site.mirror.name) as session:
-        held = session.publication()
-        found = {package.file: package.sha256 for package in session.packages(held.directory)}
+    with mirror_of(site).mirrors.read(site.mirror.name) as session:
+        held = session.publications.publication()
+        found = {
+            package.file: package.sha256
+            for package in session.publications.packages(held.directory)
+        }
     for file, digest in found.items():
         assert hashlib.sha256((site.mirror.host.root / file).read_bytes()).hexdigest() == digest
     return found

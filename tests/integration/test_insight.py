@@ -16,7 +16,9 @@ from .conftest import at_once, manifest
 
 
 def apply(inside: Service, mirror: Mirror, *specs: str) -> Outcome:
-    return inside.apply(Manifest.parse(manifest(*specs).encode()), mirror.name, at_once())
+    return inside.operations.apply(
+        Manifest.parse(manifest(*specs).encode()), mirror.name, at_once()
+    )
 
 
 def wanted(mirror: Mirror) -> dict[str, set[str]]:

@@ -33,7 +33,7 @@ def refused(site: Site, *names: str, mirror: Mirror | None = None, **changes: ob
     service = Service(settings.Settings.model_validate(site.settings(**changes)))
     before = live(target)
     with pytest.raises(errors.GmError) as caught:
-        service.apply(Manifest.parse(manifest(*names).encode()), target.name, at_once())
+        service.operations.apply(Manifest.parse(manifest(*names).encode()), target.name, at_once())
     if before:
         assert live(target) == before
     return str(caught.value)
@@ -163,7 +163,7 @@ def test_a_writer_that_holds_the_lock_is_waited_for(site: Site) -> None:
         first.survey()
         with pytest.raises(errors.LockHeld):
             second.survey()
-        first.close()
+        first.host.close()
         assert second.survey().state == "live"
 
 
@@ -183,7 +183,7 @@ def test_quoting_alone_runs_nothing(site: Site) -> None:
         for start in range(0, len(specs), 8):
             batch = tuple(spec[:5000] for spec in specs[start : start + 8])
             with pytest.raises(errors.GmError):
-                session.download("hostile", batch, 1 << 40, 0)
+                session.package_manager.download("hostile", batch, 1 << 40, 0)
         session.sweep("hostile")
     assert not canary.exists()
     ran = site.mirror.host.commands("dnf")

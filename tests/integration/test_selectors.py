@@ -98,7 +98,7 @@ def test_recommended_packages_are_mirrored_by_policy(site: Site, weak: bool) -> 
         )
     )
     wish = Manifest.parse(manifest("weakly").encode())
-    outcome = service.apply(wish, mirror.name, at_once())
+    outcome = service.operations.apply(wish, mirror.name, at_once())
     found = {package.name: package.wanted for package in published(mirror.host.root).values()}
     both = {"weakly": ("weakly",), "weak-one": ("weakly",)}
     assert found == (both if weak else {"weakly": ("weakly",)})
@@ -115,7 +115,7 @@ def test_an_architecture_is_selected(site: Site) -> None:
     site.upstream.add(native, library, old, older)
     service = Service(settings.Settings.model_validate(site.settings()))
     wish = Manifest.parse(manifest("both-ways", "both-ways.i686").encode())
-    assert service.apply(wish, site.mirror.name, at_once()).state == "published"
+    assert service.operations.apply(wish, site.mirror.name, at_once()).state == "published"
     found = {nevra: p.wanted for nevra, p in published(site.mirror.host.root).items()}
     assert found == {
         native.nevra: ("both-ways",),

@@ -58,7 +58,7 @@ def service_of(site: Site, signatures: str, mirror: Mirror | None = None) -> Ser
 def apply(site: Site, *names: str, signatures: str = "upstream") -> Outcome:
     service = service_of(site, signatures)
     wanted = Manifest.parse(manifest(*names).encode())
-    return service.apply(wanted, site.mirror.name, at_once())
+    return service.operations.apply(wanted, site.mirror.name, at_once())
 
 
 def refused(site: Site, *names: str, signatures: str = "upstream") -> str:
@@ -309,14 +309,14 @@ def test_a_lock_file_is_applied_where_signatures_are_required(signed: Site) -> N
     need = add(signed, Package("locked-need"), signed.upstream.key)
     user = add(signed, Package("locked-user", requires=(need.name,)), signed.upstream.key)
     assert apply(signed, user.name, signatures="required").state == "published"
-    lock = service_of(signed, "required").lock(signed.mirror.name, None)
+    lock = service_of(signed, "required").operations.lock(signed.mirror.name, None)
     only = replace(lock, packages=tuple(p for p in lock.packages if "locked" in p.package.name))
     other = signed.add_mirror("locked.example")
     shutil.copy(signed.upstream.path(need), other.host.root)
     other.host.owned_by_account(other.host.root)
     wanted = Manifest.parse(manifest(user.name).encode())
     service = service_of(signed, "required", other)
-    assert service.apply(wanted, other.name, at_once(), only).state == "published"
+    assert service.operations.apply(wanted, other.name, at_once(), only).state == "published"
     signed.client(other).install(user.name)
 
 

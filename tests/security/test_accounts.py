@@ -17,7 +17,7 @@ import requests
 import yaml
 
 from gm_analytics.engine.client import Store
-from gm_analytics.updates.model import Update
+from gm_analytics.updates.model import MERGE, ROLLBACK, Update
 from lab.deliveries import deliver
 from lab.processes import Daemon, reserve_port, wait_for
 from lab.site import Site
@@ -233,7 +233,7 @@ WRITE = """
 import os, sys
 os.umask(int(sys.argv[2], 8))
 from gm_analytics.engine.client import Store
-from gm_analytics.updates.model import Update
+from gm_analytics.updates.model import MERGE, ROLLBACK, Update
 store = Store(sys.argv[1])
 store.enqueue(Update(sys.argv[3], "m", "icesi/packages", 1, "a" * 40))
 print(",".join(sorted(record.update.id for record in store.recent())))
@@ -298,8 +298,8 @@ def test_a_store_that_no_group_shares_is_its_owners_alone(directory: Path, umask
 FORGED: dict[str, dict[str, Any]] = {
     "repository stranger/evil is not listed": {"repository": "stranger/evil"},
     "no mirror of this name": {"mirror": "other"},
-    "publish: on_pull_request has no update of the kind merge": {"kind": "merge"},
-    "no update of the kind rollback": {"kind": "rollback"},
+    "publish: on_pull_request has no update of the kind merge": {"aim": MERGE},
+    "no update of the kind rollback": {"aim": ROLLBACK},
     "no valid number": {"number": "../../etc"},
     "no valid head_sha": {"head_sha": "main"},
     "no valid id": {"id": "x/../../../tmp/y"},

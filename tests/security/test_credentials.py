@@ -25,7 +25,7 @@ from gm_analytics import settings
 from gm_analytics.errors import GitHubError, GitHubUnavailable
 from gm_analytics.github.client import GitHub
 from gm_analytics.manifest import MAX_BYTES
-from gm_analytics.mirror.session import wait_until_visible
+from gm_analytics.mirror.served import wait_until_visible
 from tests.security.strangers import Stranger, answer, drip, stranger
 
 _HEAD = b"HTTP/1.1 200 OK\r\n"

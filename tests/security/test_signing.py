@@ -15,6 +15,7 @@ import pytest
 
 from gm_analytics import errors, settings
 from gm_analytics.manifest import Manifest
+from gm_analytics.mirror.signing import key_of
 from gm_analytics.operations import status
 from gm_analytics.service import Service
 from gm_analytics.updates.model import Outcome
@@ -33,7 +34,8 @@ FILE = STRANGER.filename
 def lab() -> Iterator[Site]:
     with Site.running() as running:
         running.sign()
-        service_of(running, running.mirror).key(running.mirror.name).make("lab")
+        signing = service_of(running, running.mirror).settings.mirror(running.mirror.name)
+        key_of(signing).make("lab")
         yield running
 
 
@@ -59,7 +61,7 @@ def service_of(site: Site, mirror: Mirror, **changes: object) -> Service:
 
 def apply(site: Site, mirror: Mirror, *names: str) -> Outcome:
     wanted = Manifest.parse(manifest(*names).encode())
-    return service_of(site, mirror).apply(wanted, mirror.name, at_once())
+    return service_of(site, mirror).operations.apply(wanted, mirror.name, at_once())
 
 
 def client(site: Site, mirror: Mirror) -> Client:
@@ -261,9 +263,9 @@ def test_an_older_publication_is_called_back_only_as_it_was_signed(
     attack(mirror, f"cp .edited/packages.txt {before}/packages.txt")
     service = service_of(lab, mirror)
     with pytest.raises(errors.GmError, match=r"packages\.txt is not"):
-        service.rollback(mirror.name, number, at_once())
+        service.operations.rollback(mirror.name, number, at_once())
     with pytest.raises(errors.GmError, match=r"packages\.txt is not"):
-        service.lock(mirror.name, number)
+        service.operations.lock(mirror.name, number)
     assert not installs_the_stranger(lab, mirror)
 
 

@@ -45,7 +45,7 @@ def cli(site: Site, name: str, *arguments: str, **options: Any) -> Result:
 
 def apply(one: Service, site: Site, *names: str) -> str:
     wanted = Manifest.parse(manifest(*names).encode())
-    return one.apply(wanted, site.mirror.name, at_once()).state
+    return one.operations.apply(wanted, site.mirror.name, at_once()).state
 
 
 def live(site: Site) -> tuple[str, bytes]:
@@ -85,11 +85,11 @@ def test_a_second_service_is_refused_until_it_takes_over(site: Site, tmp_path: P
         apply(second, site, "curl")
     assert f"gm-analytics takeover {name}" in str(caught.value)
     with pytest.raises(AnotherService):
-        second.plan(Manifest.parse(manifest("curl").encode()), name)
+        second.operations.plan(Manifest.parse(manifest("curl").encode()), name)
     with pytest.raises(AnotherService):
-        second.rollback(name, None, at_once())
+        second.operations.rollback(name, None, at_once())
     with pytest.raises(AnotherService):
-        second.collect(name, dry_run=False)
+        second.operations.collect(name, dry_run=False)
     with pytest.raises(AnotherService):
         apply(service(site, "third", publish="on_merge"), site, "curl")
     assert live(site) == before
@@ -108,9 +108,9 @@ def test_a_second_service_is_refused_until_it_takes_over(site: Site, tmp_path: P
     asked = cli(site, "second", "takeover", input="n\n")
     assert (asked.exit_code, live(site)) == (1, before)
     assert f"by service {first.identity}" in asked.stdout
-    with second.reading(name) as session:
-        assert session.owner().is_other(second.identity)
-    assert not second.take_over(name, Owner(".publications/000001"))
+    with second.mirrors.read(name) as session:
+        assert session.host.owner().is_other(second.identity)
+    assert not second.operations.take_over(name, Owner(".publications/000001"))
 
     assert cli(site, "second", "takeover", "--yes").exit_code == 0
     assert live(site) == before
@@ -120,7 +120,7 @@ def test_a_second_service_is_refused_until_it_takes_over(site: Site, tmp_path: P
     with pytest.raises(AnotherService):
         apply(first, site, "curl")
     # Rolling back to what the first one published makes it the second one's.
-    assert second.rollback(name, None, at_once()).state == "published"
+    assert second.operations.rollback(name, None, at_once()).state == "published"
     with pytest.raises(AnotherService):
         apply(first, site, "curl")
     assert "nothing to take over" in cli(site, "second", "takeover", "--yes").stdout
@@ -128,8 +128,8 @@ def test_a_second_service_is_refused_until_it_takes_over(site: Site, tmp_path: P
 
 def test_a_lost_database_is_no_other_service_where_the_configuration_names_it(site: Site) -> None:
     name = site.mirror.name
-    with service(site, "second").reading(name) as session:
-        owner = session.owner()
+    with service(site, "second").mirrors.read(name) as session:
+        owner = session.host.owner()
     values = site.settings(
         database_url=f"sqlite:///{site.directory}/new.sqlite", service_id=owner.service
     )
@@ -145,11 +145,13 @@ def test_a_publication_of_an_older_version_is_the_first_comers(site: Site) -> No
     del made["service"]
     (directory / "publication.json").write_text(json.dumps(made))
     one = service(site, "fourth")
-    with one.reading(site.mirror.name) as session:
-        assert session.owner().service == ""
-    one.plan(Manifest.parse(manifest("tree").encode()), site.mirror.name)
+    with one.mirrors.read(site.mirror.name) as session:
+        assert session.host.owner().service == ""
+    one.operations.plan(Manifest.parse(manifest("tree").encode()), site.mirror.name)
     with pytest.raises(AnotherService, match=one.identity):
-        service(site, "fifth").plan(Manifest.parse(manifest("tree").encode()), site.mirror.name)
+        service(site, "fifth").operations.plan(
+            Manifest.parse(manifest("tree").encode()), site.mirror.name
+        )
 
 
 def test_a_preview_of_a_pull_request_is_refused_and_told(site: Site) -> None:

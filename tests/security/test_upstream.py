@@ -33,7 +33,7 @@ def refused(site: Site, *names: str) -> str:
     """Apply a manifest that must end as a bad package; give the words."""
     wanted = Manifest.parse(manifest(*names).encode())
     with pytest.raises(errors.BadPackages) as caught:
-        service_of(site).apply(wanted, site.mirror.name, at_once())
+        service_of(site).operations.apply(wanted, site.mirror.name, at_once())
     return str(caught.value)
 
 
@@ -101,7 +101,9 @@ def hostile(site: Site, number: int, field: bytes) -> tuple[Package, Path]:
 )
 def test_a_crafted_header_does_not_leave_staging(signed: Site, number: int, name: bytes) -> None:
     service = service_of(signed)
-    service.apply(Manifest.parse(manifest("leaf00").encode()), signed.mirror.name, at_once())
+    service.operations.apply(
+        Manifest.parse(manifest("leaf00").encode()), signed.mirror.name, at_once()
+    )
     before = pool_of(signed)
     assert any(file.startswith("leaf00-") for file in before)
     user, file = hostile(signed, number, name)

@@ -62,7 +62,7 @@ def apply(site: Site, *names: str) -> str:
     config = site.settings(publish="on_merge", mirrors=[mirror])
     service = Service(settings.Settings.model_validate(config))
     wanted = Manifest.parse(manifest(*names).encode())
-    return service.apply(wanted, site.mirror.name, at_once()).state
+    return service.operations.apply(wanted, site.mirror.name, at_once()).state
 
 
 @pytest.mark.parametrize("seed", range(UPSTREAMS))

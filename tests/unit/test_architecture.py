@@ -36,7 +36,7 @@ IO_NAMES = {"open", "input", "exec", "eval", "Path", "PosixPath", "urlopen"}
 EXTERNAL = {
     "requests": {
         "github.api",
-        "mirror.session",
+        "mirror.served",
         "remote.fetch",
         "operations.check",
         "operations.served",

@@ -36,6 +36,7 @@ from gm_analytics.pull_requests.feedback import (
     status,
 )
 from gm_analytics.rpm.changes import Change
+from gm_analytics.updates import model
 from gm_analytics.updates.model import Outcome, Record, State, Update
 
 GOLDEN = Path(__file__).parent / "golden" / "feedback"
@@ -82,14 +83,16 @@ CASES: dict[str, list[Record]] = {
         ended(
             "previewed",
             message="preview of team/packages#42",
-            update=replace(UPDATE, kind="preview"),
+            update=replace(UPDATE, aim=model.PREVIEW),
             changes=(LIBC, NMAP, GONE, TREE),
             preview=PREVIEW,
         )
     ],
-    "merged": [ended(update=replace(UPDATE, kind="merge", merge_sha="b" * 40), changes=(TREE,))],
+    "merged": [
+        ended(update=replace(UPDATE, aim=model.MERGE, merge_sha="b" * 40), changes=(TREE,))
+    ],
     "closed": [
-        ended("closed", "team/packages#42 was closed", update=replace(UPDATE, kind="close"))
+        ended("closed", "team/packages#42 was closed", update=replace(UPDATE, aim=model.CLOSE))
     ],
     "unchanged": [ended("unchanged", "the mirror already serves this manifest")],
     "unknown": [
@@ -167,7 +170,7 @@ HOSTILE = [
 def hostile_records(text: str) -> list[Record]:
     """Give records that have the text wherever others' words can be."""
     change = Change("added", text, 1, text, text, wanted=(text,))
-    preview = replace(UPDATE, kind="preview")
+    preview = replace(UPDATE, aim=model.PREVIEW)
     return [
         ended(
             "published",
@@ -209,7 +212,7 @@ def test_only_specs_that_the_preview_has_reach_the_line_that_is_pasted_into_a_sh
         replace(TREE, wanted=("tree", "$(reboot)", "-y", "a;b", "@development")),
         replace(GONE, wanted=("oldlib",)),
     )
-    update = replace(UPDATE, kind="preview")
+    update = replace(UPDATE, aim=model.PREVIEW)
     text = comment([ended(update=update, changes=changes, preview=PREVIEW)], page)
     line = next(line for line in text.splitlines() if line.startswith("sudo"))
     assert line.endswith("--nogpgcheck --refresh install tree @development")

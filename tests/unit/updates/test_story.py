@@ -22,11 +22,12 @@ from gm_analytics.errors import (
 )
 from gm_analytics.manifest import Manifest
 from gm_analytics.mirror.history import Held
+from gm_analytics.mirror.lock import Lock
 from gm_analytics.mirror.publication import Closure, Download, Preview, Publication, Whereabouts
 from gm_analytics.mirror.survey import Survey, Tools
 from gm_analytics.rpm.changes import Change, Plan, compare
 from gm_analytics.rpm.package import Package, Row
-from gm_analytics.updates import story as updates
+from gm_analytics.updates import model, ports
 from gm_analytics.updates.model import Outcome, Update
 from gm_analytics.updates.story import MAX_REBUILDS, perform
 
@@ -34,9 +35,22 @@ UPDATE = Update("u1", "m", "icesi/packages", 7, "a" * 40)
 LIVE = Survey("live", None, live=".publications/000017", repomd="old", free=10**9)
 NEXT = Survey("live", None, live=".publications/000018", repomd="theirs", free=10**9)
 PUBLISHED = ["add", "createrepo", "prove", "switch", "see", "retain", "sweep"]
-PREVIEW = replace(UPDATE, kind="preview")
-MERGE = replace(UPDATE, kind="merge", merge_sha="b" * 40, merged_at="2026-11-24T10:00:00Z")
-CLOSE = replace(UPDATE, kind="close")
+PREVIEW = replace(UPDATE, aim=model.PREVIEW)
+MERGE = replace(UPDATE, aim=model.MERGE, merge_sha="b" * 40, merged_at="2026-11-24T10:00:00Z")
+CLOSE = replace(UPDATE, aim=model.CLOSE)
+GROUPS = "digest of the groups"
+
+
+OLDER = Held(
+    ".publications/000012",
+    12,
+    False,
+    1,
+    0,
+    0,
+    Publication(12, "u0", "a/b#3", "c" * 40, "d", ("tree", "nmap"), groups=(("tree",), ("nmap",))),
+    ("d", "e"),
+)
 
 
 def package(name: str, size: int = 10) -> Package:
@@ -63,15 +77,37 @@ class World:
     """Errors that a step raises, one a time it is run."""
     steps: list[str] = field(default_factory=list)
     calls: dict[str, list[tuple[Any, ...]]] = field(default_factory=dict)
-    open: bool = False
+    entered: bool = False
+    number: int | None = None
+    """Of the publication to go back to."""
     contained: bool = False
     """Whether what is live has the update's merge in its history."""
+    held: Held = OLDER
+    """An older publication."""
     shown: Preview | None = None
     """The pull request's preview."""
     signing_key: str = ""
+    signed_for: tuple[str, ...] = ()
+    """Digests of the manifests that the signed publication satisfies."""
 
     def perform(self) -> Outcome:
-        return perform(self.update, self, self.step)  # type: ignore[arg-type]  # a fake of `Session`
+        return perform(self.update, ports.World(self, self), self.step)
+
+    @property
+    def package_manager(self) -> Self:
+        return self
+
+    @property
+    def publisher(self) -> Self:
+        return self
+
+    @property
+    def signer(self) -> Self:
+        return self
+
+    @property
+    def publications(self) -> Self:
+        return self
 
     def step(self, name: str, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         self.steps.append(name)
@@ -88,32 +124,35 @@ class World:
     def manifest(self, update: Update) -> Manifest:
         return Manifest.parse(self.text.encode())
 
-    def policy(self, update: Update) -> str:
+    def policy(self, name: str) -> str:
         return self.policy_text
 
-    def session(self, update: Update) -> Self:
+    def lock(self, update: Update) -> Lock | None:
+        return None
+
+    def older(self, update: Update) -> int | None:
+        return self.number
+
+    def open(self, name: str) -> Self:
         return self
 
     def contains(self, update: Update, commit: str) -> bool:
         return self.contained
 
-    def preview_url(self, update: Update) -> str:
-        return f"http://m/repo/previews/{update.number}/"
+    def preview_url(self, name: str, number: int) -> str:
+        return f"http://m/repo/previews/{number}/"
 
-    def wait_until_visible(self, update: Update, repomd: str) -> None:
-        pass
-
-    def wait_until_previewed(self, update: Update, repomd: str) -> None:
+    def wait_until_visible(self, name: str, repomd: str, preview: int | None) -> None:
         pass
 
     # What it needs of a mirror.
 
     def __enter__(self) -> Self:
-        self.open = True
+        self.entered = True
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.open = False
+        self.entered = False
 
     def survey(self) -> Survey:
         return self.surveys.pop(0)
@@ -130,14 +169,24 @@ class World:
     def add(self, update_id: str, packages: tuple[Package, ...]) -> None:
         pass
 
-    def build(self, update_id: str, live: str, closure: Closure, publication: Publication) -> None:
-        pass
+    def build(self, update_id: str, live: str, closure: Closure, publication: Publication) -> str:
+        return GROUPS
 
     def prepare(self, update_id: str) -> None:
         pass
 
-    def sign(self, *args: Any, groups: str | None, manifests: tuple[str, ...]) -> None:
-        pass
+    def sign(
+        self,
+        update_id: str,
+        live: str,
+        closure: Closure,
+        publication: Publication,
+        *,
+        groups: str | None,
+        manifests: tuple[str, ...],
+    ) -> None:
+        assert groups == GROUPS
+        self.signed_for = manifests
 
     def preview(self, number: int) -> Preview | None:
         return self.shown
@@ -147,8 +196,8 @@ class World:
 
     def build_preview(
         self, update_id: str, live: str, closure: Closure, publication: Publication
-    ) -> None:
-        pass
+    ) -> str:
+        return GROUPS
 
     def switch_preview(self, update_id: str, publication: Publication) -> str:
         return f"repomd of preview {publication.number}"
@@ -161,6 +210,22 @@ class World:
 
     def switch(self, update_id: str, live: str, publication: Publication) -> str:
         return f"repomd of {publication.number}"
+
+    def rebuild(
+        self, update_id: str, live: str, older: Held, closure: Closure, publication: Publication
+    ) -> str:
+        return GROUPS
+
+    def look_back(self, number: int | None) -> Held:
+        return self.held
+
+    def recall(self, older: Held) -> Closure:
+        return Closure.of_pool((package("tree"),))
+
+    def obtain(
+        self, update_id: str, live: str, packages: tuple[Package, ...], free: int
+    ) -> Closure:
+        return Closure.of_pool(packages)
 
     def remember(self, live: str, digest: str, mark: str) -> None:
         pass
@@ -194,7 +259,7 @@ def test_new_packages_are_published_in_this_order() -> None:
     assert world.steps == [
         "supersede", "fetch manifest", "survey", "download", "inspect", "compare", *PUBLISHED,
     ]  # fmt: skip
-    assert not world.open
+    assert not world.entered
 
 
 SIGNED = ["createrepo", "sign", "prove", "switch", "see"]
@@ -243,7 +308,7 @@ def test_each_step_gets_what_the_one_before_found() -> None:
     assert publication.specs == ("tree",)
     assert world.calls["prove"] == [("u1", (("tree",),))]
     assert world.calls["switch"] == [("u1", LIVE.live, publication)]
-    assert world.calls["see"] == [(UPDATE, "repomd of 18")]
+    assert world.calls["see"] == [("m", "repomd of 18", None)]
 
 
 def test_packages_that_conflict_are_published_with_a_warning() -> None:
@@ -275,7 +340,7 @@ def test_a_manifest_that_the_mirror_remembers_needs_no_yum_run() -> None:
         "unchanged", "the mirror already serves this manifest", LIVE.live
     )
     assert world.steps == ["supersede", "fetch manifest", "survey", "see"]
-    assert world.calls["see"] == [(UPDATE, "old")]
+    assert world.calls["see"] == [("m", "old", None)]
 
 
 def test_another_upstream_policy_is_not_what_the_mirror_remembers() -> None:
@@ -311,7 +376,7 @@ def test_a_candidate_that_is_overtaken_is_built_anew_on_what_is_live_now() -> No
     ]  # fmt: skip
     assert [call[1] for call in world.calls["createrepo"]] == [LIVE.live, NEXT.live]
     assert [call[1] for call in world.calls["switch"]] == [LIVE.live, NEXT.live]
-    assert world.calls["see"] == [(UPDATE, "repomd of 19")]
+    assert world.calls["see"] == [("m", "repomd of 19", None)]
 
 
 def test_a_candidate_that_is_overtaken_for_ever_fails_after_a_few_times() -> None:
@@ -343,7 +408,7 @@ def test_a_failure_ends_the_update_there_and_staging_is_swept(step: str, error: 
         world.perform()
     assert caught.value is error
     assert world.steps[-2:] == [step, "sweep"]
-    assert not world.open
+    assert not world.entered
 
 
 @pytest.mark.parametrize(
@@ -361,7 +426,7 @@ def test_a_failure_before_the_download_leaves_nothing_to_sweep(step: str) -> Non
     with pytest.raises(LockHeld):
         world.perform()
     assert world.steps[-1] == step
-    assert not world.open
+    assert not world.entered
 
 
 def test_a_removal_that_fails_hides_no_publication() -> None:
@@ -388,7 +453,7 @@ def test_every_step_has_a_name_of_its_own() -> None:
     world = World(closure=closure(tree="new"))
     world.perform()
     assert len(world.steps) == len(set(world.steps))
-    assert updates.MAX_REBUILDS > 1
+    assert MAX_REBUILDS > 1
 
 
 # --- publish: on_merge ----------------------------------------------------------------------
@@ -423,7 +488,7 @@ def test_a_preview_is_made_beside_what_is_live() -> None:
     )
     assert world.steps[3:] == ["download", "inspect", "compare", *PUBLISHED]
     assert (made(world).number, made(world).base, made(world).commit) == (7, LIVE.live, "a" * 40)
-    assert world.calls["see"] == [(PREVIEW, "repomd of preview 7")]
+    assert world.calls["see"] == [("m", "repomd of preview 7", 7)]
 
 
 def test_an_empty_manifest_is_previewed_as_what_it_is() -> None:
@@ -520,7 +585,8 @@ def test_an_older_merge_does_not_follow_a_newer_one(later: bool, state: str) -> 
 def test_what_a_person_applies_keeps_the_mark_of_the_newest_merge() -> None:
     first = World(MERGE)
     first.perform()
-    world = World(Update("apply-1", "m", kind="merge"), surveys=[live(made(first))])
+    applied = Update("apply-1", "m", aim=model.Aim("person", "exact", "live", "solved"))
+    world = World(applied, surveys=[live(made(first))])
     assert world.perform().state == "published"
     assert made(world).mark == MERGE.mark
     assert "drop preview" not in world.steps, "there is no pull request"
@@ -535,45 +601,27 @@ def test_closing_takes_the_preview_away_and_reads_no_manifest() -> None:
 
 # --- rollback -------------------------------------------------------------------------------
 
-OLDER = Held(
-    ".publications/000012",
-    12,
-    False,
-    1,
-    0,
-    0,
-    Publication(12, "u0", "a/b#3", "c" * 40, "d", ("tree", "nmap"), groups=(("tree",), ("nmap",))),
-    ("d", "e"),
-)
+
+ROLLBACK = Update("rollback-1", "m", aim=model.ROLLBACK)
 
 
 @dataclass
 class Past(World):
     """A mirror that keeps an older publication."""
 
-    older: Held = OLDER
-
-    def look_back(self, number: int | None) -> Held:
-        return self.older
-
-    def recall(self, older: Held) -> Closure:
-        return Closure.of_pool((package("tree"),))
-
-    def rebuild(self, *values: Any) -> None:
-        pass
-
-    def roll_back(self, number: int | None = None) -> Outcome:
-        update = Update("rollback-1", "m", kind="rollback")
-        return updates.rollback(update, number, self, self.step)  # type: ignore[arg-type]
+    update: Update = ROLLBACK
+    held: Held = OLDER
 
 
 def test_a_rollback_publishes_what_an_older_publication_holds() -> None:
-    world = Past(surveys=[live(Publication(17, "u9", "a/b#4", "d" * 40, "", (), mark="later"))])
-    outcome = world.roll_back(12)
+    world = Past(
+        surveys=[live(Publication(17, "u9", "a/b#4", "d" * 40, "", (), mark="later"))], number=12
+    )
+    outcome = world.perform()
     assert (outcome.state, outcome.publication) == ("published", ".publications/000018")
     assert outcome.message == "m: publication 12 again: 1 added, 1 removed"
     assert world.steps == [
-        "survey", "look back", "recall", "compare",
+        "supersede", "survey", "look back", "recall", "compare",
         "createrepo", "prove", "switch", "see", "retain", "sweep",
     ]  # fmt: skip
     assert world.calls["look back"] == [(12,)]
@@ -594,15 +642,15 @@ def test_a_rollback_publishes_what_an_older_publication_holds() -> None:
 
 
 def test_a_rollback_to_a_repository_that_was_taken_over_proves_nothing() -> None:
-    world = Past(older=replace(OLDER, publication=None))
-    assert world.roll_back().state == "published"
+    world = Past(held=replace(OLDER, publication=None))
+    assert world.perform().state == "published"
     assert world.calls["prove"] == [("rollback-1", ())]
 
 
 def test_a_rollback_that_is_overtaken_is_built_anew_on_what_is_live_now() -> None:
     overtaken = Overtaken("m", LIVE.live, NEXT.live)
     world = Past(surveys=[LIVE, NEXT], fail={"switch": [overtaken]})
-    assert world.roll_back().publication == ".publications/000019"
+    assert world.perform().publication == ".publications/000019"
     assert world.calls["createrepo"][1][4].base == NEXT.live
 
 

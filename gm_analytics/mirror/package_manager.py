@@ -1,4 +1,4 @@
-"""yum on a mirror host: solve package specs, download what they need, prove a candidate."""
+"""yum or dnf on a mirror host: solve package specs, download what they need, prove a candidate."""
 
 from __future__ import annotations
 
@@ -18,7 +18,11 @@ from gm_analytics.errors import (
     Unresolvable,
     UpstreamUnavailable,
 )
-from gm_analytics.mirror import downloads, printed, yum
+from gm_analytics.mirror import (
+    downloads,
+    printed,
+    yum,
+)
 from gm_analytics.mirror.host import SHORT, Host
 from gm_analytics.mirror.printed import transaction, unknown_specs, words
 from gm_analytics.mirror.publication import Closure, Download
@@ -29,11 +33,14 @@ from gm_analytics.rpm import comps, grammar
 from gm_analytics.rpm import suggestions as near
 from gm_analytics.rpm.package import Row
 
-_YumCommand = Callable[[Target, Tools, str, tuple[str, ...]], Argv]
+YumCommand = Callable[[Target, Tools, str, tuple[str, ...]], Argv]
 
 
-class Solver(Host):
+class PackageManager:
     """Runs what `yum` describes and says what came of it."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
 
     def upstream(self) -> str:
         """Have yum read the metadata of the upstream repositories, and say that it could.
@@ -43,16 +50,16 @@ class Solver(Host):
 
         """
         name = "check"
-        self.prepare(name)
+        self._host.prepare(name)
         try:
-            argv = yum.makecache(self._target, self.tools, name)
+            argv = yum.makecache(self._host.target, self._host.tools, name)
             result = self._yum(name, argv, "reading upstream's metadata")
             if not result.ok:
                 said = words(result.stdout + result.stderr)
-                raise UpstreamUnavailable(self._name, "reading upstream's metadata", said)
+                raise UpstreamUnavailable(self._host.name, "reading upstream's metadata", said)
         finally:
-            self.sweep(name)
-        return f"metadata of the repositories in {self._target.reposdir} is readable"
+            self._host.sweep(name)
+        return f"metadata of the repositories in {self._host.target.reposdir} is readable"
 
     def resolve(self, update_id: str, specs: tuple[str, ...]) -> Download:
         """Solve the specs against an empty system without downloading anything.
@@ -61,8 +68,8 @@ class Solver(Host):
             UnknownPackages, Unresolvable, UpstreamUnavailable: as `download`.
 
         """
-        self.prepare(update_id)
-        return self._solve(update_id, specs, yum.resolve)
+        self._host.prepare(update_id)
+        return self.solve(update_id, specs, yum.resolve)
 
     def download(self, update_id: str, specs: tuple[str, ...], free: int, number: int) -> Download:
         """Solve the specs against an empty system and download what the pool lacks.
@@ -78,10 +85,10 @@ class Solver(Host):
             UpstreamUnavailable: an upstream repository could not be read.
 
         """
-        self.prepare(update_id, number)
-        if free < self._mirror.disk_reserve:
-            self._refuse_what_does_not_fit(self._solve(update_id, specs, yum.resolve).rows, free)
-        return self._solve(update_id, specs, yum.download)
+        self._host.prepare(update_id, number)
+        if free < self._host.config.disk_reserve:
+            self._refuse_what_does_not_fit(self.solve(update_id, specs, yum.resolve).rows, free)
+        return self.solve(update_id, specs, yum.download)
 
     def prove(self, update_id: str, groups: tuple[tuple[str, ...], ...]) -> None:
         """Have yum install each group of specs into an empty system from the candidate alone.
@@ -91,13 +98,14 @@ class Solver(Host):
 
         """
         for specs in groups:
-            argv = yum.prove(self._target, self.tools, update_id, specs)
+            argv = yum.prove(self._host.target, self._host.tools, update_id, specs)
             result = self._yum(update_id, argv, "proving the candidate")
             output = result.stdout + result.stderr
             if not printed.was_solved(output) or unknown_specs(output, specs):
-                raise NotInstallable(self._name, list(specs), words(output))
+                raise NotInstallable(self._host.name, list(specs), words(output))
 
-    def _solve(self, update_id: str, specs: tuple[str, ...], command: _YumCommand) -> Download:
+    def solve(self, update_id: str, specs: tuple[str, ...], command: YumCommand) -> Download:
+        """Have a command solve the specs: all at once or, if they conflict, each alone."""
         if not specs:
             return Download((), ())
         try:
@@ -108,7 +116,7 @@ class Solver(Host):
         return self._solve_alone(update_id, specs, command)
 
     def _solve_alone(
-        self, update_id: str, specs: tuple[str, ...], command: _YumCommand
+        self, update_id: str, specs: tuple[str, ...], command: YumCommand
     ) -> Download:
         """Solve each spec alone; whatever cannot be, is reported together."""
         rows: dict[Row, None] = {}
@@ -120,17 +128,19 @@ class Solver(Host):
                 unsolved.append(error)
         if unsolved:
             alone = [spec for error in unsolved for spec in error.specs]
-            raise Unresolvable(self._name, alone, "\n".join(error.words for error in unsolved))
+            raise Unresolvable(
+                self._host.name, alone, "\n".join(error.words for error in unsolved)
+            )
         return Download(tuple((spec,) for spec in specs), tuple(rows))
 
     def _solve_group(
-        self, update_id: str, specs: tuple[str, ...], command: _YumCommand
+        self, update_id: str, specs: tuple[str, ...], command: YumCommand
     ) -> tuple[Row, ...]:
         try:
-            return self._solve_once(update_id, specs, command, self._target)
+            return self._solve_once(update_id, specs, command, self._host.target)
         except UnknownPackages:
             # Upstream may have got them since its metadata was cached.
-            fresh = replace(self._target, max_age=0)
+            fresh = replace(self._host.target, max_age=0)
         try:
             return self._solve_once(update_id, specs, command, fresh)
         except UnknownPackages as error:
@@ -145,7 +155,7 @@ class Solver(Host):
         rest = tuple(spec for spec in specs if spec not in groups)
         if rest and all(spec.startswith("@") for spec in groups):
             try:
-                self._solve_once(update_id, rest, yum.resolve, self._target)
+                self._solve_once(update_id, rest, yum.resolve, self._host.target)
             except UnknownPackages as error:
                 return error.specs
             except GmError:  # it would be told once the groups are known
@@ -155,20 +165,20 @@ class Solver(Host):
     def _near(self, update_id: str, specs: list[str]) -> dict[str, list[str]]:
         """Look for what may have been meant by specs that upstream has nothing for."""
         with suppress(Exception):  # whatever goes wrong here must not hide what went wrong before
-            argv = yum.names(self._target, self.tools, update_id)
+            argv = yum.names(self._host.target, self._host.tools, update_id)
             listed = self._yum(update_id, argv, "listing what upstream has").stdout
             groups = any(spec.startswith("@") for spec in specs)
-            ids = comps.ids(self._comps("", update_id)) if groups else ()
+            ids = comps.ids(self.comps("", update_id)) if groups else ()
             return near.suggest(specs, printed.listing(listed), ids)
         return {}
 
     def _solve_once(
-        self, update_id: str, specs: tuple[str, ...], command: _YumCommand, target: Target
+        self, update_id: str, specs: tuple[str, ...], command: YumCommand, target: Target
     ) -> tuple[Row, ...]:
-        argv = command(target, self.tools, update_id, specs)
+        argv = command(target, self._host.tools, update_id, specs)
         result = self._yum(update_id, argv, f"resolving {', '.join(specs)}")
         output = result.stdout + result.stderr
-        with self.packages_of_upstream():
+        with self._host.packages_of_upstream():
             rows = transaction(result.stdout)
         unknown = unknown_specs(output, specs)
         if unknown or not (result.ok or printed.was_solved(output)):
@@ -186,56 +196,63 @@ class Solver(Host):
         if kind in {"signature", "network", "unsolvable", "other"} and rows:
             # dnf says in many ways that a disk is full, and in some not at all.
             kind = "space" if self._free() < needed else kind
+        name, root = self._host.name, self._host.config.root
         errors: dict[printed.Failure, Callable[[], GmError]] = {
-            "unknown": lambda: UnknownPackages(self._name, list(unknown_specs(output, specs))),
-            "locked": lambda: LockHeld(self._name, f"{self._mirror.root}/.cache"),
-            "space": lambda: DiskFull(self._name, self._mirror.root, needed, self._free()),
-            "signature": lambda: BadPackages(self._name, words(output)),
-            "network": lambda: UpstreamUnavailable(self._name, doing, words(output)),
-            "unsolvable": lambda: Unresolvable(self._name, list(specs), words(output)),
-            "other": lambda: self._failure(result, argv, doing),
+            "unknown": lambda: UnknownPackages(
+                self._host.name, list(unknown_specs(output, specs))
+            ),
+            "locked": lambda: LockHeld(name, f"{root}/.cache"),
+            "space": lambda: DiskFull(
+                self._host.name, self._host.config.root, needed, self._free()
+            ),
+            "signature": lambda: BadPackages(self._host.name, words(output)),
+            "network": lambda: UpstreamUnavailable(self._host.name, doing, words(output)),
+            "unsolvable": lambda: Unresolvable(self._host.name, list(specs), words(output)),
+            "other": lambda: self._host.failure(result, argv, doing),
         }
         return errors[kind]()
 
-    def _inspected(self, update_id: str, live: str, rows: Iterable[Row]) -> Closure:
+    def inspected(self, update_id: str, live: str, rows: Iterable[Row]) -> Closure:
         """Check the downloaded files and compare them with what is there.
 
         Raises:
             BadPackages: a file is damaged, or has a name or a header that none should have.
 
         """
-        argv, doing = downloads.inspect(self._target, update_id, live), "checking packages"
-        result = self._ssh.run(argv, doing, self._target.timeout)
+        argv, doing = downloads.inspect(self._host.target, update_id, live), "checking packages"
+        result = self._host.ssh.run(argv, doing, self._host.target.timeout)
         if result.exited == REFUSED:
-            raise self._refused(result, grammar.FILE)
+            raise self._host.refused(result, grammar.FILE)
         if not result.ok:
-            raise BadPackages(self._name, words(result.stdout + result.stderr))
-        with self.packages_of_upstream():
+            raise BadPackages(self._host.name, words(result.stdout + result.stderr))
+        with self._host.packages_of_upstream():
             return Closure.parse(result.stdout, rows)
 
     def _free(self) -> int:
-        return self.look().free
+        return self._host.look().free
 
     def _refuse_what_does_not_fit(self, rows: tuple[Row, ...], free: int) -> None:
         needed = sum(row.size for row in rows if not yum.is_here(row))
         if needed > free:
-            raise DiskFull(self._name, self._mirror.root, needed, free)
+            raise DiskFull(self._host.name, self._host.config.root, needed, free)
 
-    def _comps(self, live: str, update_id: str) -> list[bytes]:
+    def comps(self, live: str, update_id: str) -> list[bytes]:
         """Read the groups files: the publication's, the reviewed preview's, then upstream's."""
-        argv = yum.comps(self._target, self.tools, live, update_id)
+        argv = yum.comps(self._host.target, self._host.tools, live, update_id)
         doing = "reading the groups of upstream"
-        result = self._ssh.run(argv, doing, SHORT)
+        result = self._host.ssh.run(argv, doing, SHORT)
         if result.exited == REFUSED:
-            raise self._refused(result, grammar.HREF)
-        encoded = self._check(result, argv, doing).split()
-        with self.packages_of_upstream():
+            raise self._host.refused(result, grammar.HREF)
+        encoded = self._host.check(result, argv, doing).split()
+        with self._host.packages_of_upstream():
             if len(encoded) > comps.MAX_DOCUMENTS:
                 found = f"{len(encoded):,}"
                 raise Malformed(f"at most {comps.MAX_DOCUMENTS} comps.xml files", found)
             return [base64.b64decode(text) for text in encoded]
 
     def _yum(self, update_id: str, argv: Argv, doing: str) -> ssh.Result:
-        if self.tools.elevation != "helper":  # the helper empties the root itself: it is root's
-            argv = yum.in_empty_root(self._target, update_id, argv)
-        return self._ssh.run(argv, doing, self._target.timeout)
+        if (
+            self._host.tools.elevation != "helper"
+        ):  # the helper empties the root itself: it is root's
+            argv = yum.in_empty_root(self._host.target, update_id, argv)
+        return self._host.ssh.run(argv, doing, self._host.target.timeout)

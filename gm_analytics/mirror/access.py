@@ -1,0 +1,70 @@
+"""The mirrors of the configuration, opened by name: what an update is performed on."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from gm_analytics.errors import StoreUnavailable
+from gm_analytics.mirror.ownership import Owner
+from gm_analytics.mirror.served import wait_until_visible
+from gm_analytics.mirror.session import Session
+from gm_analytics.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+class Mirrors:
+    """Opens mirrors and looks at what they serve.
+
+    `identity` says which service this is, as publications carry it.
+    """
+
+    def __init__(self, config: Settings, identity: Callable[[], str]) -> None:
+        self._config = config
+        self._identity = identity
+
+    def open(self, name: str, *, taking_over: bool = False) -> Session:
+        """Give a mirror, not yet connected; its lock is taken with the connection.
+
+        Raises:
+            StoreUnavailable: the database that keeps the service's identity did not answer.
+
+        """
+        mirror = self._config.mirror(name)
+        return Session(mirror, service=self._identity(), taking_over=taking_over)
+
+    def read(self, name: str) -> Session:
+        """Give a mirror to read from, without its lock."""
+        return Session(self._config.mirror(name), locked=False)
+
+    def other_service(self, session: Session) -> Owner | None:
+        """Give the other service that publishes on a mirror, for who only reads it."""
+        try:
+            owner = session.host.owner()
+            return owner if owner.is_other(self._identity()) else None
+        except StoreUnavailable as error:  # then it cannot be told
+            log.warning("%s", error)
+            return None
+
+    def policy(self, name: str) -> str:
+        """Give the part of its configuration by which specs are solved differently."""
+        return self._config.mirror(name).upstream.model_dump_json()
+
+    def preview_url(self, name: str, number: int) -> str:
+        """Give the address of a pull request's preview."""
+        return f"{self._config.mirror(name).base_url}{_preview(number)}"
+
+    def wait_until_visible(self, name: str, repomd: str, preview: int | None) -> None:
+        """Wait until clients are served the repomd.xml of this SHA-256, live or of a preview.
+
+        Raises:
+            NotVisible: the web server goes on serving something else, or does not answer.
+
+        """
+        below = _preview(preview) if preview is not None else ""
+        wait_until_visible(self._config.mirror(name), repomd, below)
+
+
+def _preview(number: int) -> str:
+    return f"previews/{number}/"

@@ -1,0 +1,288 @@
+"""What a mirror holds: the live publication, older ones and previews, and what goes."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import suppress
+from dataclasses import replace
+
+from gm_analytics import settings
+from gm_analytics.errors import (
+    DiskFull,
+    LockBroken,
+    RollbackRefused,
+    UnknownPackages,
+    UnknownPublication,
+    Unresolvable,
+    Untrusted,
+)
+from gm_analytics.mirror import (
+    history,
+    lock,
+    repository,
+    retention,
+    seal,
+    yum,
+)
+from gm_analytics.mirror.history import Held, History
+from gm_analytics.mirror.host import Host
+from gm_analytics.mirror.package_manager import PackageManager
+from gm_analytics.mirror.publication import Closure, Preview, Publication, Whereabouts
+from gm_analytics.mirror.retention import Collected, Rules
+from gm_analytics.mirror.survey import Target, Tools
+from gm_analytics.mirror.trust import Trust, Vouched
+from gm_analytics.remote.commands import Argv
+from gm_analytics.rpm import grammar
+from gm_analytics.rpm.changes import Plan, compare
+from gm_analytics.rpm.package import Package
+
+log = logging.getLogger(__name__)
+
+
+def rules_of(mirror: settings.Mirror) -> Rules:
+    """Give a mirror's rules of retention."""
+    return Rules(**mirror.retention.model_dump(), grace_minutes=mirror.grace_minutes)
+
+
+def _download_of_now(target: Target, tools: Tools, update_id: str, specs: tuple[str, ...]) -> Argv:
+    """Download what upstream has now, not what it had when its metadata were cached."""
+    return yum.download(replace(target, max_age=0), tools, update_id, specs)
+
+
+class Publications:
+    """Runs what `history` describes and reads what comes back; with a key, what it signed."""
+
+    def __init__(self, host: Host, package_manager: PackageManager, trust: Trust | None) -> None:
+        self._host = host
+        self._package_manager = package_manager
+        self._trust = trust
+
+    def vouch(self, live: str, repomd: str) -> Vouched | None:
+        """Read what is live as it may be believed; None where no key is configured.
+
+        Raises:
+            Untrusted: something else is live than what was signed.
+
+        """
+        return self._trust.live(live, repomd) if self._trust else None
+
+    def satisfied(self, directory: str) -> tuple[str, ...] | None:
+        """Give the digests of manifests that a publication was signed for; None without a key."""
+        if self._trust is None:
+            return None
+        try:
+            return self._trust.statement(directory).manifests
+        except Untrusted:
+            return ()
+
+    def packages(self, live: str) -> tuple[Package, ...]:
+        """Give the packages of a publication or a preview.
+
+        Raises:
+            Untrusted: a key is configured, and did not sign them.
+
+        """
+        if self._trust:
+            return self._trust.of(live).packages
+        listed = self._host.run(repository.packages(self._host.target, live), "listing packages")
+        with self._host.answer("listing packages"):
+            return Package.parse(listed)
+
+    def history(self) -> History:
+        """Give every publication and every preview that the mirror holds."""
+        printed = self._host.run(history.history(self._host.target), "listing publications")
+        with self._host.answer("listing publications"):
+            return History.parse(printed)
+
+    def publication(self, number: int | None = None) -> Held:
+        """Give a publication by its number, by default the live one.
+
+        Raises:
+            UnknownPublication: it is not kept.
+
+        """
+        known = self.history()
+        found = known.live if number is None else known.find(number)
+        if found is None:
+            kept = [str(one.number) for one in known.publications]
+            raise UnknownPublication(self._host.name, str(number or "live"), kept)
+        return self._believed(found)
+
+    def look_back(self, number: int | None) -> Held:
+        """Give the publication to roll back to, by default the one before the live one.
+
+        Raises:
+            UnknownPublication: it is not kept.
+            RollbackRefused: it is live, or there is none.
+
+        """
+        older = self.history().before_live() if number is None else self.publication(number)
+        if older is None:
+            raise RollbackRefused(
+                self._host.name, "before the live one", "nothing that was live before is kept"
+            )
+        if older.served:
+            raise RollbackRefused(self._host.name, str(older.number), "it is live")
+        return self._believed(older)
+
+    def _believed(self, held: Held) -> Held:
+        """Give of a publication what was signed, where a mirror has a key."""
+        if self._trust is None:
+            return held
+        found = self._trust.of(held.directory)
+        held = replace(held, publication=Publication.parse(found.publication))
+        return replace(held, manifests=found.statement.manifests) if found.statement else held
+
+    def recall(self, older: Held) -> Closure:
+        """Give the packages of a publication, all of them in the pool.
+
+        Raises:
+            RollbackRefused: files are gone.
+
+        """
+        packages = self.packages(older.directory)
+        argv = history.missing(self._host.target, older.directory)
+        if gone := self._host.run(argv, "looking for packages").split():
+            reason = f"the pool no longer has {', '.join(map(grammar.printable, gone))}"
+            raise RollbackRefused(self._host.name, str(older.number), reason)
+        return Closure.of_pool(packages)
+
+    def obtain(
+        self, update_id: str, live: str, packages: tuple[Package, ...], free: int
+    ) -> Closure:
+        """Find exactly these files: in the pool, whoever named them there, else upstream.
+
+        Raises:
+            LockBroken: some cannot be had with these bytes; each is named.
+            DiskFull, Unresolvable, BadPackages, UpstreamUnavailable: as `download`.
+
+        """
+        self._host.prepare(update_id)
+        self._host.put_list(update_id, history.LOCKED, [package.file for package in packages])
+        argv = history.sums(self._host.target, update_id)
+        printed = self._host.run(argv, "looking through the pool", self._host.target.timeout)
+        with self._host.answer("looking through the pool"):
+            pool = history.read_sums(printed)
+        absent = {package.nevra: package for package in packages if package.file not in pool}
+        if (needed := sum(package.size for package in absent.values())) > free:
+            raise DiskFull(self._host.name, self._host.config.root, needed, free)
+        gone = self._fetch_locked(update_id, tuple(absent), list(pool))
+        fetched = {
+            got.nevra: got.sha256
+            for got in self._package_manager.inspected(update_id, live, ()).packages
+        }
+        if broken := lock.broken(packages, pool, fetched, gone):
+            raise LockBroken(self._host.name, broken)
+        states: tuple[Whereabouts, ...] = tuple(
+            "new" if package.nevra in absent else "pool" for package in packages
+        )
+        return Closure(packages, states)
+
+    def _fetch_locked(
+        self, update_id: str, nevras: tuple[str, ...], pooled: list[str]
+    ) -> set[str]:
+        """Download packages by their NEVRAs; give those that upstream does not have."""
+        gone: set[str] = set()
+        if nevras and pooled:  # what they need may be in the pool, and in no live metadata
+            self._host.put_list(update_id, history.LOCKED, pooled)
+            argv = history.offer(self._host.target, self._host.tools, update_id)
+            self._host.run(argv, "running createrepo", self._host.target.timeout)
+        wanted = nevras
+        while wanted:
+            try:
+                self._package_manager.solve(update_id, wanted, _download_of_now)
+            except UnknownPackages as error:
+                gone |= set(error.specs)
+                wanted = tuple(nevra for nevra in wanted if nevra not in gone)
+            except Unresolvable:
+                if not gone:
+                    raise
+                break  # for want of what is gone
+            else:
+                break
+        return gone
+
+    def retain(self, update_id: str) -> Collected:
+        """Remove what retention does not keep; look at no RPM if no metadata goes."""
+        return self.collect(update_id, eager=False)
+
+    def collect(self, name: str, *, eager: bool = True, dry_run: bool = False) -> Collected:
+        """Remove what retention does not keep, then RPMs that nothing kept names.
+
+        With `eager` such RPMs are looked for though no publication and no preview goes.
+
+        Raises:
+            UnknownPublication: the mirror serves none.
+
+        """
+        past, rules = self.history(), rules_of(self._host.config)
+        if past.live is None:  # nothing is named, and nothing is ours to remove
+            raise UnknownPublication(self._host.name, "live", [])
+        decision = retention.decide(past, rules)
+        if decision.empty and not eager:
+            return Collected()
+        self._host.prepare(name)
+        self._host.put_list(name, history.KEPT, [held.directory for held in decision.kept])
+        self._host.put_list(name, history.GONE, [held.directory for held in decision.gone])
+        argv = history.unnamed(self._host.target, name)
+        printed = self._host.run(argv, "looking through the pool")
+        with self._host.answer("looking through the pool"):
+            pool = history.Pool.parse(printed)
+        rpms = retention.unneeded(pool.unnamed, past.now, rules)
+        if not dry_run:
+            self._host.put_list(
+                name, history.DROPPED, [str(held.number) for held in decision.dropped]
+            )
+            self._host.put_list(name, history.RPMS, [rpm.file for rpm in rpms])
+            argv = history.collect(self._host.target, name)
+            self._host.run(argv, "removing what is not kept", self._host.target.timeout)
+        return Collected.of(decision, pool, rpms)
+
+    def compare(self, live: str, closure: Closure, exact: bool) -> Plan:
+        """Say what would change if the closure followed a publication, in its place if `exact`."""
+        return compare(self.packages(live), closure.packages, exact=exact)
+
+    def preview(self, number: int) -> Preview | None:
+        """Look at a pull request's preview; one that another service made is none."""
+        doing = "looking at the preview"
+        printed = self._host.run(repository.preview(self._host.target, number), doing)
+        repomd, _, text = printed.partition("\n")
+        with self._host.answer(doing):
+            found = Publication.parse(text)
+        if found and self._trust:
+            try:
+                found = Publication.parse(self._trust.of(f"previews/{number}").publication)
+            except Untrusted as error:
+                log.warning("%s The preview is not used: its set is solved again.", error)
+                return None
+        ours = found and found.service in ("", self._host.service)
+        return Preview(found, self._host.digest(repomd, doing)) if found and ours else None
+
+    def previewed(self, number: int) -> Closure:
+        """Give the packages of a pull request's preview, all of them in the pool."""
+        return Closure.of_pool(self.packages(f"previews/{number}"))
+
+    def take_preview(self, update_id: str, number: int) -> Closure:
+        """Give the packages of a pull request's preview, and put its groups into staging."""
+        self._host.prepare(update_id)
+        argv = repository.take_groups(self._host.target, update_id, number)
+        self._host.run(argv, "taking the preview's groups")
+        return self.previewed(number)
+
+    def drop_preview(self, number: int) -> bool:
+        """Stop serving a pull request's preview; tell whether there was one."""
+        argv = repository.drop_preview(self._host.target, number)
+        return bool(self._host.run(argv, "removing the preview"))
+
+    def remember(self, live: str, digest: str, mark: str) -> None:
+        """Note that the live publication satisfies a manifest, and of which merge that is."""
+        argv = repository.remember(self._host.target, live, digest, mark)
+        self._host.run(argv, "noting the manifest")
+        if self._trust:
+            with suppress(Untrusted):  # without a statement the manifest is solved again
+                statement = self._trust.statement(live).remembering(digest, mark)
+                fresh = f"{self._host.target.root}/{live}/.{seal.FILE}.new"
+                self._host.ssh.put(fresh, self._trust.sealed(statement))
+                self._host.run(
+                    repository.reseal(self._host.target, live, fresh), "noting the manifest"
+                )

@@ -1,0 +1,186 @@
+"""A candidate: what it is made of, its metadata, and the switch to it."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+
+from gm_analytics.errors import (
+    BadPackages,
+    BytesDiffer,
+    Overtaken,
+    Untrusted,
+)
+from gm_analytics.mirror import (
+    downloads,
+    repository,
+    survey,
+    yum,
+)
+from gm_analytics.mirror.history import Held
+from gm_analytics.mirror.host import SHORT, Host
+from gm_analytics.mirror.package_manager import PackageManager
+from gm_analytics.mirror.publication import Closure, Download, Publication
+from gm_analytics.mirror.publications import Publications
+from gm_analytics.mirror.signer import Signer
+from gm_analytics.mirror.trust import Trust
+from gm_analytics.rpm import comps
+from gm_analytics.rpm import provenance as wanted
+from gm_analytics.rpm.grammar import CAPABILITY, printable, shown
+from gm_analytics.rpm.package import Package
+
+
+class Publisher:
+    """Runs what `repository` describes and reads what comes back."""
+
+    def __init__(
+        self,
+        host: Host,
+        package_manager: PackageManager,
+        publications: Publications,
+        signer: Signer,
+        trust: Trust | None,
+    ) -> None:
+        self._host = host
+        self._package_manager = package_manager
+        self._publications = publications
+        self._signer = signer
+        self._trust = trust
+
+    def inspect(self, update_id: str, live: str, download: Download, number: int) -> Closure:
+        """Check the downloaded files, compare them with what is there, say who wanted them.
+
+        Raises:
+            BadPackages: a file is damaged.
+            BytesDiffer: the pool has a NEVRA with other bytes.
+
+        """
+        closure = self._package_manager.inspected(update_id, live, download.rows)
+        there = {package.nevra for package in closure.packages}
+        # What else lies there was not asked for: left by an earlier attempt, or put there.
+        closure = closure.only(row.nevra for row in download.rows)
+        if absent := sorted({row.nevra for row in download.rows} - there):
+            raise BadPackages(self._host.name, f"solved, but not downloaded: {', '.join(absent)}")
+        if differing := closure.where("differs"):
+            raise BytesDiffer(self._host.name, [package.file for package in differing])
+        closure = self._explain(update_id, live, closure, download)
+        if any(package.source == yum.PREVIEW_ID for package in closure.packages):
+            with suppress(Untrusted):  # only says where packages came from
+                closure = closure.sourced(self._publications.previewed(number).packages)
+        return closure
+
+    def add(self, update_id: str, packages: tuple[Package, ...]) -> None:
+        """Rename downloaded files into the pool.
+
+        Raises:
+            BytesDiffer: one came to be there with other bytes.
+
+        """
+        self._host.put_list(update_id, "new.txt", [package.file for package in packages])
+        argv = downloads.add(self._host.target, update_id)
+        result = self._host.ssh.run(argv, "adding to the pool", SHORT)
+        if result.exited == survey.BYTES_DIFFER:
+            raise BytesDiffer(self._host.name, [printable(file) for file in result.stdout.split()])
+        self._host.check(result, argv, "adding to the pool")
+
+    def build(
+        self, update_id: str, live: str, closure: Closure, publication: Publication
+    ) -> str | None:
+        """Write the candidate's metadata: the closure, and `live` too unless it is exact.
+
+        Gives what `sign` needs: the SHA-256 of the groups file, empty without one.
+        """
+        groups = self._describe(update_id, live, closure, publication)
+        exact = publication.exact
+        argv = repository.build(self._host.target, self._host.tools, update_id, live, exact=exact)
+        self._host.run(argv, "running createrepo", self._host.target.timeout)
+        return groups
+
+    def build_preview(
+        self, update_id: str, live: str, closure: Closure, publication: Publication
+    ) -> str | None:
+        """Write the metadata of a preview: the closure alone, its packages in the pool."""
+        groups = self._describe(update_id, live, closure, publication)
+        argv = repository.build_preview(
+            self._host.target, self._host.tools, update_id, publication.number
+        )
+        self._host.run(argv, "running createrepo", self._host.target.timeout)
+        return groups
+
+    def switch(self, update_id: str, live: str, publication: Publication) -> str:
+        """Make the candidate live; give the SHA-256 of its repomd.xml.
+
+        Raises:
+            Overtaken: something else was published since `live` was looked at.
+
+        """
+        following = Publication.directory(publication.number)
+        argv = repository.switch(self._host.target, update_id, live, following)
+        result = self._host.ssh.run(argv, "switching to the candidate", SHORT)
+        if result.exited == survey.OVERTAKEN:
+            raise Overtaken(self._host.name, live, shown(result.stdout.strip()))
+        repomd = self._host.digest(
+            self._host.check(result, argv, "switching"), "switching to the candidate"
+        )
+        return self._signer.confirm(following, update_id, repomd)
+
+    def switch_preview(self, update_id: str, publication: Publication) -> str:
+        """Make the candidate the preview of its pull request; give its repomd.xml's SHA-256."""
+        argv = repository.switch_preview(self._host.target, update_id, publication.number)
+        printed = self._host.run(argv, "switching to the preview")
+        repomd = self._host.digest(printed, "switching to the preview")
+        return self._signer.confirm(f"previews/{publication.number}", update_id, repomd)
+
+    def rebuild(
+        self, update_id: str, live: str, older: Held, closure: Closure, publication: Publication
+    ) -> str | None:
+        """Write the candidate's metadata: those of an older publication, anew."""
+        self._host.prepare(update_id)
+        packages = self._signer.contents(live, closure, publication)
+        self._signer.write(update_id, packages, publication, older.manifests)
+        groups = self._signer.stage_groups(update_id, older.directory)
+        argv = repository.rebuild(
+            self._host.target, self._host.tools, update_id, live, older.directory
+        )
+        self._host.run(argv, "running createrepo", self._host.target.timeout)
+        return groups
+
+    def _explain(self, update_id: str, live: str, closure: Closure, download: Download) -> Closure:
+        """Say which specs wanted the packages of a closure, and what to warn of."""
+        paths = [spec for spec in download.specs if spec.startswith("/")]
+        argv, doing = (
+            downloads.relations(self._host.target, update_id, paths),
+            "reading what packages need",
+        )
+        result = self._host.ssh.run(argv, doing, self._host.target.timeout)
+        if result.exited == survey.REFUSED:
+            raise self._host.refused(result, CAPABILITY)
+        printed, weak = self._host.check(result, argv, doing), self._host.target.weak_dependencies
+        with self._host.packages_of_upstream():
+            relations = wanted.parse(printed)
+        groups = [spec for spec in download.specs if spec.startswith("@")]
+        documents = self._package_manager.comps(live, update_id) if groups else []
+        names = {package.name for package in closure.packages}
+        with self._host.packages_of_upstream():
+            members = {spec: comps.members(documents, spec[1:], names) for spec in groups}
+        packages = wanted.attribute(
+            closure.packages, relations, download.specs, members, weak=weak
+        )
+        told = wanted.warnings(relations, weak=weak)
+        return replace(closure, packages=packages, warnings=told)
+
+    def _describe(
+        self, update_id: str, live: str, closure: Closure, publication: Publication
+    ) -> str:
+        """Put what a candidate is made of into staging; give the SHA-256 of its groups."""
+        packages = self._signer.contents(live, closure, publication)
+        self._signer.write(update_id, packages, publication, (publication.manifest,))
+        if groups := [spec.lstrip("@") for spec in publication.specs if spec.startswith("@")]:
+            ours, *others = self._package_manager.comps(live, update_id)
+            if self._trust:
+                ours = self._trust.groups(live) or b"<comps/>"
+            documents = [b"<comps/>", *others, ours] if publication.exact else [ours, *others]
+            with self._host.packages_of_upstream():
+                merged = comps.merge(documents, groups) or "<comps/>"
+            return self._signer.put_groups(update_id, merged)
+        return "" if publication.exact else self._signer.stage_groups(update_id, live)

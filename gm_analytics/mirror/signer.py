@@ -1,0 +1,173 @@
+"""What a candidate says is compared with what the service knows, and then signed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict
+from datetime import UTC, datetime
+
+from gm_analytics.errors import (
+    MetadataForged,
+    Untrusted,
+)
+from gm_analytics.mirror import (
+    checking,
+    repository,
+    seal,
+    signing,
+)
+from gm_analytics.mirror.host import Host
+from gm_analytics.mirror.publication import Closure, Publication
+from gm_analytics.mirror.publications import Publications
+from gm_analytics.mirror.trust import Trust
+from gm_analytics.rpm.changes import merge
+from gm_analytics.rpm.package import Package
+
+
+def _files(
+    packages: Iterable[Package], publication: Publication, manifests: Iterable[str], service: str
+) -> dict[str, str]:
+    """Give what lies beside a publication's metadata, as text by file name."""
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    described = asdict(publication) | {"published_at": now, "service": service}
+    return {
+        seal.PACKAGES: "".join(package.line() + "\n" for package in packages),
+        seal.PUBLICATION: json.dumps(described, indent=2) + "\n",
+        "manifests.txt": "".join(digest + "\n" for digest in manifests),
+    }
+
+
+class Signer:
+    """Writes what a candidate is made of, and signs it where the mirror has a key."""
+
+    def __init__(
+        self, host: Host, publications: Publications, key: signing.Key | None, trust: Trust | None
+    ) -> None:
+        self._host = host
+        self._publications = publications
+        self._key = key
+        self._trust = trust
+
+    @property
+    def signing_key(self) -> str:
+        """The fingerprint of the key that signs metadata, empty if none is configured.
+
+        Raises:
+            SigningFailed: the configured one is missing or cannot be used.
+
+        """
+        return self._key.fingerprint if self._key else ""
+
+    def sign(
+        self,
+        update_id: str,
+        live: str,
+        closure: Closure,
+        publication: Publication,
+        *,
+        groups: str | None,
+        manifests: tuple[str, ...],
+    ) -> None:
+        """Compare the candidate with what the service knows, and sign exactly these bytes.
+
+        The list of packages and what else decides later updates are signed as they are written
+        here, whatever the mirror made of them meanwhile; the public key goes into the root.
+
+        Raises:
+            MetadataForged: the metadata names anything else.
+            SigningFailed: the key did not sign.
+
+        """
+        assert self._key is not None  # noqa: S101  # as `signing_key` says
+        assert self._trust is not None  # noqa: S101  # there is one if there is a key
+        key, staging = self._key, self._host.target.staging(update_id)
+        candidate = f"{staging}/candidate"
+        packages = self.contents(live, closure, publication)
+        repomd = self._checked(candidate, packages, publication, groups or "")
+        files = _files(packages, publication, manifests, self._host.service)
+        digests = {name: seal.digest(text.encode()) for name, text in files.items()}
+        digests |= {seal.REPOMD: seal.digest(repomd)} | ({seal.GROUPS: groups} if groups else {})
+        statement = seal.Statement(
+            mirror=self._host.name,
+            place="preview" if publication.kind == "preview" else "publication",
+            number=publication.number,
+            files=digests,
+            update=seal.digest(update_id.encode()),
+            manifests=manifests,
+            mark=publication.mark,
+        )
+        signed = {
+            **files,
+            seal.LIST_SIGNATURE: key.sign(files[seal.PACKAGES].encode()),
+            f"{seal.REPOMD}.asc": key.sign(repomd),
+            seal.FILE: self._trust.sealed(statement),
+        }
+        for name, text in signed.items():
+            self._host.ssh.put(f"{candidate}/{name}", text)
+        self._host.ssh.put(f"{staging}/{seal.PUBLICATION}", files[seal.PUBLICATION])
+        self._host.ssh.put(f"{staging}/{signing.PUBLIC_NAME}", key.public)
+        argv = repository.offer_key(self._host.target, update_id, signing.PUBLIC_NAME)
+        self._host.run(argv, "offering the public key")
+
+    def contents(
+        self, live: str, closure: Closure, publication: Publication
+    ) -> tuple[Package, ...]:
+        """Give the packages of a candidate, by what the service holds and trusts."""
+        if publication.kind == "rollback":
+            return closure.packages
+        base = self._publications.packages(live)
+        return tuple(merge(base, closure.packages, exact=publication.exact))
+
+    def _checked(
+        self, candidate: str, packages: tuple[Package, ...], publication: Publication, groups: str
+    ) -> bytes:
+        """Give the candidate's repomd.xml once it and all that it names was compared."""
+        repomd = self._host.ssh.get(f"{candidate}/{seal.REPOMD}", checking.MAX_REPOMD)
+        if repomd is None:
+            raise MetadataForged(self._host.name, seal.REPOMD, "no file", "what createrepo wrote")
+
+        def fetch(href: str, most: int) -> bytes:
+            return self._host.ssh.get(checking.below(candidate, href), most) or b""
+
+        prefix = f"{repository.PREVIEW_PREFIX}/" if publication.kind == "preview" else ""
+        checking.check(self._host.name, repomd, fetch, packages, prefix=prefix, groups=groups)
+        return repomd
+
+    def confirm(self, directory: str, update_id: str, repomd: str) -> str:
+        """See that what is served now is what was signed; remember that it was published."""
+        if self._trust:
+            statement = self._trust.statement(directory)
+            if statement.update != seal.digest(update_id.encode()):
+                said = "signed for another update, not for this one"
+                raise Untrusted(self._host.name, f"{directory}/{seal.FILE}", said)
+            if (expected := statement.files[seal.REPOMD]) != repomd:
+                raise Untrusted(
+                    self._host.name,
+                    f"{directory}/{seal.REPOMD}",
+                    f"found {repomd}, signed {expected}",
+                )
+            if statement.place == "publication":
+                self._trust.saw(statement.number, repomd)
+        return repomd
+
+    def stage_groups(self, update_id: str, directory: str) -> str:
+        """Put a publication's groups into staging as they were signed; give their SHA-256."""
+        found = self._trust.groups(directory) if self._trust else None
+        return self.put_groups(update_id, found.decode()) if found is not None else ""
+
+    def put_groups(self, update_id: str, text: str) -> str:
+        """Put a groups file into staging; give its SHA-256."""
+        self._host.ssh.put(self._host.target.staging(update_id, seal.GROUPS), text)
+        return seal.digest(text.encode())
+
+    def write(
+        self,
+        update_id: str,
+        packages: Iterable[Package],
+        publication: Publication,
+        manifests: Iterable[str],
+    ) -> None:
+        """Put what lies beside a publication's metadata into staging."""
+        for name, text in _files(packages, publication, manifests, self._host.service).items():
+            self._host.ssh.put(self._host.target.staging(update_id, name), text)

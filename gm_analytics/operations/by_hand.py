@@ -1,0 +1,140 @@
+"""What a person does with a mirror: plan, apply, roll back, compare, lock, collect."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+from gm_analytics.manifest import Manifest
+from gm_analytics.mirror.access import Mirrors
+from gm_analytics.mirror.lock import Lock
+from gm_analytics.mirror.ownership import Owner
+from gm_analytics.mirror.retention import Collected
+from gm_analytics.rpm.changes import Plan, compare, diff
+from gm_analytics.updates.closures import placed
+from gm_analytics.updates.model import ROLLBACK, Aim, Mode, Outcome, Update
+from gm_analytics.updates.ports import P, R, Step, World
+from gm_analytics.updates.scene import digest
+from gm_analytics.updates.story import perform
+
+
+@dataclass(frozen=True)
+class ByHand:
+    """The request of an update that a person applies: nothing orders or supersedes it."""
+
+    given: Manifest
+    locked: Lock | None = None
+    number: int | None = None
+    """Of the publication to go back to; None for the one before the live one."""
+
+    def is_superseded(self, update: Update) -> bool:  # noqa: ARG002  # as `Request` has it
+        """Nothing supersedes what a person asks for."""
+        return False
+
+    def manifest(self, update: Update) -> Manifest:  # noqa: ARG002
+        """Give the manifest at hand."""
+        return self.given
+
+    def lock(self, update: Update) -> Lock | None:  # noqa: ARG002
+        """Give the lock file at hand."""
+        return self.locked
+
+    def older(self, update: Update) -> int | None:  # noqa: ARG002
+        """Give the publication that was named."""
+        return self.number
+
+    def contains(self, update: Update, commit: str) -> bool:  # noqa: ARG002
+        """Nothing orders what a person applies."""
+        return False
+
+
+class DirectStep:
+    """Runs each step at once, inside the context that `listen` gives for its name."""
+
+    def __init__(self, listen: Callable[[str], AbstractContextManager[object]]) -> None:
+        self._listen = listen
+
+    def __call__(
+        self, name: str, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs
+    ) -> R:
+        """Give what the function returns."""
+        with self._listen(name):
+            return function(*args, **kwargs)
+
+
+class Operations:
+    """A person's commands on mirrors, without GitHub and without the store.
+
+    `mode` is what the installation's policy wants of a manifest: additive or exact.
+    """
+
+    def __init__(self, mirrors: Mirrors, mode: Mode) -> None:
+        self.mirrors = mirrors
+        self._mode = mode
+
+    def plan(self, manifest: Manifest, mirror: str) -> Plan:
+        """Say what `apply` would change; nothing that clients see is touched."""
+        name = f"plan-{uuid.uuid4()}"
+        with self.mirrors.open(mirror) as session:
+            live = session.survey()
+            try:
+                with placed(manifest):
+                    solved = session.package_manager.resolve(name, manifest.specs)
+                packages = session.publications.packages(live.live)
+                return diff(packages, solved.rows, exact=self._mode == "exact")
+            finally:
+                session.sweep(name)
+
+    def apply(
+        self, manifest: Manifest, mirror: str, step: Step, lock: Lock | None = None
+    ) -> Outcome:
+        """Perform an update from a manifest at hand; with a lock file its RPMs, bit for bit."""
+        aim = Aim("person", self._mode, "live", "lock" if lock else "solved")
+        update = Update(f"apply-{uuid.uuid4()}", mirror, aim=aim)
+        return perform(update, World(ByHand(manifest, lock), self.mirrors), step)
+
+    def rollback(self, mirror: str, number: int | None, step: Step) -> Outcome:
+        """Make an older publication's set live again, by default the one before the live one."""
+        update = Update(f"rollback-{uuid.uuid4()}", mirror, aim=ROLLBACK)
+        return perform(update, World(ByHand(Manifest(()), number=number), self.mirrors), step)
+
+    def compare(self, mirror: str, before: int, after: int) -> Plan:
+        """Say how two publications differ."""
+        with self.mirrors.read(mirror) as session:
+            known = [session.publications.publication(n).directory for n in (before, after)]
+            return compare(*map(session.publications.packages, known), exact=True)
+
+    def lock(self, mirror: str, number: int | None) -> Lock:
+        """Give the lock file of a publication, by default the live one's."""
+        with self.mirrors.read(mirror) as session:
+            held = session.publications.publication(number)
+            return Lock.of(mirror, held, session.publications.packages(held.directory))
+
+    def collect(self, mirror: str, *, dry_run: bool) -> Collected:
+        """Remove what retention does not keep, or say what would be."""
+        name = f"gc-{uuid.uuid4()}"
+        with self.mirrors.open(mirror) as session:
+            try:
+                return session.publications.collect(name, dry_run=dry_run)
+            finally:
+                session.sweep(name)
+
+    def take_over(self, mirror: str, seen: Owner) -> bool:
+        """Publish on a mirror from this service from now on; tell whether it was as `seen`."""
+        with self.mirrors.open(mirror, taking_over=True) as session:
+            if session.host.owner() != seen:
+                return False
+            session.host.claim(seen.live)
+        return True
+
+    def adopt(self, mirror: str) -> tuple[str, int]:
+        """Trust what a mirror with a key holds now; give the live publication, its packages."""
+        with self.mirrors.open(mirror) as session:
+            live = session.adopt().live
+            return live, len(session.publications.packages(live))
+
+    def digest(self, manifest: Manifest, mirror: str) -> str:
+        """Give what a publication keeps that satisfies a manifest as a mirror is configured."""
+        return digest(manifest, self.mirrors.policy(mirror), exact=self._mode == "exact")

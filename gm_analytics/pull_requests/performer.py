@@ -1,0 +1,66 @@
+"""What a worker does with a stored update: decide whether it may, perform it, have it told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from gm_analytics.errors import GmError
+from gm_analytics.pull_requests import admission
+from gm_analytics.pull_requests.ports import Updates
+from gm_analytics.pull_requests.reporter import ask_for_feedback, is_worth_telling
+from gm_analytics.settings import Settings
+from gm_analytics.updates.model import Outcome, Update
+from gm_analytics.updates.ports import Step, World
+from gm_analytics.updates.story import perform
+
+
+@dataclass(frozen=True)
+class Teller:
+    """Has pull requests told of their updates, where a token is configured.
+
+    The web need not be able to read the token.
+    """
+
+    config: Settings
+    updates: Callable[[], Updates]
+    """Opens the store, which may be away for a while."""
+
+    def began(self, update: Update) -> None:
+        """Have it told that an update waits."""
+        self._tell(update, None, ended=False)
+
+    def ended(self, update: Update, outcome: Outcome | None) -> None:
+        """Have it told how an update ended; without an outcome it failed."""
+        self._tell(update, outcome, ended=True)
+
+    def _tell(self, update: Update, outcome: Outcome | None, *, ended: bool) -> None:
+        if self.config.github.has_token and is_worth_telling(update, outcome, ended=ended):
+            ask_for_feedback(self.updates(), update, ended=ended)
+
+
+@dataclass(frozen=True)
+class Performer:
+    """Performs updates that the configuration allows."""
+
+    config: Settings
+    world: World
+    tell: Teller
+
+    def __call__(self, update: Update, step: Step) -> Outcome:
+        """Give how an update ended.
+
+        Raises:
+            GmError: why it failed.
+
+        """
+        # Not a step: updates that an earlier version began have none here.
+        if reason := admission.reason_to_ignore(update, self.config):
+            return Outcome("ignored", reason)
+        try:
+            outcome = perform(update, self.world, step)
+        except GmError:
+            self.tell.ended(update, None)
+            raise
+        self.tell.ended(update, outcome)
+        return outcome

@@ -1,0 +1,91 @@
+"""Says on pull requests how their updates fare."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from gm_analytics.errors import GmError, StoreUnavailable
+from gm_analytics.pull_requests import feedback
+from gm_analytics.pull_requests.ports import Updates, Voice
+from gm_analytics.updates.model import CLOSE, Outcome, Update
+from gm_analytics.updates.ports import Step
+
+log = logging.getLogger(__name__)
+Page = Callable[[str], str]
+"""Gives the address of an update's page, empty if the outside cannot reach it."""
+Refusal = Callable[[Update], "str | None"]
+"""Says why an update is not one that the configuration allows, so that nobody is told of it."""
+
+
+def is_worth_telling(update: Update, outcome: Outcome | None, *, ended: bool) -> bool:
+    """Tell whether a pull request is told of an update: now, or of how it ended."""
+    if update.aim != CLOSE:
+        return bool(update.pull_request)
+    return ended and not (outcome and outcome.state == "unchanged")  # else there was no preview
+
+
+def ask_for_feedback(updates: Updates, update: Update, *, ended: bool) -> None:
+    """Have the pull request told; never fail for it."""
+    try:
+        updates.enqueue_feedback(update, ended=ended)
+    except StoreUnavailable as error:
+        log.error("update %s: no feedback: %s", update.id, error)
+
+
+class Reporter:
+    """Words what the store has, and says it."""
+
+    def __init__(self, updates: Updates, voice: Voice, page: Page, refusal: Refusal) -> None:
+        self._updates, self._voice, self._page = updates, voice, page
+        self._refusal = refusal
+
+    def __call__(self, update: Update, ended: bool, step: Step) -> None:
+        """Set the status; once the update has `ended`, which is then near, write the comment.
+
+        Either is tried if the other is refused, since their rights are given separately.
+
+        Raises:
+            GmError: why the forge was not told, the last reason if there are two.
+
+        """
+        if reason := self._refusal(update):
+            log.warning("feedback on update %s: ignored: %s", update.id, reason)
+            return
+        if ended:
+            step("await end", self._updates.await_end, update.id)
+        refused = None
+        for name, say in [("status", self.set_status), ("comment", self.put_comment)][: 1 + ended]:
+            try:
+                step(name, say, update)
+            except GmError as error:
+                log.error("feedback on update %s: %s: %s", update.id, name, error)
+                refused = error
+        if refused:
+            raise refused
+
+    def set_status(self, update: Update) -> None:
+        """Set the status of the update's commit, unless a newer update has spoken for it."""
+        for record in self._updates.of_pull_request(update.pull_request):
+            other = record.update
+            if (other.mirror, other.commit) == (update.mirror, update.commit):
+                break
+        else:
+            return
+        status = feedback.status(self._updates.whole(record))
+        self._voice.set_status(
+            update.repository,
+            update.commit,
+            status.state,
+            description=status.description,
+            url=self._page(other.id),
+            context=f"gm-analytics/{update.mirror}",
+        )
+
+    def put_comment(self, update: Update) -> None:
+        """Write what the newest update of each mirror did, whichever ended last."""
+        records = self._updates.of_pull_request(update.pull_request)
+        newest = {record.update.mirror: record for record in reversed(records)}
+        whole = [self._updates.whole(newest[name]) for name in sorted(newest)]
+        text = feedback.comment(whole, self._page)
+        self._voice.put_comment(update.repository, update.number, feedback.MARKER, text)

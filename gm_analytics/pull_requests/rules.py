@@ -1,0 +1,120 @@
+"""Which event causes which update, and who may cause it. No I/O.
+
+`TABLE` has a row for each event that causes an update; in front of each stand the checks that the
+event must pass, the first that it does not pass being the reason why it is ignored.
+`docs/operations.md` shows the same table, and a test compares the two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from gm_analytics.events import Happening, PullRequestEvent
+from gm_analytics.settings import Settings
+from gm_analytics.updates.model import ADDITION, CLOSE, MERGE, PREVIEW, Aim
+
+Publish = Literal["on_pull_request", "on_merge"]
+Base = Literal["any", "followed", "another"]
+
+
+@dataclass(frozen=True)
+class Rules:
+    """One installation's part of the decision."""
+
+    repositories: frozenset[str]
+    trusted_associations: frozenset[str] = frozenset({"OWNER", "MEMBER", "COLLABORATOR"})
+    publish: Publish = "on_pull_request"
+    branch: str | None = None
+    """The branch whose pull requests count with `on_merge`; None for the repository's default."""
+
+    @classmethod
+    def of(cls, config: Settings) -> Rules:
+        """Take them from the configuration."""
+        webhook = config.webhook
+        trusted = frozenset[str](webhook.trusted_associations)
+        return cls(frozenset(webhook.repositories), trusted, config.publish, webhook.branch)
+
+    def decide(self, event: PullRequestEvent) -> Aim | str:
+        """Give what the update that an event causes aims at, or why it causes none."""
+        if reason := listed(event, self):
+            return reason
+        rows = [
+            row for row in TABLE if (row.happened, row.publish) == (event.happened, self.publish)
+        ]
+        row = next((row for row in rows if row.base in ("any", self.base_of(event))), None)
+        if row is None:
+            return is_followed(event, self) if rows else f"action {event.action} causes no update"
+        return next((said for check in row.checks if (said := check(event, self))), row.aim)
+
+    def base_of(self, event: PullRequestEvent) -> Base:
+        """Tell whether a pull request is to be merged into the branch that is followed."""
+        return "followed" if event.base_ref == self.followed(event) else "another"
+
+    def followed(self, event: PullRequestEvent) -> str:
+        """Name the branch that the mirror follows."""
+        return self.branch or event.default_branch
+
+
+Check = Callable[[PullRequestEvent, Rules], str]
+"""Gives the reason to ignore an event, or nothing."""
+
+
+def listed(event: PullRequestEvent, rules: Rules) -> str:
+    """Want a repository of the configuration; a forge's names do not differ by case alone."""
+    if event.repository.lower() in {name.lower() for name in rules.repositories}:
+        return ""
+    return f"repository {event.repository} is not listed in webhook.repositories"
+
+
+def is_followed(event: PullRequestEvent, rules: Rules) -> str:
+    """Say which branch is followed."""
+    return f"its base is {event.base_ref}; the mirror follows {rules.followed(event)}"
+
+
+def finished(event: PullRequestEvent, rules: Rules) -> str:  # noqa: ARG001  # as every check
+    """Want no draft."""
+    return "the pull request is a draft" if event.draft else ""
+
+
+def own_branch(event: PullRequestEvent, rules: Rules) -> str:  # noqa: ARG001
+    """Want no fork: anybody can push to theirs."""
+    return f"{event.key} comes from a fork" if event.fork else ""
+
+
+def trusted(event: PullRequestEvent, rules: Rules) -> str:
+    """Want an author whom the configuration trusts."""
+    if event.author_association in rules.trusted_associations:
+        return ""
+    who = ", ".join(sorted(rules.trusted_associations))
+    return f"author {event.author} is {event.author_association}; trusted are {who}"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table."""
+
+    happened: Happening
+    publish: Publish
+    base: Base
+    aim: Aim
+    checks: tuple[Check, ...] = ()
+
+
+_OPEN = (finished, own_branch, trusted)
+# Whoever merged may write to the branch, and a preview may go whoever closed: no checks there.
+TABLE = (
+    Row("opened", "on_pull_request", "any", ADDITION, _OPEN),
+    Row("reopened", "on_pull_request", "any", ADDITION, _OPEN),
+    Row("pushed", "on_pull_request", "any", ADDITION, _OPEN),
+    Row("ready", "on_pull_request", "any", ADDITION, _OPEN),
+    Row("opened", "on_merge", "followed", PREVIEW, _OPEN),
+    Row("reopened", "on_merge", "followed", PREVIEW, _OPEN),
+    Row("pushed", "on_merge", "followed", PREVIEW, _OPEN),
+    Row("ready", "on_merge", "followed", PREVIEW, _OPEN),
+    Row("retargeted", "on_merge", "followed", PREVIEW, _OPEN),
+    Row("retargeted", "on_merge", "another", CLOSE),
+    Row("merged", "on_merge", "followed", MERGE),
+    Row("closed", "on_merge", "followed", CLOSE),
+)

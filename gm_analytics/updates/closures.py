@@ -1,0 +1,94 @@
+"""Where the closure of an update comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+from gm_analytics.errors import UnknownPackages, Unresolvable
+from gm_analytics.manifest import Manifest
+from gm_analytics.mirror.publication import Download
+from gm_analytics.mirror.survey import Survey
+from gm_analytics.updates.model import Source
+from gm_analytics.updates.scene import Found, Scene
+
+
+def find(scene: Scene, live: Survey) -> Found:
+    """Get the closure from where the update's aim says.
+
+    Raises:
+        GmError: why it cannot be had.
+
+    """
+    return _SOURCES[scene.update.aim.source](scene, live)
+
+
+def _solve(scene: Scene, live: Survey) -> Found:
+    """Have yum solve the manifest, and download and check what the pool lacks."""
+    update, mirror, specs = scene.update, scene.mirror, scene.manifest.specs
+    asked = (update.id, specs, live.free, update.number)
+    with placed(scene.manifest):
+        download = scene.step("download", mirror.package_manager.download, *asked)
+    closure = scene.step(
+        "inspect", mirror.publisher.inspect, update.id, live.live, download, update.number
+    )
+    warnings = (*_warnings(download), *closure.warnings)
+    return Found(replace(closure, warnings=warnings), download.groups)
+
+
+def _take_reviewed(scene: Scene, live: Survey) -> Found:
+    """Take what the preview showed if merging means that still; else solve again."""
+    update, publications = scene.update, scene.mirror.publications
+    preview = scene.step("look at preview", publications.preview, update.number)
+    made = preview.publication if preview else None
+    if made is None or (made.manifest, made.base) != (scene.digest, live.live):
+        return _solve(scene, live)
+    closure = scene.step("take preview", publications.take_preview, update.id, update.number)
+    return Found(replace(closure, warnings=made.warnings), made.groups)
+
+
+def _take_locked(scene: Scene, live: Survey) -> Found:
+    """Find the lock file's RPMs in the pool or upstream, bit for bit."""
+    lock = scene.world.request.lock(scene.update)
+    assert lock is not None  # noqa: S101  # an update of this source has one
+    packages = tuple(locked.package for locked in lock.packages)
+    obtain = scene.mirror.publications.obtain
+    asked = (scene.update.id, live.live, packages, live.free)
+    return Found(scene.step("obtain", obtain, *asked), lock.groups)
+
+
+def _recall(scene: Scene, live: Survey) -> Found:  # noqa: ARG001  # as the other sources
+    """Take an older publication's packages; all of them are in the pool."""
+    publications = scene.mirror.publications
+    older = scene.step(
+        "look back", publications.look_back, scene.world.request.older(scene.update)
+    )
+    closure = scene.step("recall", publications.recall, older)
+    made = older.publication
+    groups = made.groups or ((made.specs,) if made.specs else ()) if made else ()
+    return Found(closure, groups, older)
+
+
+_SOURCES: dict[Source, Callable[[Scene, Survey], Found]] = {
+    "solved": _solve,
+    "reviewed": _take_reviewed,
+    "lock": _take_locked,
+    "older": _recall,
+}
+
+
+@contextmanager
+def placed(manifest: Manifest) -> Iterator[None]:
+    """Have an error say where in the manifest the specs are that it names."""
+    try:
+        yield
+    except (UnknownPackages, Unresolvable) as error:
+        error.places = manifest.places(error.specs)
+        raise
+
+
+def _warnings(download: Download) -> tuple[str, ...]:
+    if len(download.groups) <= 1:
+        return ()
+    return ("the packages conflict with each other, so each was solved alone",)

@@ -1,0 +1,185 @@
+"""Which event causes which update, from a delivery's bytes to what the update aims at."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from gm_analytics.errors import BadDelivery
+from gm_analytics.events import PullRequestEvent
+from gm_analytics.pull_requests.rules import Rules
+from tests.unit.github.test_webhook import SHA, changed, parse, payload
+
+RULES = Rules(frozenset({"icesi/packages"}))
+
+
+def event(data: Any) -> PullRequestEvent:
+    found = parse(data).event
+    assert found is not None
+    return found
+
+
+def reason(data: Any, rules: Rules = RULES) -> str | None:
+    """Give why an event causes no update."""
+    found = rules.decide(event(data))
+    return found if isinstance(found, str) else None
+
+
+@pytest.mark.parametrize("action", ["opened", "reopened", "synchronize", "ready_for_review"])
+def test_a_trusted_pull_request_of_a_listed_repository_causes_an_update(action: str) -> None:
+    assert reason(changed("action", action)) is None
+
+
+@pytest.mark.parametrize("action", ["closed", "labeled", "edited", "converted_to_draft", ""])
+def test_other_actions_cause_none(action: str) -> None:
+    assert reason(changed("action", action)) == f"action {action} causes no update"
+
+
+def test_a_merge_is_read_as_such_and_causes_none() -> None:
+    data = payload(merged=True, merge_commit_sha=SHA[::-1], merged_at="2026-11-24T10:00:00Z")
+    data["action"] = "closed"
+    found = event(data)
+    assert (found.happened, found.merge_commit_sha) == ("merged", SHA[::-1])
+    assert reason(data) == "action closed causes no update"
+
+
+# --- publish: on_merge ----------------------------------------------------------------------
+
+ON_MERGE = replace(RULES, publish="on_merge")
+
+
+def on_merge(rules: Rules = ON_MERGE, action: str = "opened", **pull: Any) -> str:
+    """Give what an event is to do, or why nothing."""
+    data = payload(**pull) | {"action": action}
+    data["repository"]["default_branch"] = "main"
+    found = rules.decide(event(data))
+    return found if isinstance(found, str) else found.word
+
+
+MERGED = {"merged": True, "merge_commit_sha": SHA[::-1], "merged_at": "2026-11-24T10:00:00Z"}
+
+
+def test_a_pull_request_is_previewed_merged_or_closed() -> None:
+    assert [on_merge(action=action) for action in ("opened", "synchronize")] == ["preview"] * 2
+    assert on_merge(action="closed", **MERGED) == "merge"
+    assert on_merge(action="closed") == "close"
+
+
+@pytest.mark.parametrize(
+    "pull",
+    [
+        {"head": {"sha": SHA, "repo": None}},
+        {"author_association": "NONE"},
+        {"draft": True},
+    ],
+)
+def test_an_end_counts_whoever_began_since_a_merge_is_the_base_s_own(pull: Any) -> None:
+    assert on_merge(**pull) not in {"preview", "merge", "close"}
+    assert on_merge(action="closed", **MERGED, **pull) == "merge"
+    assert on_merge(action="closed", **pull) == "close"
+
+
+@pytest.mark.parametrize("action", ["opened", "closed"])
+def test_another_base_than_the_branch_that_is_followed_is_ignored(action: str) -> None:
+    base = {"ref": "next", "repo": {"full_name": "icesi/packages"}}
+    assert on_merge(action=action, base=base, **MERGED) == (
+        "its base is next; the mirror follows main"
+    )
+    followed = replace(ON_MERGE, branch="next")
+    assert on_merge(followed, action, base=base, **MERGED) in {"preview", "merge"}
+    assert on_merge(followed, action, **MERGED) == "its base is main; the mirror follows next"
+
+
+@pytest.mark.parametrize(("to", "kind"), [("main", "preview"), ("next", "close")])
+def test_another_base_begins_a_preview_or_ends_it(to: str, kind: str) -> None:
+    base = {"ref": to, "repo": {"full_name": "icesi/packages"}}
+    data = payload(base=base) | {"action": "edited", "changes": {"base": {"ref": {"from": "x"}}}}
+    data["repository"]["default_branch"] = "main"
+    found = ON_MERGE.decide(event(data))
+    assert not isinstance(found, str)
+    assert found.word == kind
+    assert reason(data) == "action edited causes no update"
+
+
+def test_an_edit_of_something_else_causes_none() -> None:
+    assert on_merge(action="edited") == "action edited causes no update"
+
+
+def test_an_end_in_an_unlisted_repository_is_ignored() -> None:
+    assert "not listed" in on_merge(
+        replace(ON_MERGE, repositories=frozenset()), "closed", **MERGED
+    )
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("merge_commit_sha", None), ("merge_commit_sha", "main"), ("merged_at", "yesterday")],
+)
+def test_a_merge_without_commit_or_time_names_the_field(field: str, value: Any) -> None:
+    with pytest.raises(BadDelivery, match=rf"^pull_request\.{field}: found"):
+        on_merge(action="closed", **{**MERGED, field: value})
+
+
+@pytest.mark.parametrize(
+    "repo",
+    [
+        pytest.param(None, id="a deleted fork"),
+        pytest.param({"full_name": "mallory/packages"}, id="another owner"),
+        pytest.param({"full_name": "icesi/packages2"}, id="another name"),
+        pytest.param({"full_name": None}, id="no name"),
+        pytest.param({}, id="no name at all"),
+        pytest.param("icesi/packages", id="a string"),
+    ],
+)
+def test_a_head_that_is_not_the_base_repository_s_is_a_fork(repo: Any) -> None:
+    assert reason(payload(head={"sha": SHA, "repo": repo})) == (
+        "icesi/packages#7 comes from a fork"
+    )
+
+
+def test_a_head_without_repo_is_a_fork() -> None:
+    assert reason(payload(head={"sha": SHA})) == "icesi/packages#7 comes from a fork"
+
+
+def test_names_of_repositories_differ_by_more_than_case() -> None:
+    """GitHub's own names are case-insensitive: neither list nor fork check tells them apart."""
+    data = payload(head={"sha": SHA, "repo": {"full_name": "Icesi/Packages"}})
+    data["repository"]["full_name"] = "ICESI/packages"
+    assert reason(data) is None
+    assert reason(payload(), Rules(frozenset({"Icesi/PACKAGES"}))) is None
+
+
+def test_a_repository_that_is_not_listed_is_ignored() -> None:
+    said = reason(payload(), Rules(frozenset({"icesi/other"})))
+    assert said == "repository icesi/packages is not listed in webhook.repositories"
+
+
+def test_a_draft_is_ignored() -> None:
+    assert reason(payload(draft=True)) == "the pull request is a draft"
+
+
+@pytest.mark.parametrize("association", ["OWNER", "MEMBER", "COLLABORATOR"])
+def test_people_of_the_project_are_trusted(association: str) -> None:
+    assert reason(payload(author_association=association)) is None
+
+
+@pytest.mark.parametrize(
+    "association",
+    ["CONTRIBUTOR", "FIRST_TIMER", "FIRST_TIME_CONTRIBUTOR", "MANNEQUIN", "NONE", None, "owner"],
+)
+def test_others_are_not_and_the_reason_says_who_is(association: str | None) -> None:
+    said = reason(payload(author_association=association))
+    assert (
+        said == f"author ana is {association or 'NONE'}; trusted are COLLABORATOR, MEMBER, OWNER"
+    )
+
+
+def test_an_author_without_association_is_not_trusted() -> None:
+    assert "author ana is NONE" in (reason(changed("pull_request.author_association", ...)) or "")
+
+
+def test_whom_to_trust_is_a_rule_of_the_installation() -> None:
+    rules = replace(RULES, trusted_associations=frozenset({"CONTRIBUTOR"}))
+    assert reason(payload(author_association="CONTRIBUTOR"), rules) is None
