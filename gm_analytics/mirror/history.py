@@ -11,27 +11,13 @@ from datetime import UTC, datetime
 
 from gm_analytics.errors import Malformed
 from gm_analytics.mirror.publication import Publication
-from gm_analytics.mirror.repository import LEFT_OUT, createrepo_of
+from gm_analytics.mirror.repository import createrepo_of
 from gm_analytics.mirror.survey import Target, Tools
 from gm_analytics.mirror.yum import repo_file
 from gm_analytics.remote.commands import Argv, script
 from gm_analytics.rpm import grammar
 from gm_analytics.rpm.grammar import FILE, NUMBER, PUBLICATION, SHA256, SIZE, TIME, lines
 
-# A few processes however many publications there are; grep -H puts the path before each line.
-_HISTORY = """
-cd "$1"
-echo "now $(date +%s)"
-if [ -L repodata ]; then echo "live $(readlink repodata)"; fi
-for kind in publications previews; do
-    [ -d ".$kind" ] || continue
-    find ".$kind" -mindepth 1 -maxdepth 1 -type d -printf 'left %T@ %p\\n'
-    find ".$kind" -mindepth 2 -maxdepth 2 -name packages.txt -printf 'made %T@ %p\\n'
-    wc -l ".$kind"/*/packages.txt 2>/dev/null | sed 's/^ */count /'
-    grep -s -H '' ".$kind"/*/publication.json ".$kind"/*/manifests.txt || :
-done
-if [ -d previews ]; then find previews -maxdepth 1 -type l -printf 'served 0 %l\\n'; fi
-"""
 _HELD = f"({grammar.PUBLICATION.ere}|{grammar.PREVIEW.ere})"
 _FACT = re.compile(
     rf"(made|left|count|served) ([0-9.]{{1,40}}) (?:\.\./)?{_HELD}(?:/packages\.txt)?"
@@ -41,7 +27,7 @@ _LINE = re.compile(rf"{_HELD}/(publication\.json|manifests\.txt):(.*)", re.DOTAL
 
 def history(target: Target) -> Argv:
     """Print what `History.parse` reads: every publication and every preview that is there."""
-    return script(_HISTORY, "history", target.root)
+    return script("mirror", "history", target.root)
 
 
 @dataclass(frozen=True)
@@ -158,17 +144,9 @@ def _held(directory: str, facts: dict[str, list[str]]) -> Held:
     )
 
 
-_MISSING = """
-cd "$1"
-cut -f 1 "$2/packages.txt" | while read -r file; do
-    [ -e "./$file" ] || echo "$file"
-done
-"""
-
-
 def missing(target: Target, publication: str) -> Argv:
     """Print the files of a publication's packages that the pool lacks."""
-    return script(_MISSING, "missing", target.root, publication)
+    return script("mirror", "missing", target.root, publication)
 
 
 # --- a lock file's RPMs --------------------------------------------------------------------
@@ -176,26 +154,10 @@ def missing(target: Target, publication: str) -> Argv:
 LOCKED = "locked.txt"
 """List in staging of a lock file's RPM files."""
 
-_SUMS = """
-cd "$1"
-while read -r file; do
-    if [ -f "./$file" ]; then printf './%s\\0' "$file"; fi
-done < "$2/locked.txt" | xargs -0 -r sha256sum --
-"""
-
 
 def sums(target: Target, update_id: str) -> Argv:
     """Print the SHA-256 and the name of each file of staging's `locked.txt` that the pool has."""
-    return script(_SUMS, "sums", target.root, target.staging(update_id))
-
-
-_OFFER = """
-root=$1 staging=$2 text=$3; shift 3; cd "$root"
-rm -rf "$staging/locked"; mkdir -p "$staging/locked"
-"$@" --pkglist="$staging/locked.txt" --outputdir="$staging/locked" . || left_out
-{ printf '%s' "$text"; grep '^gpgkey=' "$staging/pool.d/gm-pool.repo" || :; } \\
-    > "$staging/pool.d/gm-locked.repo"
-"""
+    return script("mirror", "sums", target.root, target.staging(update_id))
 
 
 def offer(target: Target, tools: Tools, update_id: str) -> Argv:
@@ -203,7 +165,7 @@ def offer(target: Target, tools: Tools, update_id: str) -> Argv:
     staging = target.staging(update_id)
     text = repo_file(f"file://{staging}/locked/", "gm-locked")
     createrepo = (*createrepo_of(tools, target.root), "--location-prefix=../../..")
-    return script(LEFT_OUT + _OFFER, "offer", target.root, staging, text, *createrepo)
+    return script("mirror", "offer", target.root, staging, text, *createrepo)
 
 
 def read_sums(output: str) -> dict[str, str]:
@@ -222,33 +184,10 @@ def read_sums(output: str) -> dict[str, str]:
 KEPT, GONE, DROPPED, RPMS = "kept.txt", "gone.txt", "dropped.txt", "rpms.txt"
 """Lists in staging, since a command has a largest size: directories, numbers, RPM files."""
 
-# Only what nothing names is printed, so that a pool of ten thousand files is compared where it
-# lies. The closures of unfinished updates count as named.
-_UNNAMED = """
-root=$1 staging=$2; cd "$root"
-[ -s "$staging/kept.txt" ]
-weight() { tr '\\n' '\\0' | du -scb --files0-from=- | tail -n 1 | cut -f 1; }
-while read -r directory; do cut -f 1 "$directory/packages.txt"; done \\
-    < "$staging/kept.txt" > "$staging/named"
-for file in .staging/*/facts .staging/*/packages.txt; do
-    if [ -f "$file" ]; then cut -f 1 "$file" >> "$staging/named"; fi
-done
-# What has another name than we give is a stranger's, and stays.
-find . -maxdepth 1 -name '*.rpm' -type f -printf '%f\\t%s\\t%T@\\0' | tr '\\n\\000' '\\001\\n' |
-grep -axE "($FILE)$(printf '\\t')[0-9]+$(printf '\\t')[0-9.]+" > "$staging/pool" || :
-awk -F '\\t' '
-    FILENAME == ARGV[1] { named[$1]; next }
-    { size += $2 }
-    !($1 in named) { print }
-    END { printf "size\\t%.0f\\n", size }' "$staging/named" "$staging/pool"
-printf 'before\\t%s\\n' "$(cat "$staging/kept.txt" "$staging/gone.txt" | weight)"
-printf 'after\\t%s\\n' "$(weight < "$staging/kept.txt")"
-"""
-
 
 def unnamed(target: Target, update_id: str) -> Argv:
     """Print what `Pool.parse` reads: the RPMs that none of staging's `kept.txt` names."""
-    inner = script(_UNNAMED, "unnamed", target.root, target.staging(update_id))
+    inner = script("mirror", "unnamed", target.root, target.staging(update_id))
     return ("env", f"FILE={FILE.ere}", *inner)
 
 
@@ -301,26 +240,7 @@ class Pool:
         return cls(tuple(rpms), sizes["size"], sizes["before"], sizes["after"])
 
 
-# A directory leaves by one rename, so that none is ever half there.
-_COLLECT = """
-root=$1 staging=$2; cd "$root"
-live=$(readlink repodata)
-while read -r number; do
-    old=$(readlink "previews/$number" | grep -axE "\\.\\./($PREVIEW)" || :)
-    if [ -n "$old" ]; then touch "previews/$old"; fi
-    rm -f "previews/$number"
-done < "$staging/dropped.txt"
-while read -r directory; do
-    [ "$directory/repodata" != "$live" ]
-    rm -rf "$staging/gone"
-    mv -T "$directory" "$staging/gone"
-    rm -rf "$staging/gone"
-done < "$staging/gone.txt"
-while read -r file; do rm -f "./$file"; done < "$staging/rpms.txt"
-"""
-
-
 def collect(target: Target, update_id: str) -> Argv:
     """Remove what staging lists: previews' links, then directories, then RPMs they named."""
-    inner = script(_COLLECT, "collect", target.root, target.staging(update_id))
+    inner = script("mirror", "collect", target.root, target.staging(update_id))
     return ("env", f"PREVIEW={grammar.PREVIEW.ere}", *inner)

@@ -17,29 +17,15 @@ from gm_analytics.remote.commands import Argv, script
 _LIVE = re.compile(r"\.publications/[0-9]{6,12}")
 _ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._:+-]{0,99}")
 
-_OWNER = """
-cd "$1" 2>/dev/null || exit 0
-live=$(readlink repodata) || exit 0
-live=${live%/repodata}
-echo "$live"
-echo "$(head -c 200 "$live/service.txt" 2>/dev/null | tr -d '\\n' || :)"
-if [ -f "$live/publication.json" ]; then head -c 4000000 "$live/publication.json"; fi
-"""
-_CLAIM = """
-cd "$1/$2"
-echo "$3" > .service.new
-mv -f .service.new service.txt
-"""
-
 
 def owner(target: Target) -> Argv:
     """Print what `Owner.parse` reads."""
-    return script(_OWNER, "owner", target.root)
+    return script("mirror", "owner", target.root)
 
 
 def claim(target: Target, live: str, service: str) -> Argv:
     """Note beside the live publication which service publishes from now on."""
-    return script(_CLAIM, "claim", target.root, live, service)
+    return script("mirror", "claim", target.root, live, service)
 
 
 @dataclass(frozen=True)

@@ -61,39 +61,10 @@ class Target:
 
 # --- facts ---------------------------------------------------------------------------------
 
-_SURVEY = """
-root=$1
-for name in dnf5 dnf yum; do
-    path=$(command -v "$name") && { echo "manager $(readlink -f "$path")"; break; }
-done
-for name in createrepo_c createrepo; do
-    path=$(command -v "$name") && { echo "createrepo $path"; break; }
-done
-for name in flock timeout rpm sha256sum cmp; do
-    command -v "$name" >/dev/null || echo "missing $name"
-done
-echo "uid $(id -u)"
-if unshare --map-root-user true 2>/dev/null; then echo "userns yes"; fi
-[ -w "$root" ] || { echo "state unwritable"; exit 0; }
-echo "free $(df -Pk "$root" | tail -n 1 | tr -s ' ' | cut -d ' ' -f 4)"
-cd "$root"
-if [ -L repodata ]; then
-    live=$(readlink repodata | head -n 1 | cut -b 1-300); live=${live%/repodata}
-    echo "state live $live"
-    printf '%s\\n' "$live" | grep -aqxE "$PUBLICATION" || exit 0  # not ours: it is read no further
-    if [ -f "$live/manifests.txt" ]; then sed 's/^/manifest /' "$live/manifests.txt"; fi
-    if [ -f "$live/mark.txt" ]; then sed 's/^/mark /' "$live/mark.txt"; fi
-    echo "repomd $(sha256sum < repodata/repomd.xml | cut -d ' ' -f 1)"
-    if [ -f "$live/publication.json" ]; then echo publication; cat "$live/publication.json"; fi
-elif [ -d repodata ]; then echo "state plain"
-else echo "state empty"
-fi
-"""
-
 
 def survey(target: Target) -> Argv:
     """Ask for the programs that are there, the free disk and the live publication."""
-    inner = script(_SURVEY, "survey", target.root)
+    inner = script("mirror", "survey", target.root)
     return ("env", f"PUBLICATION={grammar.PUBLICATION.ere}", *inner)
 
 

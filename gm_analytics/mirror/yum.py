@@ -23,37 +23,6 @@ HELPER_CACHE = "/var/cache/gm-mirror"
 
 # --- resolve, download, prove ----------------------------------------------------------------
 
-# Prints the gpgkey values of the enabled repositories of a directory, on one line.
-KEYS_OF = r"""
-keys_of() {
-    cat "$1"/*.repo 2>/dev/null | awk '
-        function flush() { if (enabled) all = all " " keys; enabled = 1; keys = "" }
-        /^[ \t]*[#;]/ { next }
-        /^\[/ { flush(); name = ""; next }
-        /^[ \t]/ { if (name == "gpgkey") keys = keys " " $0; next }
-        {
-            name = value = $0; sub(/[ \t]*[=:].*/, "", name); sub(/^[^=:]*[=:]/, "", value)
-            if (name == "gpgkey") keys = value
-            if (name == "enabled" && tolower(value) ~ /^[ \t]*(0|no|false|off)[ \t]*$/) enabled = 0
-        }
-        END { flush(); $0 = all; $1 = $1; print }'
-}
-"""
-
-_PREPARE = """
-staging=$1
-mkdir -p "$staging/rpms" "$staging/pool.d" "$staging/candidate.d" "$staging/log"
-printf '%s' "$2" > "$staging/pool.d/gm-pool.repo"
-printf '%s' "$3" > "$staging/candidate.d/gm-pool.repo"
-if [ -e "$4/repodata/repomd.xml" ]; then
-    printf '%s' "$5" > "$staging/pool.d/gm-pool-preview.repo"
-fi
-if [ -n "$6" ]; then
-    keys=$(keys_of "$6")
-    for file in "$staging"/pool.d/*.repo; do echo "gpgkey=$keys" >> "$file"; done
-fi
-"""
-
 
 def repo_file(base_url: str, name: str = POOL_ID) -> str:
     """Give a yum repository file that offers a directory as the pool."""
@@ -81,8 +50,7 @@ def prepare(target: Target, update_id: str, number: int) -> Argv:
     again = repo_file(f"file://{preview}/", PREVIEW_ID)
     staging = target.staging(update_id)
     keys = target.reposdir if target.signatures == "required" else ""
-    text = KEYS_OF + _PREPARE
-    return script(text, "prepare", staging, pool, candidate, preview, again, keys)
+    return script("mirror", "prepare", staging, pool, candidate, preview, again, keys)
 
 
 def download(target: Target, tools: Tools, update_id: str, specs: Iterable[str]) -> Argv:
@@ -196,41 +164,9 @@ def _operands(tools: Tools, specs: Iterable[str]) -> Argv:
     return (*(("--",) if tools.manager == "dnf4" else ()), *specs)
 
 
-_EMPTY_ROOT = """
-rm -rf "$1"; mkdir -p "$1"
-shift
-exec "$@"
-"""
-
-
 def in_empty_root(target: Target, update_id: str, argv: Argv) -> Argv:
     """Run a yum command after emptying the install root it names."""
-    return script(_EMPTY_ROOT, "empty-root", target.staging(update_id, "root"), *argv)
-
-
-_COMPS = """
-# Those that yum has cached, but for our own candidates'. The names are upstream's.
-cached() {
-    [ -d "$1" ] || return 0
-    names=$(find "$1" -name '*comps*.xml*' -type f ! -path "$1/gm-*" -printf '%P\\0' |
-        tr '\\n\\000' '\\001\\n')
-    strange=$(printf '%s\\n' "$names" | grep -avxE "$HREF|" | head -n 5 | cut -b 1-300) || :
-    [ -z "$strange" ] || { printf '%s\\n' "$strange" | sed 's/^/f /'; exit "$REFUSED"; }
-    [ -z "$names" ] || printf '%s\\n' "$names" | while read -r name; do
-        file=$1/$name
-        case $file in
-            *.gz) gzip -dc "$file" ;; *.xz) xz -dc --memlimit-decompress=256MiB "$file" ;;
-            *.zst) zstd -dc "$file" ;; *) cat "$file" ;;
-        esac | head -c "$LARGEST" | base64 -w 0
-        echo
-    done
-}
-if [ -f "$1/comps.xml" ]; then cat "$1/comps.xml"; else echo '<comps/>'; fi | base64 -w 0
-echo
-if [ -f "$3/reviewed.xml" ]; then base64 -w 0 < "$3/reviewed.xml"; echo; fi
-cached "$2"
-[ -z "${4:-}" ] || cached "$4"
-"""
+    return script("mirror", "empty-root", target.staging(update_id, "root"), *argv)
 
 
 def comps(target: Target, tools: Tools, live: str, update_id: str) -> Argv:
@@ -243,4 +179,4 @@ def comps(target: Target, tools: Tools, live: str, update_id: str) -> Argv:
     places = (f"{target.root}/{live}", cache, target.staging(update_id), *more)
     largest = comps_of.MAX_BYTES + 1  # one more tells that it is too large
     environment = (f"HREF={HREF.ere}", f"LARGEST={largest}", f"REFUSED={REFUSED}")
-    return ("env", *environment, *script(_COMPS, "comps", *places))
+    return ("env", *environment, *script("mirror", "comps", *places))

@@ -43,11 +43,6 @@ _SAID_LIMIT = 2000
 """Bytes of what it says when it cannot have it."""
 
 _ABSENT, _IRREGULAR = 72, 73
-_GET = f"""
-[ -e "$1" ] || exit {_ABSENT}
-[ -f "$1" ] || exit {_IRREGULAR}
-exec cat < "$1"
-"""
 _LOST = "the connection was lost"
 _STOPPED = {124, 137}
 """Exit codes of timeout(1): its own, and that of a command it had to kill."""
@@ -110,7 +105,7 @@ class Connection:
             CommandFailed: it cannot be written.
 
         """
-        doing, argv = f"writing {path}", commands.script('cat > "$1"', "put", path)
+        doing, argv = f"writing {path}", commands.script("remote", "put", path)
         bounded = commands.bounded(argv, TRANSFER)
         self._succeeded(self._execute(bounded, doing, TRANSFER, 0, text.encode()), doing, argv)
 
@@ -122,7 +117,8 @@ class Connection:
             FileTooLarge: it is larger, or no ordinary file.
 
         """
-        doing, argv = f"reading {path}", commands.script(_GET, "get", path)
+        doing, codes = f"reading {path}", (str(_ABSENT), str(_IRREGULAR))
+        argv = commands.script("remote", "get", path, *codes)
         bounded = commands.bounded(argv, TRANSFER)
         try:
             output = self._execute(bounded, doing, TRANSFER, most)

@@ -41,10 +41,13 @@ def test_a_client_in_a_tight_loop_meets_no_error_during_twenty_publications(
 def test_metadata_of_a_set_that_was_live_is_still_there(site: Site, inside: Service) -> None:
     """A client that holds an old repomd.xml finds what it names within the grace period."""
     look = site.mirror.web.url
+    inside.operations.apply(Manifest.parse(manifest("leaf30").encode()), MIRROR, at_once())
     old = requests.get(f"{look}repodata/repomd.xml", timeout=10).text
-    for name in ("leaf30", "leaf31", "leaf32"):
+    for name in ("leaf31", "leaf32", "leaf33"):
         inside.operations.apply(Manifest.parse(manifest(name).encode()), MIRROR, at_once())
-    for part in old.split('href="')[1:]:
+    _, *parts = old.split('href="')
+    assert len(parts) > 2
+    for part in parts:
         assert requests.get(look + part.partition('"')[0], timeout=10).ok
 
 

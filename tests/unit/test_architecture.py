@@ -32,6 +32,8 @@ IO_MODULES = {
     "requests", "secrets", "select", "shutil", "signal", "socket", "sqlalchemy", "sqlite3",
     "ssl", "subprocess", "sys", "tempfile", "threading", "time",
 }  # fmt: skip
+SCRIPTS = ("remote.commands", "importlib.resources.files")
+"""The one module that reads the package's own scripts, which are as constant as its code."""
 IO_NAMES = {"open", "input", "exec", "eval", "Path", "PosixPath", "urlopen"}
 EXTERNAL = {
     "requests": {
@@ -87,7 +89,7 @@ def imports(module: ast.Module) -> Iterator[str]:
 
 @pytest.mark.parametrize("name", sorted(PURE))
 def test_the_core_does_no_io(name: str) -> None:
-    found = {full.split(".")[0] for full in imports(MODULES[name])}
+    found = {full.split(".")[0] for full in imports(MODULES[name]) if (name, full) != SCRIPTS}
     assert not found & IO_MODULES
     used = {node.id for node in ast.walk(MODULES[name]) if isinstance(node, ast.Name)}
     assert not used & IO_NAMES

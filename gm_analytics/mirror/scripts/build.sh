@@ -1,0 +1,45 @@
+#!/bin/sh -eu
+# Writes the metadata of the packages that staging's packages.txt lists, as a candidate in staging.
+#
+#   build ROOT STAGING BASE GRACE GROUPS CREATEREPO [ARGUMENT...]
+#
+# BASE      the directory of what the candidate is to follow; it may be missing
+# GRACE     minutes for which clients may go on using the metadata that are live now
+# GROUPS    the directory whose comps.xml the candidate keeps if staging has none, or empty
+# METADATA  what the name of a metadata file looks like, an extended regular expression
+# Exits     as CREATEREPO does, if it fails
+
+. ./left_out.sh
+
+root=$1 staging=$2 base=$3 grace=$4 groups=$5; shift 5
+cd "$root"
+rm -rf "$staging/candidate"; mkdir -p "$staging/candidate"
+cut -f 1 "$staging/packages.txt" > "$staging/pkglist"
+cp "$staging/packages.txt" "$staging/publication.json" "$staging/manifests.txt" \
+    "$staging/candidate/"
+for file in "$staging/comps.xml" ${groups:+"$groups/comps.xml"}; do
+    [ -f "$file" ] || continue
+    cp "$file" "$staging/candidate/comps.xml"
+    set -- "$@" --groupfile="$staging/candidate/comps.xml"
+    break
+done
+if [ -s "$staging/pkglist" ]; then
+    "$@" --pkglist="$staging/pkglist" --outputdir="$staging/candidate" . || left_out
+else
+    # Without packages: the Python createrepo takes an empty --pkglist for none.
+    "$@" --outputdir="$staging/candidate" "$staging/candidate"
+fi
+# The metadata of sets that were live within the grace period stay beside the new ones: a client
+# that holds an old repomd.xml still finds what it names.
+kept=$base
+while [ -n "$kept" ] && [ -f "$kept/repodata/repomd.xml" ]; do
+    grep -aoE "href=\"$METADATA\"" "$kept/repodata/repomd.xml" | cut -d '"' -f 2 |
+    while read -r file; do
+        [ -e "$staging/candidate/$file" ] || ln "$kept/$file" "$staging/candidate/$file"
+    done
+    [ -n "$(find "$kept/packages.txt" -mmin "-$grace")" ] || break
+    case $kept in previews/*) break ;; esac
+    # shellcheck disable=SC2003  # $((...)) takes a number with leading zeros for an octal one
+    number=$(expr "${kept##*/}" + 0 - 1) || break
+    kept=.publications/$(printf '%06d' "$number")
+done

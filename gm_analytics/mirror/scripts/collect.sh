@@ -1,0 +1,26 @@
+#!/bin/sh -eu
+# Removes what lists in staging name: the links of previews (dropped.txt, by number), directories
+# (gone.txt), RPMs (rpms.txt).
+#
+#   collect ROOT STAGING
+#
+# PREVIEW  as in preview_of.sh
+# Exits    1: the live publication is in gone.txt
+
+. ./preview_of.sh
+
+root=$1 staging=$2; cd "$root"
+live=$(readlink repodata)
+while read -r number; do
+    old=$(preview_of "$number")
+    if [ -n "$old" ]; then touch "previews/$old"; fi
+    rm -f "previews/$number"
+done < "$staging/dropped.txt"
+# A directory leaves by one rename, so that none is ever half there.
+while read -r directory; do
+    [ "$directory/repodata" != "$live" ]
+    rm -rf "$staging/gone"
+    mv -T "$directory" "$staging/gone"
+    rm -rf "$staging/gone"
+done < "$staging/gone.txt"
+while read -r file; do rm -f "./$file"; done < "$staging/rpms.txt"

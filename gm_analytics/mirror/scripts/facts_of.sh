@@ -1,0 +1,29 @@
+# shellcheck shell=sh
+# Prints a line of packages.txt for each RPM file.
+#
+#   facts_of ./FILE...
+#
+# HEADER   rpm's query format of the fields that come from the header
+# FACTS    what it prints looks like, an extended regular expression
+# Returns  1: one of the files is no package; or it has a header that no package should have, and
+#          then $strange has the first few lines of those
+
+. ./query.sh
+
+facts_of() {
+    scratch=$(mktemp -d) word=$(secret) strange=
+    printf '%s\n' "$@" | cut -c 3- > "$scratch/names"
+    query "$word\t$HEADER" "$@" > "$scratch/headers" 2>/dev/null || :
+    strange=$(grep -avxE "$word$(printf '\t')$FACTS" "$scratch/headers" |
+        head -n 5 | cut -b 1-300) || :
+    if [ -z "$strange" ] && [ "$(wc -l < "$scratch/headers")" -eq $# ]; then
+        cut -f 2- "$scratch/headers" > "$scratch/facts"
+        sha256sum -- "$@" | cut -c 1-64 > "$scratch/sums"
+        stat -c %s -- "$@" > "$scratch/sizes"
+        paste "$scratch/names" "$scratch/facts" "$scratch/sizes" "$scratch/sums" |
+        sed "s/\$/$(printf '\t\t')/"
+        rm -r "$scratch"
+    else
+        rm -r "$scratch"; return 1
+    fi
+}

@@ -1,0 +1,25 @@
+#!/bin/sh -eu
+# Prints what is known of each publication and each preview, for `History.parse`. It takes a few
+# processes, however many publications there are.
+#
+#   history ROOT
+#
+# Prints  now SECONDS                        the mirror's clock
+#         live PUBLICATION/repodata
+#         left SECONDS DIRECTORY             when its directory was changed
+#         made SECONDS DIRECTORY/packages.txt
+#         count LINES DIRECTORY/packages.txt
+#         DIRECTORY/FILE:LINE                each line of publication.json and manifests.txt
+#         served 0 ../DIRECTORY              a preview that is linked
+
+cd "$1"
+echo "now $(date +%s)"
+if [ -L repodata ]; then echo "live $(readlink repodata)"; fi
+for kind in publications previews; do
+    [ -d ".$kind" ] || continue
+    find ".$kind" -mindepth 1 -maxdepth 1 -type d -printf 'left %T@ %p\n'
+    find ".$kind" -mindepth 2 -maxdepth 2 -name packages.txt -printf 'made %T@ %p\n'
+    wc -l ".$kind"/*/packages.txt 2>/dev/null | sed 's/^ */count /'
+    grep -s -H '' ".$kind"/*/publication.json ".$kind"/*/manifests.txt || :
+done
+if [ -d previews ]; then find previews -maxdepth 1 -type l -printf 'served 0 %l\n'; fi

@@ -1,0 +1,9 @@
+#!/bin/sh -eu
+# Removes an update's staging directory, and what was left behind by others.
+#
+#   sweep ROOT STAGING
+
+rm -rf "$2"
+find "$1/.staging" -mindepth 1 -maxdepth 1 -mtime +1 -exec rm -rf {} +
+# yum's copies of our own metadata: each candidate has an address of its own.
+find "$1/.cache" -mindepth 2 -maxdepth 2 -name 'gm-*' -mmin +10 -exec rm -rf {} +

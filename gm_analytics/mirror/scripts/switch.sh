@@ -1,0 +1,24 @@
+#!/bin/sh -eu
+# Makes the candidate live by one rename(2), if what it was built on is live still. May be run twice.
+#
+#   switch ROOT STAGING BASE NEXT CODE
+#
+# BASE    the publication that must be live
+# NEXT    the publication that the candidate becomes
+# Prints  the SHA-256 of the repomd.xml that is live now; or what is live in place of BASE
+# Exits   CODE: something else than BASE is live
+
+root=$1 staging=$2 base=$3 next=$4 overtaken=$5; cd "$root"
+live=$(readlink repodata); live=${live%/repodata}
+if [ "$live" = "$next" ] && cmp -s "$live/publication.json" "$staging/publication.json"; then :
+else
+    [ "$live" = "$base" ] || { echo "$live"; exit "$overtaken"; }
+    if [ -d "$staging/candidate" ]; then
+        rm -rf "$next"; mv -T "$staging/candidate" "$next"
+    fi
+    rm -f "$staging/link"; ln -s "$next/repodata" "$staging/link"
+    sync -f "$next/repodata/repomd.xml" 2>/dev/null || :
+    touch "$live"  # its time of being kept for clients that are reading it begins
+    mv -T "$staging/link" repodata
+fi
+sha256sum < repodata/repomd.xml | cut -d ' ' -f 1
