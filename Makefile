@@ -4,7 +4,7 @@ PYTHON := .venv/bin/python
 PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: demo check test test-cookbooks release fuzz soak mutations lint bench bench-against lab \
-	vagrant-check captures clean
+	vagrant-check captures helper clean
 
 demo:  ## the whole story on this machine, from a pull request to a client with the packages
 	@lab/setup demo
@@ -66,6 +66,10 @@ vagrant-check:  ## the Vagrantfile: `vagrant validate`, then a real `vagrant up`
 
 captures:  ## what the last vagrant-check printed, into docs/lab.md
 	@$(PYTHON) -m lab.box.captures
+
+helper:  ## what the root helper shares with the package, into its cookbook
+	@lab/setup demo
+	@$(PYTHON) -m lab.root_helper
 
 clean:
 	rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache build *.egg-info

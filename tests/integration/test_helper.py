@@ -15,6 +15,7 @@ import pytest
 
 from gm_analytics.mirror import yum
 from gm_analytics.mirror.survey import Manager, Signatures
+from gm_analytics.rpm import grammar
 from tests.integration.helper_host import ACCOUNT, ID, Host
 
 SPECS = ("tree", "nmap-3:7.92-1.el9.x86_64", "@development", "/usr/bin/ld")
@@ -97,7 +98,7 @@ REPOSITORY_FILES = {
 KEYS = "file:///k1 file:///k2 file:///k$releasever"
 
 HOSTILE_IDS = ["", ".", "..", "../../etc", "a/b", "-rf", "a b", "a\nb", "a;id", "$(id)", "é"]
-HOSTILE_IDS.append("a" * 201)
+HOSTILE_IDS.append("a" * (grammar.UPDATE_ID.longest + 1))
 
 
 @pytest.mark.parametrize("update_id", HOSTILE_IDS)
@@ -111,7 +112,7 @@ HOSTILE_SPECS = [
     "", "-y", "--installroot=/", "--setopt=reposdir=/tmp", "/etc/../tmp/x", "/tmp/x.rpm", "x.rpm",
     "./x", "http://host/x.rpm", "https://host/x", "*", "a*", "a?", "[a]", "a b", "a\nb", "tree\n",
     "\ntree", "a;id", "$(id)", "`id`", "a|b", "a&b", "a>b", "@", "@-x", "@nodejs:18", "a(b)",
-    "árbol", "a\\b", "a'b", 'a"b', "~a", "a" * 201,
+    "árbol", "a\\b", "a'b", 'a"b', "~a", "a" * (grammar.SPEC.longest + 1),
 ]  # fmt: skip
 
 
@@ -121,6 +122,13 @@ def test_a_hostile_spec_is_refused(host: Host, command: str, spec: str) -> None:
     """Exit code 64 and nothing run, also behind good ones."""
     done = host.run(str(host.root), command, ID, "tree", spec)
     assert (done.returncode, host.argv(), host.work.exists()) == (REFUSED, None, False)
+
+
+def test_what_the_service_may_name_is_taken_up_to_its_longest(host: Host) -> None:
+    """An id is a delivery's and, where several mirrors take it, a mirror's behind an `@`."""
+    for update_id in ("a" * grammar.UPDATE_ID.longest, "by-hand:2026+1@mirror.example"):
+        done = host.run(str(host.root), "download", update_id, "a" * grammar.SPEC.longest)
+        assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize(
