@@ -1,1 +1,1 @@
-"""One RPM repository on one host: its commands, what they print, the steps of an update."""
+"""One RPM repository on one host: a session's parts over it, their commands, what those print."""

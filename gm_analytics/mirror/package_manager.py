@@ -1,4 +1,4 @@
-"""yum or dnf on a mirror host: solve package specs, download what they need, prove a candidate."""
+"""The package manager of a mirror's host, yum or dnf: solves, downloads, proves a candidate."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a mirror holds: the live publication, older ones and previews, and what goes."""
+"""The publications of a mirror: the live one, older ones and previews, and what goes."""
 
 from __future__ import annotations
 

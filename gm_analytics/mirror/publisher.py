@@ -1,4 +1,4 @@
-"""A candidate: what it is made of, its metadata, and the switch to it."""
+"""The publisher: makes a candidate of a closure, has it signed, and switches to it."""
 
 from __future__ import annotations
 

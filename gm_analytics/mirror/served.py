@@ -1,4 +1,4 @@
-"""What HTTP serves of a mirror."""
+"""What HTTP serves of a mirror: waited for, until it is what was published."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An open mirror: one host, and the parts that work on it."""
+"""An open mirror: one host, and over it package manager, publisher, signer, publications."""
 
 from __future__ import annotations
 

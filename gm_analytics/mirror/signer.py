@@ -1,4 +1,4 @@
-"""What a candidate says is compared with what the service knows, and then signed."""
+"""The signer: compares what a candidate says with what the service knows, then signs it."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What pull requests are told."""
+"""Pull requests: what their events cause, and what they are told of it."""

@@ -1,1 +1,1 @@
-"""An update: its model and its story."""
+"""An update: its model, its story, and the ports through which it reaches the world."""
