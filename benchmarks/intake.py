@@ -104,6 +104,6 @@ def _stored(web: Service) -> int:
         text=True,
         check=True,
     )
-    found = [record["update"]["id"] for record in json.loads(listed.stdout)]
+    found = [record["update_id"] for record in json.loads(listed.stdout)]
     assert len(found) == len(set(found))
     return len(found)

@@ -1,32 +1,108 @@
 """Every error the service raises: one root, each subclass carries its data.
 
-An error says what was being done, to what, and what came back. Only the outermost layer
-(an HTTP reply, an exit code, a commit status) turns one into something else. Errors travel
-through the durable store as JSON, hence `to_json` and `from_json`.
+An error says what was being done, to what, and what came back (`text`); whose fault it is; what
+to do about it (`advice`); and with which code a command ends. Only the outermost layer (an HTTP
+reply, an exit code, a commit status) turns one into something else. Errors travel through the
+durable store as JSON, hence `to_json` and `from_json`.
+
+Strangers read `public` and `public_hint`, which show no argv, path, host, account or database of
+the inside. `str()` and `hint` are for the log and the operator's terminal, and keep everything.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import re
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from enum import IntEnum, unique
+from typing import Any, ClassVar, Literal, dataclass_transform
+
+from gm_analytics.wording import fill, network_fault
+
+Fault = Literal["author", "operator", "upstream", "github", "ourselves"]
+"""Who can do something about it: who wrote the manifest (or the lock file), who runs the service
+and its mirrors, who runs the repositories they copy, GitHub, or who develops the service."""
 
 
+@unique
+class Exit(IntEnum):
+    """How a command ends; errors share a code where a script would do the same about them."""
+
+    meaning: str
+
+    def __new__(cls, code: int, meaning: str) -> Exit:
+        """Make one that says what it means."""
+        self = int.__new__(cls, code)
+        self._value_, self.meaning = code, meaning
+        return self
+
+    DONE = 0, "done"
+    FAILED = 1, "it failed, and no other code says how"
+    WRONG_USE = 2, "wrong usage, configuration, manifest or lock file"
+    DIFFERS = 3, "`status`: manifest, live publication and what HTTP serves differ"
+    REFUSED = 4, "what was asked for is not there, or cannot be had: a package, a publication"
+    SET_UP = 5, "an operator has to put something right: a mirror, a key, a disk"
+    GITHUB = 6, "GitHub refused"
+    UNTRUSTED = 7, "a mirror is not what it was, or not what was signed: find out who changed it"
+    NOT_NOW = 75, "not now: the same may succeed later"
+    INTERRUPTED = 130, "interrupted"
+
+
+_FOR_STRANGERS: dict[Fault, str] = {
+    "author": "",
+    "operator": "Whoever runs the service has to put this right; its log says more.",
+    "upstream": "Upstream has to put this right first.",
+    "github": "Whoever runs the service has to look at its access to GitHub; its log says more.",
+    "ourselves": "This is a defect of the service: tell whoever runs it the update's id.",
+}
+"""Hints. What an author can do is no secret, so an author reads the error's own."""
+_LATER = "Close and reopen the pull request later; if that does not help, tell whoever runs this."
+
+
+@dataclass_transform(eq_default=False, field_specifiers=(field,))
 @dataclass(eq=False)
 class GmError(Exception):
-    """The root. `transient` says whether doing the same again later may succeed."""
+    """The root. `transient` says whether doing the same again later may succeed.
 
+    A subclass is a dataclass without a decorator, and is not made without a fault and a code:
+    `class DiskFull(GmError, fault="operator", code=Exit.SET_UP)`. `text`, `advice` and their
+    public forms are templates over its fields and properties; see `wording.fill`.
+    """
+
+    fault: ClassVar[Fault]
+    code: ClassVar[Exit]
     transient: ClassVar[bool] = False
+    text: ClassVar[str]
+    public_text: ClassVar[str] = "an error inside the service; its log says more"
+    advice: ClassVar[str]
+    public_advice: ClassVar[str] = ""
+    """For strangers; else what holds for all errors of one fault."""
+
+    def __init_subclass__(cls, *, fault: Fault, code: Exit) -> None:
+        """Make a dataclass of an error that says whose fault it is and how a command ends."""
+        super().__init_subclass__()
+        cls.fault, cls.code = fault, code
+        dataclass(eq=False)(cls)
+
+    def __str__(self) -> str:
+        return fill(self.text, self)
+
+    @property
+    def hint(self) -> str:
+        """What to do, in a sentence."""
+        return fill(self.advice, self)
 
     @property
     def public(self) -> str:
-        """What strangers may read: no argv, path, host, account or database of the inside.
+        """What strangers may read of it."""
+        return fill(self.public_text, self)
 
-        `str()` is for the log and the operator's terminal, and keeps everything.
-        """
-        return "an error inside the service; its log says more"
+    @property
+    def public_hint(self) -> str:
+        """What a stranger may read about what to do."""
+        if self.public_advice:
+            return fill(self.public_advice, self)
+        return _LATER if self.transient else _FOR_STRANGERS[self.fault] or self.hint
 
     def to_json(self) -> dict[str, Any]:
         """Give the error's name and data as JSON values."""
@@ -45,138 +121,121 @@ class GmError(Exception):
 
     @classmethod
     def wrap(cls, error: BaseException) -> GmError:
-        """Give an error of ours as it is, any other as `Unexpected`."""
+        """Give an error of the service as it is, any other as `Unexpected`."""
         return (
             error if isinstance(error, GmError) else Unexpected(type(error).__name__, str(error))
         )
 
 
-@dataclass(eq=False)
-class TransientError(GmError):
+class TransientError(GmError, fault="ourselves", code=Exit.NOT_NOW):
     """One that time may cure: a network fault, a 5xx, a lock that somebody holds."""
 
     transient: ClassVar[bool] = True
 
 
-@dataclass(eq=False)
-class Unexpected(GmError):
-    """An error that is not ours: a defect of the service."""
+class Unexpected(GmError, fault="ourselves", code=Exit.FAILED):
+    """An error that the service does not know: a defect of it."""
+
+    text = "unexpected {kind}: {message}"
+    public_text = "an error inside the service ({kind:.40}); its log says more"
+    advice = "This is a defect: report it, with what the log says around it."
 
     kind: str
     message: str
 
-    def __str__(self) -> str:
-        return f"unexpected {self.kind}: {self.message}"
 
-    @property
-    def public(self) -> str:
-        """The kind alone."""
-        return f"an error inside the service ({self.kind[:40]}); its log says more"
-
-
-@dataclass(eq=False)
-class ConfigError(GmError):
+class ConfigError(GmError, fault="operator", code=Exit.WRONG_USE):
     """The configuration cannot be used; every problem is named."""
+
+    text = "configuration {source}: {problems:; }"
+    public_text = "the service's configuration cannot be used; its log says more"
+    advice = "Correct it; docs/operations.md has every key."
 
     source: str
     problems: list[str]
 
-    def __str__(self) -> str:
-        return f"configuration {self.source}: " + "; ".join(self.problems)
 
-    @property
-    def public(self) -> str:
-        """Nothing of what is configured."""
-        return "the service's configuration cannot be used; its log says more"
-
-
-@dataclass(eq=False)
-class UnsafeFiles(ConfigError):
+class UnsafeFiles(ConfigError, fault="operator", code=Exit.WRONG_USE):
     """Others can change what the service relies on, or read its secrets; every cure is named."""
 
-    def __str__(self) -> str:
-        found = "\n  ".join(self.problems)
-        return f"configuration {self.source}: files that others can change or read:\n  {found}"
+    text = "configuration {source}: files that others can change or read:\n  {problems:\n  }"
+    advice = "Run the command that is named for each file."
 
 
-@dataclass(eq=False)
-class Malformed(GmError):
+class Malformed(GmError, fault="operator", code=Exit.SET_UP):
     """Foreign text that is not what it should be; `found` is escaped and cut."""
+
+    text = "found {found}; expected {expected}"
+    advice = "Find out which program wrote it, and which version that is."
 
     expected: str
     found: str
-
-    def __str__(self) -> str:
-        return f"found {self.found}; expected {self.expected}"
 
 
 # --- deliveries -------------------------------------------------------------------------
 
 
-@dataclass(eq=False)
-class DeliveryError(GmError):
+class DeliveryError(GmError, fault="github", code=Exit.FAILED):
     """A delivery that is refused; `status` is the HTTP status of the reply."""
 
     status: ClassVar[int] = 400
+    text = "{reason}"
+    public_text = text
+    advice = "Compare it with `Recent Deliveries` of the webhook; others may call the address."
+
     reason: str
 
-    def __str__(self) -> str:
-        return self.reason
 
-    @property
-    def public(self) -> str:
-        """All of it: it is about what the sender sent."""
-        return self.reason
-
-
-@dataclass(eq=False)
-class BadSignature(DeliveryError):
-    """No signature, or not ours. The sender learns no more than that."""
+class BadSignature(DeliveryError, fault="operator", code=Exit.FAILED):
+    """No signature, or another secret's. The sender learns no more than that."""
 
     status: ClassVar[int] = 401
+    advice = "Give GitHub's webhook the secret that the configuration has."
+
     reason: str = "signature missing or wrong"
 
 
-@dataclass(eq=False)
-class BadDelivery(DeliveryError):
+class BadDelivery(DeliveryError, fault="github", code=Exit.FAILED):
     """Signed, but not what GitHub sends; names the field."""
 
 
-@dataclass(eq=False)
-class UnsupportedMediaType(DeliveryError):
+class UnsupportedMediaType(DeliveryError, fault="operator", code=Exit.FAILED):
     """Neither of the two content types that GitHub can be set to."""
 
     status: ClassVar[int] = 415
+    advice = "Set the webhook's content type to application/json."
 
 
-@dataclass(eq=False)
-class DeliveryTooLarge(DeliveryError):
+class DeliveryTooLarge(DeliveryError, fault="github", code=Exit.FAILED):
     """More than GitHub ever sends."""
 
     status: ClassVar[int] = 413
 
 
-@dataclass(eq=False)
-class DeliveryIncomplete(DeliveryError):
+class DeliveryIncomplete(DeliveryError, fault="github", code=Exit.FAILED):
     """The sender went away before its body was whole."""
+
+    advice = "Redeliver it: `Recent Deliveries` of the webhook."
 
     reason: str = "body: incomplete"
 
 
-@dataclass(eq=False)
-class DeliveryTooSlow(DeliveryError):
+class DeliveryTooSlow(DeliveryError, fault="github", code=Exit.FAILED):
     """The body did not arrive in the time that GitHub waits for an answer."""
 
     status: ClassVar[int] = 408
+    advice = "Redeliver it: `Recent Deliveries` of the webhook."
+
     reason: str = "body: not there in time"
 
 
-@dataclass(eq=False)
-class TooManyDeliveries(DeliveryError):
+class TooManyDeliveries(DeliveryError, fault="ourselves", code=Exit.NOT_NOW):
     """More bodies at once than there is room for."""
 
     transient: ClassVar[bool] = True
     status: ClassVar[int] = 503
+    advice = "Redeliver it later: `Recent Deliveries` of the webhook."
+
     reason: str = "too many deliveries at once"
 
 
@@ -195,141 +254,151 @@ class Problem:
         return f"{self.where}: found {self.found}; expected {self.expected}"
 
 
-@dataclass(eq=False)
-class ManifestError(GmError):
+class ManifestError(GmError, fault="author", code=Exit.WRONG_USE):
     """The manifest cannot be used; all its problems at once."""
+
+    text = "packages.json: {problems:; }"
+    public_text = text
+    advice = "Correct packages.json at each place that is named."
 
     problems: list[Problem]
 
     def __post_init__(self) -> None:
         self.problems = [p if isinstance(p, Problem) else Problem(**p) for p in self.problems]
 
-    def __str__(self) -> str:
-        return "packages.json: " + "; ".join(map(str, self.problems))
-
-    @property
-    def public(self) -> str:
-        """All of it: the author wrote what it names."""
-        return str(self)
-
 
 # --- GitHub -----------------------------------------------------------------------------
 
+_UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND = 401, 403, 404
+_GITHUB_HINTS = {
+    _UNAUTHORIZED: "Give the service a token that GitHub accepts.",
+    _FORBIDDEN: "Give the token the right that is missing; docs/operations.md lists them.",
+    _NOT_FOUND: "See that it is there, and that the service's token may read it.",
+}
 
-@dataclass(eq=False)
-class GitHubError(GmError):
+
+class GitHubError(GmError, fault="github", code=Exit.GITHUB):
     """GitHub said no, and will say so again."""
+
+    text = "GitHub: {doing}: {status} {message}"
+    public_text = "GitHub: {doing!p}: {status} {message!p}"
+    advice = "GitHub's own words say why: see https://docs.github.com/rest."
 
     doing: str
     status: int
     message: str
 
-    def __str__(self) -> str:
-        return f"GitHub: {self.doing}: {self.status} {self.message}".rstrip()
+    @property
+    def hint(self) -> str:
+        """What to do, as far as the status tells it."""
+        return _GITHUB_HINTS.get(self.status, self.advice)
 
     @property
-    def public(self) -> str:
-        """Without addresses."""
-        return f"GitHub: {redact(self.doing)}: {self.status} {redact(self.message)}".rstrip()
+    def public_hint(self) -> str:
+        """What an author can do: the file may not be there."""
+        return _GITHUB_HINTS[_NOT_FOUND] if self.status == _NOT_FOUND else super().public_hint
 
 
-@dataclass(eq=False)
-class GitHubUnavailable(TransientError):
+class GitHubUnavailable(TransientError, fault="github", code=Exit.NOT_NOW):
     """GitHub could not answer, or asked to be called later (`retry_after` in seconds)."""
+
+    text = "GitHub: {doing}: {message}{later}"
+    public_text = "GitHub: {doing!p}: no answer for now"
+    advice = "Try again later; https://www.githubstatus.com tells of outages."
 
     doing: str
     message: str
     retry_after: float | None = None
 
-    def __str__(self) -> str:
-        later = f" (asked to wait {self.retry_after:g} s)" if self.retry_after else ""
-        return f"GitHub: {self.doing}: {self.message}{later}"
-
     @property
-    def public(self) -> str:
-        """Without the address that was tried."""
-        return f"GitHub: {redact(self.doing)}: no answer for now"
+    def later(self) -> str:
+        """When to call again, if GitHub said so."""
+        return f" (asked to wait {self.retry_after:g} s)" if self.retry_after else ""
 
 
 # --- mirror -----------------------------------------------------------------------------
 
 
-@dataclass(eq=False)
-class MirrorUnreachable(TransientError):
-    """No SSH session could be had, or it broke."""
+class MirrorUnreachable(TransientError, fault="operator", code=Exit.NOT_NOW):
+    """No SSH session could be had, or it broke; `command` tries the same by hand."""
+
+    text = "mirror {mirror}: opening an SSH session: {message}"
+    public_text = "mirror {mirror}: opening an SSH session: not possible for now"
+    advice = "See that the host is up and that its sshd accepts the service's key.{attempt}"
 
     mirror: str
     message: str
-
-    def __str__(self) -> str:
-        return f"mirror {self.mirror}: opening an SSH session: {self.message}"
+    command: str = ""
 
     @property
-    def public(self) -> str:
-        """Without host, account and cause."""
-        return f"mirror {self.mirror}: opening an SSH session: not possible for now"
+    def attempt(self) -> str:
+        """What to try by hand."""
+        return f" Try `{self.command}`." if self.command else ""
 
 
-@dataclass(eq=False)
-class HostKeyRefused(GmError):
-    """The mirror's host key is not the one that known_hosts has."""
+class HostKeyRefused(GmError, fault="operator", code=Exit.UNTRUSTED):
+    """The mirror's host key is not the one that known_hosts has; `scan` reads what it offers."""
+
+    text = "mirror {mirror}: host key refused: {message}"
+    public_text = "mirror {mirror}: opening an SSH session: host key refused"
+    advice = (
+        "Compare what {reader} gives with the host's own key, and only then put it into {file}."
+    )
 
     mirror: str
     message: str
-
-    def __str__(self) -> str:
-        return f"mirror {self.mirror}: host key refused: {self.message}"
+    scan: str = ""
+    known_hosts: str = ""
 
     @property
-    def public(self) -> str:
-        """Without host and keys."""
-        return f"mirror {self.mirror}: opening an SSH session: host key refused"
+    def reader(self) -> str:
+        """The command that reads the key."""
+        return f"`{self.scan or 'ssh-keyscan'}`"
+
+    @property
+    def file(self) -> str:
+        """Where the key belongs."""
+        return self.known_hosts or "known_hosts"
 
 
-@dataclass(eq=False)
-class AnotherService(GmError):
+class AnotherService(GmError, fault="operator", code=Exit.SET_UP):
     """Another service publishes on the mirror; `published` says what and when."""
+
+    text = (
+        "mirror {mirror}: another service publishes there: {published}. This is service {service}"
+    )
+    public_text = "mirror {mirror}: another service publishes there"
+    advice = "Stop that one, then run `gm-analytics takeover {mirror}` to publish from here."
 
     mirror: str
     published: str
     service: str
     """This one."""
 
-    def __str__(self) -> str:
-        return (
-            f"mirror {self.mirror}: another service publishes there: {self.published}. This is "
-            f"service {self.service}; to publish from here: gm-analytics takeover {self.mirror}"
-        )
 
-    @property
-    def public(self) -> str:
-        """Without which, and of what."""
-        return f"mirror {self.mirror}: another service publishes there"
-
-
-@dataclass(eq=False)
-class LockHeld(TransientError):
+class LockHeld(TransientError, fault="operator", code=Exit.NOT_NOW):
     """Another writer has the mirror's lock."""
+
+    text = "mirror {mirror}: locking {path}: another update holds it"
+    public_text = "mirror {mirror}: locking it: another update holds the lock"
+    advice = "Wait until that one has ended; `gm-analytics updates` lists what runs."
 
     mirror: str
     path: str
-
-    def __str__(self) -> str:
-        return f"mirror {self.mirror}: locking {self.path}: another update holds it"
-
-    @property
-    def public(self) -> str:
-        """Without the path."""
-        return f"mirror {self.mirror}: locking it: another update holds the lock"
 
 
 _CRASHES = {134: "SIGABRT", 135: "SIGBUS", 136: "SIGFPE", 139: "SIGSEGV"}
 """What a shell makes of a program's end by one of its own faults: 128 and the signal."""
 
 
-@dataclass(eq=False)
-class CommandFailed(GmError):
+class CommandFailed(GmError, fault="operator", code=Exit.SET_UP):
     """A command on the mirror failed; carries its exit code and the end of its output."""
+
+    text = "mirror {mirror}: {doing}: exit code {exit_code}{crash}: {said}"
+    public_text = "mirror {mirror}: {doing!p}: exit code {exit_code}"
+    advice = (
+        "Look at the mirror's disk and rights; `gm-analytics updates ID --json` has the command."
+    )
 
     mirror: str
     doing: str
@@ -337,497 +406,348 @@ class CommandFailed(GmError):
     exit_code: int
     output: str
 
-    def __str__(self) -> str:
-        said = self.output.strip() or "no output"
-        crash = _CRASHES.get(self.exit_code)
-        told = f" ({crash}: the program itself crashed)" if crash else ""
-        return f"mirror {self.mirror}: {self.doing}: exit code {self.exit_code}{told}: {said}"
+    @property
+    def said(self) -> str:
+        """The end of its output."""
+        return self.output.strip() or "no output"
 
     @property
-    def public(self) -> str:
-        """Without paths, argv and output, which may say anything."""
-        return f"mirror {self.mirror}: {redact(self.doing)}: exit code {self.exit_code}"
+    def crash(self) -> str:
+        """Which of the program's own faults ended it, if one did."""
+        crash = _CRASHES.get(self.exit_code)
+        return f" ({crash}: the program itself crashed)" if crash else ""
 
 
-@dataclass(eq=False)
-class CommandTimedOut(TransientError):
+class CommandTimedOut(TransientError, fault="operator", code=Exit.NOT_NOW):
     """A command on the mirror took too long and was stopped there."""
+
+    text = "mirror {mirror}: {doing}: no end after {seconds:g} s"
+    public_text = "mirror {mirror}: {doing!p}: no end after {seconds:g} s"
+    advice = "See what keeps the mirror busy, or raise mirrors[].command_timeout."
 
     mirror: str
     doing: str
     seconds: float
 
-    def __str__(self) -> str:
-        return f"mirror {self.mirror}: {self.doing}: no end after {self.seconds:g} s"
 
-    @property
-    def public(self) -> str:
-        """Without paths."""
-        return f"mirror {self.mirror}: {redact(self.doing)}: no end after {self.seconds:g} s"
-
-
-@dataclass(eq=False)
-class OutputTooLarge(GmError):
+class OutputTooLarge(GmError, fault="operator", code=Exit.SET_UP):
     """What came from the mirror is more than the service takes. `limit` in bytes."""
+
+    text = "mirror {mirror}: {doing}: more than {limit:,} bytes came"
+    public_text = "mirror {mirror}: {doing!p}: more than {limit:,} bytes came"
+    advice = "Look at the programs on the mirror: they print more than those that are known."
 
     mirror: str
     doing: str
     limit: int
 
-    def __str__(self) -> str:
-        return f"mirror {self.mirror}: {self.doing}: more than {self.limit:,} bytes came"
 
-    @property
-    def public(self) -> str:
-        """Without paths."""
-        return f"mirror {self.mirror}: {redact(self.doing)}: more than {self.limit:,} bytes came"
-
-
-@dataclass(eq=False)
-class UpstreamUnavailable(TransientError):
+class UpstreamUnavailable(TransientError, fault="upstream", code=Exit.NOT_NOW):
     """The package manager could not fetch from an upstream repository."""
+
+    text = "mirror {mirror}: {doing}: {message}"
+    public_text = "mirror {mirror}: {doing!p}: {network}"
+    advice = "Try `dnf makecache` on the mirror; see its network and its repository files."
 
     mirror: str
     doing: str
     message: str
 
-    def __str__(self) -> str:
-        return f"mirror {self.mirror}: {self.doing}: {self.message}"
-
     @property
-    def public(self) -> str:
+    def network(self) -> str:
         """The kind of fault, without the upstream's address."""
-        return f"mirror {self.mirror}: {redact(self.doing)}: {_network(self.message)}"
+        return network_fault(self.message)
 
 
-@dataclass(eq=False)
-class ToolsMissing(GmError):
+class ToolsMissing(GmError, fault="operator", code=Exit.SET_UP):
     """The mirror lacks a program that an update needs."""
+
+    text = "mirror {mirror}: not installed: {missing}"
+    public_text = text
+    advice = "Install it on the mirror's host, from the packages of its distribution."
 
     mirror: str
     missing: list[str]
-
-    def __str__(self) -> str:
-        return f"mirror {self.mirror}: not installed: {', '.join(self.missing)}"
-
-    @property
-    def public(self) -> str:
-        """All of it: it names nothing of the inside."""
-        return str(self)
 
 
 def _placed(spec: str, places: dict[str, str]) -> str:
     return f"{spec} at {places[spec]}" if spec in places else spec
 
 
-@dataclass(eq=False)
-class UnknownPackages(GmError):
+class UnknownPackages(GmError, fault="author", code=Exit.REFUSED):
     """Upstream has no package of these names: all of them, with near matches if any.
 
     `places` says where in the manifest each is, as far as there is one.
     """
+
+    text = "mirror {mirror}: resolving {specs}: {unmatched:; }"
+    public_text = text
+    advice = "Correct the names; if they are right, the mirror needs a repository that has them."
 
     mirror: str
     specs: list[str]
     near: dict[str, list[str]] = field(default_factory=dict)
     places: dict[str, str] = field(default_factory=dict)
 
-    def __str__(self) -> str:
-        return f"mirror {self.mirror}: resolving {', '.join(self.specs)}: " + "; ".join(
+    @property
+    def unmatched(self) -> list[str]:
+        """Each spec with its place and its near matches."""
+        return [
             f"No match for argument: {_placed(spec, self.places)}" + self._near(spec)
             for spec in self.specs
-        )
+        ]
 
     def _near(self, spec: str) -> str:
         names = self.near.get(spec)
         return f" (did you mean {', '.join(names)}?)" if names else ""
 
-    @property
-    def public(self) -> str:
-        """All of it: the author's words, and upstream's names."""
-        return str(self)
 
-
-@dataclass(eq=False)
-class Unresolvable(GmError):
+class Unresolvable(GmError, fault="author", code=Exit.REFUSED):
     """The packages exist, but what they need does not, or it conflicts: yum's words.
 
     `places` says where in the manifest they are, as far as there is one.
     """
+
+    text = "mirror {mirror}: resolving {placed}: {words}"
+    public_text = "mirror {mirror}: resolving {placed}: {words!p}"
+    advice = "Take out one of the packages that conflict, or name a version that can be installed."
 
     mirror: str
     specs: list[str]
     words: str
     places: dict[str, str] = field(default_factory=dict)
 
-    def __str__(self) -> str:
-        specs = ", ".join(_placed(spec, self.places) for spec in self.specs)
-        return f"mirror {self.mirror}: resolving {specs}: {self.words}"
-
     @property
-    def public(self) -> str:
-        """Yum's words without the mirror's paths and addresses."""
-        specs = ", ".join(_placed(spec, self.places) for spec in self.specs)
-        return f"mirror {self.mirror}: resolving {specs}: {redact(self.words)}"
+    def placed(self) -> list[str]:
+        """Each spec with its place."""
+        return [_placed(spec, self.places) for spec in self.specs]
 
 
-@dataclass(eq=False)
-class DiskFull(GmError):
+class DiskFull(GmError, fault="operator", code=Exit.SET_UP):
     """The mirror's disk would not hold the download. Sizes in bytes."""
+
+    text = "mirror {mirror}: downloading to {path}: {needed:,} bytes needed, {free:,} free"
+    public_text = "mirror {mirror}: downloading: {needed:,} bytes needed, too few are free"
+    advice = "`gm-analytics gc {mirror}` removes what retention does not keep; else add disk."
 
     mirror: str
     path: str
     needed: int
     free: int
 
-    def __str__(self) -> str:
-        return (
-            f"mirror {self.mirror}: downloading to {self.path}: "
-            f"{self.needed:,} bytes needed, {self.free:,} free"
-        )
 
-    @property
-    def public(self) -> str:
-        """Without the path, and how much there is."""
-        return f"mirror {self.mirror}: downloading: {self.needed:,} bytes needed, too few are free"
-
-
-@dataclass(eq=False)
-class BytesDiffer(GmError):
+class BytesDiffer(GmError, fault="author", code=Exit.REFUSED):
     """The pool holds these file names with other bytes; publishing them would poison caches."""
+
+    text = "mirror {mirror}: adding {files}: the pool has the same NEVRA with other bytes"
+    public_text = text
+    advice = "Upstream changed these under the same name: name another version of them."
 
     mirror: str
     files: list[str]
 
-    def __str__(self) -> str:
-        names = ", ".join(self.files)
-        return (
-            f"mirror {self.mirror}: adding {names}: the pool has the same NEVRA with other bytes"
-        )
 
-    @property
-    def public(self) -> str:
-        """All of it: it names nothing of the inside."""
-        return str(self)
-
-
-@dataclass(eq=False)
-class BadPackages(GmError):
+class BadPackages(GmError, fault="author", code=Exit.REFUSED):
     """Downloaded files that are damaged or whose signature is refused."""
+
+    text = "mirror {mirror}: checking downloaded packages: {words}"
+    public_text = "mirror {mirror}: checking downloaded packages: {words!p}"
+    advice = "Take these packages out until upstream has repaired or signed them."
 
     mirror: str
     words: str
 
-    def __str__(self) -> str:
-        return f"mirror {self.mirror}: checking downloaded packages: {self.words}"
 
-    @property
-    def public(self) -> str:
-        """The program's words without the mirror's paths and addresses."""
-        return f"mirror {self.mirror}: checking downloaded packages: {redact(self.words)}"
-
-
-@dataclass(eq=False)
-class BadAnswer(GmError):
+class BadAnswer(GmError, fault="operator", code=Exit.SET_UP):
     """The mirror printed something else than what was asked for."""
+
+    text = "mirror {mirror}: {doing}: {message}"
+    public_text = "mirror {mirror}: {doing!p}: not the answer that was asked for"
+    advice = "See which program on the mirror printed that; docs/operations.md has those known."
 
     mirror: str
     doing: str
     message: str
 
-    def __str__(self) -> str:
-        return f"mirror {self.mirror}: {self.doing}: {self.message}"
 
-    @property
-    def public(self) -> str:
-        """Without what it printed."""
-        return f"mirror {self.mirror}: {redact(self.doing)}: not the answer that was asked for"
-
-
-@dataclass(eq=False)
-class NotInstallable(GmError):
+class NotInstallable(GmError, fault="author", code=Exit.REFUSED):
     """The candidate repository alone cannot install these specs: yum's words."""
+
+    text = "mirror {mirror}: proving that a client can install {specs}: {words}"
+    public_text = "mirror {mirror}: proving that a client can install {specs}: {words!p}"
+    advice = "Name what is missing in packages.json too, or take these packages out."
 
     mirror: str
     specs: list[str]
     words: str
 
-    def __str__(self) -> str:
-        return (
-            f"mirror {self.mirror}: proving that a client can install "
-            f"{', '.join(self.specs)}: {self.words}"
-        )
 
-    @property
-    def public(self) -> str:
-        """Yum's words without the mirror's paths and addresses."""
-        specs = ", ".join(self.specs)
-        said = redact(self.words)
-        return f"mirror {self.mirror}: proving that a client can install {specs}: {said}"
-
-
-@dataclass(eq=False)
-class SigningFailed(GmError):
+class SigningFailed(GmError, fault="operator", code=Exit.SET_UP):
     """The mirror's key is missing, cannot be used, or did not sign."""
+
+    text = "signing key in {home}: {doing}: {message}"
+    public_text = "signing the metadata: {doing!p}: failed; the service's log says more"
+    advice = "`gm-analytics key` makes one that is missing; `gpg --homedir {home} -K` lists it."
 
     home: str
     doing: str
     message: str
 
-    def __str__(self) -> str:
-        return f"signing key in {self.home}: {self.doing}: {self.message}"
 
-    @property
-    def public(self) -> str:
-        """Without the directory and gpg's words."""
-        return f"signing the metadata: {redact(self.doing)}: failed; the service's log says more"
-
-
-@dataclass(eq=False)
-class MetadataForged(GmError):
+class MetadataForged(GmError, fault="operator", code=Exit.UNTRUSTED):
     """Metadata on the mirror says something else than the service knows: it does not sign it."""
+
+    text = (
+        "mirror {mirror}: comparing {file} with what is published: found {found}; "
+        "expected {expected}; nothing was signed"
+    )
+    public_text = "mirror {mirror}: its metadata say something else: nothing was signed"
+    advice = "Find out who else writes to the mirror, before you run the update again."
 
     mirror: str
     file: str
     found: str
     expected: str
 
-    def __str__(self) -> str:
-        return (
-            f"mirror {self.mirror}: comparing {self.file} with what is published: "
-            f"found {self.found}; expected {self.expected}; nothing was signed"
-        )
 
-    @property
-    def public(self) -> str:
-        """Without what it says."""
-        return f"mirror {self.mirror}: its metadata say something else: nothing was signed"
-
-
-@dataclass(eq=False)
-class Untrusted(GmError):
+class Untrusted(GmError, fault="operator", code=Exit.UNTRUSTED):
     """What a mirror with a key holds is not what this service signed: nothing is built on it."""
+
+    text = "mirror {mirror}: reading {what}: {reason}. Nothing is built on it"
+    public_text = "mirror {mirror}: it holds what this service did not sign; nothing was built"
+    advice = (
+        "Find out who changed it; to trust the mirror once more as it is now, run "
+        "`gm-analytics adopt {mirror}`."
+    )
 
     mirror: str
     what: str
     reason: str
 
-    def __str__(self) -> str:
-        return (
-            f"mirror {self.mirror}: reading {self.what}: {self.reason}. Nothing is built on it. "
-            "Find out who changed it; to trust the mirror once more as it is now, run "
-            f"`gm-analytics adopt {self.mirror}`"
-        )
 
-    @property
-    def public(self) -> str:
-        """Without what was changed."""
-        return f"mirror {self.mirror}: it holds what this service did not sign; nothing was built"
-
-
-@dataclass(eq=False)
-class FileTooLarge(GmError):
+class FileTooLarge(GmError, fault="operator", code=Exit.SET_UP):
     """A file on the mirror is larger than any that belongs there, or no file at all."""
+
+    text = "mirror {mirror}: reading {path}: expected a file of at most {most:,} bytes"
+    public_text = "mirror {mirror}: reading a file: larger than it may be, or no file"
+    advice = "Find out what put it there, and remove it."
 
     mirror: str
     path: str
     most: int
 
-    def __str__(self) -> str:
-        return (
-            f"mirror {self.mirror}: reading {self.path}: expected a file of at most "
-            f"{self.most:,} bytes"
-        )
 
-    @property
-    def public(self) -> str:
-        """Without the path."""
-        return f"mirror {self.mirror}: reading a file: larger than it may be, or no file"
-
-
-@dataclass(eq=False)
-class Overtaken(GmError):
+class Overtaken(GmError, fault="operator", code=Exit.NOT_NOW):
     """Another writer published while a candidate was being built on the older set.
 
-    Doing the same step again would not help: the candidate has to be built anew.
+    Doing the same step again would not help: the candidate has to be built again.
     """
+
+    text = "mirror {mirror}: publishing: built on {base}, but {live} is live"
+    public_text = "mirror {mirror!p}: publishing: built on {base!p}, but {live!p} is live"
+    advice = "Run the update again once the other writer has ended."
+    public_advice = _LATER
 
     mirror: str
     base: str
     live: str
 
-    def __str__(self) -> str:
-        return f"mirror {self.mirror}: publishing: built on {self.base}, but {self.live} is live"
 
-    @property
-    def public(self) -> str:
-        """Without paths and addresses."""
-        return redact(str(self))
-
-
-@dataclass(eq=False)
-class UnknownPublication(GmError):
+class UnknownPublication(GmError, fault="operator", code=Exit.REFUSED):
     """The mirror keeps no publication of this number."""
+
+    text = "mirror {mirror}: publication {number}: {known}"
+    public_text = "mirror {mirror!p}: publication {number!p}: {known!p}"
+    advice = "`gm-analytics publications {mirror}` lists those that are kept."
 
     mirror: str
     number: str
     kept: list[str]
 
-    def __str__(self) -> str:
-        said = f"unknown; kept are {', '.join(self.kept)}" if self.kept else "nothing is published"
-        return f"mirror {self.mirror}: publication {self.number}: {said}"
-
     @property
-    def public(self) -> str:
-        """Without paths and addresses."""
-        return redact(str(self))
+    def known(self) -> str:
+        """What there is."""
+        return f"unknown; kept are {', '.join(self.kept)}" if self.kept else "nothing is published"
 
 
-@dataclass(eq=False)
-class RollbackRefused(GmError):
+class RollbackRefused(GmError, fault="operator", code=Exit.REFUSED):
     """An older publication cannot be made live again."""
+
+    text = "mirror {mirror}: rolling back to publication {number}: {reason}"
+    public_text = "mirror {mirror!p}: rolling back to publication {number!p}: {reason!p}"
+    advice = "`gm-analytics publications {mirror}` lists those that are kept; choose another."
 
     mirror: str
     number: str
     reason: str
 
-    def __str__(self) -> str:
-        return f"mirror {self.mirror}: rolling back to publication {self.number}: {self.reason}"
 
-    @property
-    def public(self) -> str:
-        """Without paths and addresses."""
-        return redact(str(self))
+class LockMismatch(GmError, fault="author", code=Exit.WRONG_USE):
+    """Not a lock file, or one that was made for another manifest."""
 
-
-@dataclass(eq=False)
-class LockMismatch(GmError):
-    """A lock file that is none, or that was made for another manifest."""
+    text = "lock file: {problems:; }"
+    public_text = "lock file: {problems!p:; }"
+    advice = "`gm-analytics lock` makes one of what is live; it goes with that manifest alone."
 
     problems: list[str]
 
-    def __str__(self) -> str:
-        return "lock file: " + "; ".join(self.problems)
 
-    @property
-    def public(self) -> str:
-        """Without paths and addresses."""
-        return redact(str(self))
-
-
-@dataclass(eq=False)
-class LockBroken(GmError):
+class LockBroken(GmError, fault="upstream", code=Exit.REFUSED):
     """What a lock file names cannot be had bit for bit: every RPM, and what is wrong with it."""
+
+    text = "mirror {mirror}: following the lock file: {problems:; }"
+    public_text = "mirror {mirror}: following the lock file: {problems!p:; }"
+    advice = (
+        "Apply the manifest without the lock file, and make a new one with `gm-analytics lock`."
+    )
 
     mirror: str
     problems: list[str]
 
-    def __str__(self) -> str:
-        return f"mirror {self.mirror}: following the lock file: " + "; ".join(self.problems)
 
-    @property
-    def public(self) -> str:
-        """Without paths and addresses."""
-        problems = redact("; ".join(self.problems))
-        return f"mirror {self.mirror}: following the lock file: {problems}"
-
-
-@dataclass(eq=False)
-class NotVisible(TransientError):
+class NotVisible(TransientError, fault="operator", code=Exit.NOT_NOW):
     """The web server does not (yet) serve what was published."""
+
+    text = "mirror {mirror}: reading {url}: {message}"
+    public_text = "mirror {mirror}: reading what is served: not yet what was published"
+    advice = "See that the web server is up, serves the mirror's root and follows its links."
 
     mirror: str
     url: str
     message: str
 
-    def __str__(self) -> str:
-        return f"mirror {self.mirror}: reading {self.url}: {self.message}"
-
-    @property
-    def public(self) -> str:
-        """Without the address."""
-        return f"mirror {self.mirror}: reading what is served: not yet what was published"
-
 
 # --- store ------------------------------------------------------------------------------
 
 
-@dataclass(eq=False)
-class StoreUnavailable(TransientError):
+class StoreUnavailable(TransientError, fault="operator", code=Exit.NOT_NOW):
     """The durable store cannot be read or written."""
+
+    text = "store: {doing}: {message}"
+    public_text = "the store does not answer"
+    advice = "See that the database of database_url answers, and that this account may write it."
 
     doing: str
     message: str
 
-    def __str__(self) -> str:
-        return f"store: {self.doing}: {self.message}"
 
-    @property
-    def public(self) -> str:
-        """Nothing of the database."""
-        return "the store does not answer"
-
-
-@dataclass(eq=False)
-class ForeignFormat(GmError):
+class ForeignFormat(GmError, fault="operator", code=Exit.SET_UP):
     """A stored value that the service did not write; it is not decoded. A pickle would be run."""
+
+    text = "store: reading a value: it was stored as {written_as}, which is refused"
+    advice = "Find out who else writes to the store; deliver the update again."
 
     written_as: str
 
-    def __str__(self) -> str:
-        return f"store: reading a value: it was stored as {self.written_as}, which is refused"
 
-
-@dataclass(eq=False)
-class UnknownUpdate(GmError):
+class UnknownUpdate(GmError, fault="operator", code=Exit.REFUSED):
     """No update of this id."""
 
+    text = "update {update_id}: unknown"
+    public_text = "no such update"
+    advice = "`gm-analytics updates` lists the newest."
+
     update_id: str
-
-    def __str__(self) -> str:
-        return f"update {self.update_id}: unknown"
-
-    @property
-    def public(self) -> str:
-        """Without the id, which is whatever was asked for."""
-        return "no such update"
-
-
-# --- what others may read ----------------------------------------------------------------
-
-_KEPT = r"(?:usr|bin|sbin|lib|lib64|etc/(?!yum|dnf|pki|ssh))"
-"""Where packages put files: dependencies are named by such paths."""
-_INSIDE = re.compile(
-    r"\b(?P<url>[a-z][a-z0-9+]{1,9}://[^\s'\"<>]+)"
-    rf"|(?<![\w./+-])(?P<path>/(?!{_KEPT}\b)[\w.+@~-]+/[^\s'\":;,()]*)"
-    r"|\b(?P<host>[\w.-]{1,64}@[\w.-]+\b)"
-    r"|(?<![\w.:-])(?P<ip>\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?)(?![\w.-])"
-    r"|(?<=host: )(?P<name>[\w.-]+)|(?<=connect to )(?P<peer>[\w.:-]+)"
-)
-_SAID = {"url": "(address)", "path": "(path)"}
-_NETWORK = (
-    (re.compile(r"[Ss]tatus code: (\d{3})"), "an upstream repository answered {}"),
-    (re.compile(r"[Cc]ould(?:n't| not) resolve"), "an upstream host's name is not resolved"),
-    (re.compile(r"[Tt]imed? ?out|[Tt]imeout|too slow"), "an upstream repository is too slow"),
-    (re.compile(r"[Cc]ertificate|SSL|TLS"), "an upstream repository's certificate is refused"),
-    (re.compile(r"[Cc]hecksum"), "an upstream repository's metadata does not match its checksum"),
-    (re.compile(r"[Cc]onnect"), "an upstream repository takes no connections"),
-)
-
-
-def redact(text: str) -> str:
-    """Take addresses and the mirror's own paths out of a program's words.
-
-    Paths that packages own stay: `nothing provides /usr/bin/perl` is what an author needs.
-    """
-    return _INSIDE.sub(lambda found: _SAID.get(found.lastgroup or "", "(host)"), text)
-
-
-def _network(words: str) -> str:
-    for pattern, said in _NETWORK:
-        if found := pattern.search(words):
-            return said.format(*found.groups())
-    return "an upstream repository cannot be read"
 
 
 def _subclasses(cls: type[GmError]) -> list[type[GmError]]:

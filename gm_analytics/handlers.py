@@ -31,8 +31,9 @@ from gm_analytics.updates.model import Record
 from gm_analytics.web import quiet
 from gm_analytics.web.bodies import Bodies, RawHeaders, signature
 from gm_analytics.web.door import BODY, RETRY_AFTER, note, refusal
-from gm_analytics.web.pages import PAGE_POLICY, update_json, update_page
+from gm_analytics.web.pages import PAGE_POLICY, update_page
 from gm_analytics.web.protection import PROTECTION
+from gm_analytics.web.update_json import update_json
 
 CONTENT_TYPE = "gm_analytics.content_type"
 """Where the ASGI scope keeps the content type of a delivery."""

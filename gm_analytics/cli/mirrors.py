@@ -12,19 +12,27 @@ from pathlib import Path
 
 import click
 
-from gm_analytics.cli.output import CONFIG, FAILED, JSON, MIRROR, mirror_name, plan_text, progress
+from gm_analytics.cli.output import (
+    CONFIG,
+    JSON,
+    MIRROR,
+    finding_text,
+    mirror_name,
+    plan_text,
+    progress,
+)
+from gm_analytics.errors import Exit
 from gm_analytics.mirror.history import Held
 from gm_analytics.mirror.retention import Collected
 from gm_analytics.mirror.session import Session
 from gm_analytics.mirror.signing import key_of
 from gm_analytics.operations import status as drift
 from gm_analytics.operations.by_hand import DirectStep
+from gm_analytics.operations.findings import Severity
 from gm_analytics.rpm.changes import size_text
 from gm_analytics.service import Service
 
 NAME = click.argument("mirror", required=False)
-DIFFERS = 3
-_VERDICTS = {"same": ("ok  ", "green"), "differs": ("DIFF", "red"), "unknown": ("?   ", "yellow")}
 
 
 @click.command()
@@ -91,7 +99,7 @@ def diff(config: Path | None, mirror: str | None, before: int, after: int, as_js
 def rollback(config: Path | None, mirror: str | None, number: int | None) -> None:
     """Make publication NUMBER live again; without it, the one before the live one.
 
-    It is published anew under a newer number, since clients would not go back.
+    It is published again under a newer number, since clients would not go back.
     """
     service = Service.from_file(config)
     outcome = service.operations.rollback(
@@ -145,12 +153,10 @@ def status(config: Path | None, mirror: str | None, checksums: bool, as_json: bo
     for finding in drift.run(service, names, checksums=checksums):
         found.append(finding)
         if not as_json:
-            word, colour = _VERDICTS[finding.verdict]
-            click.echo(f"{click.style(word, fg=colour)} {finding.subject}: {finding.said}")
+            click.echo(finding_text(finding, bad="DIFF"))
     if as_json:
         click.echo(json.dumps([asdict(finding) for finding in found], indent=2))
-    verdicts = {finding.verdict for finding in found}
-    sys.exit(DIFFERS if "differs" in verdicts else FAILED if "unknown" in verdicts else 0)
+    sys.exit(_code({finding.severity for finding in found}))
 
 
 @click.command()
@@ -173,6 +179,12 @@ COMMANDS = (publications, diff, rollback, lock, gc, status, takeover, adopt)
 
 
 # --- what is printed ----------------------------------------------------------------------
+
+
+def _code(severities: set[Severity]) -> Exit:
+    if "fail" in severities:
+        return Exit.DIFFERS
+    return Exit.FAILED if "unknown" in severities else Exit.DONE
 
 
 def _warn_of_another(service: Service, session: Session) -> None:

@@ -11,10 +11,9 @@ from pathlib import Path
 import click
 
 from gm_analytics.errors import GmError
+from gm_analytics.operations.findings import Finding, Severity
 from gm_analytics.rpm.changes import Plan, size_text
 from gm_analytics.service import Service
-
-FAILED = 1
 
 CONFIG = click.option(
     "--config",
@@ -24,6 +23,20 @@ CONFIG = click.option(
 MIRROR = click.option("--mirror", help="Name of the mirror; needed if there are several.")
 FILE = click.argument("file", type=click.File("rb"))
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+_COLOURS: dict[Severity, str] = {
+    "ok": "green",
+    "warn": "yellow",
+    "fail": "red",
+    "unknown": "yellow",
+}
+
+
+def finding_text(found: Finding, bad: str = "FAIL") -> str:
+    """Give a line: how it is, what was looked at, the fact, and what to do."""
+    marks: dict[Severity, str] = {"ok": "ok  ", "warn": "warn", "fail": bad, "unknown": "?   "}
+    mark = click.style(marks[found.severity], fg=_COLOURS[found.severity])
+    return f"{mark} {found.text}"
 
 
 def mirror_name(service: Service, name: str | None) -> str:

@@ -16,7 +16,8 @@ import sqlalchemy as sa
 
 from gm_analytics.engine import records, schema
 from gm_analytics.engine.schema import INPUTS, OUTPUTS, UPDATES, WORKFLOWS
-from gm_analytics.updates.model import State, Update
+from gm_analytics.updates.model import Update
+from gm_analytics.updates.states import State
 
 WORKFLOW = "update"
 """What DBOS calls an update's workflow."""

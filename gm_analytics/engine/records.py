@@ -14,13 +14,24 @@ from pydantic import TypeAdapter
 
 from gm_analytics.engine.codec import DAMAGED, decode
 from gm_analytics.errors import ForeignFormat, GmError
-from gm_analytics.updates.model import Outcome, Record, State, StepRecord, Update
+from gm_analytics.updates import states
+from gm_analytics.updates.model import Outcome, Record, StepRecord, Update
+from gm_analytics.updates.states import State
 
 Row: TypeAlias = Any
 """SQLAlchemy's, with the columns of its query as attributes."""
-UNDER_WAY: dict[str, State] = {"ENQUEUED": "waiting", "DELAYED": "waiting", "PENDING": "running"}
+_STATES: dict[str, State] = {
+    "ENQUEUED": "waiting",
+    "DELAYED": "waiting",
+    "PENDING": "running",
+    "ERROR": "failed",
+    "CANCELLED": "cancelled",
+    "MAX_RECOVERY_ATTEMPTS_EXCEEDED": "failed",
+}
+"""What DBOS's statuses mean; of SUCCESS the outcome tells."""
+UNDER_WAY = {status: state for status, state in _STATES.items() if not states.ended(state)}
 """DBOS's statuses of what has not ended."""
-RETRIABLE = frozenset({"ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"})
+RETRIABLE = frozenset(status for status, state in _STATES.items() if states.retriable(state))
 """DBOS's statuses of what ended otherwise than with an outcome."""
 MAX_MESSAGE = 1000
 """Characters of a message that the index keeps; the whole is with the outcome or the error."""
@@ -47,7 +58,7 @@ def ending(row: Row) -> Ending:
         error = decode(row.error, row.serialization)
     except GmError as unreadable:
         return Ending("failed", str(unreadable), error=unreadable)
-    state: State = "cancelled" if row.status == "CANCELLED" else "failed"
+    state = _STATES.get(row.status, "failed")
     if error is None:
         return Ending(state, state)
     wrapped = GmError.wrap(error) if isinstance(error, BaseException) else _damaged()
@@ -76,7 +87,7 @@ def settled(row: Row) -> State | None:
         return state
     if row.status in UNDER_WAY:
         return UNDER_WAY[row.status]
-    failed = row.state in {"failed", "cancelled"}
+    failed = row.state in states.BROKEN
     agrees = row.ended_at is not None and failed == (row.status in RETRIABLE)
     return row.state if agrees else None
 

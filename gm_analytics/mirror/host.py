@@ -134,11 +134,7 @@ class Host:
 
         """
         found = self.look()
-        if found.tools is None:
-            raise ToolsMissing(self.name, list(found.missing))
-        if found.tools.elevation == "helper" and self.config.helper is None:
-            needed = "user namespaces for ordinary accounts, or the helper (mirrors[].helper)"
-            raise ToolsMissing(self.name, [needed])
+        usable(self.config, found)
         return found
 
     @contextmanager
@@ -190,3 +186,18 @@ class Host:
         """Read a SHA-256 that the mirror printed."""
         with self.answer(doing):
             return SHA256.check(printed.strip())
+
+
+def usable(mirror: settings.Mirror, found: Survey) -> Tools:
+    """Give the programs that were found, if they are all that an update needs.
+
+    Raises:
+        ToolsMissing: they are not.
+
+    """
+    if found.tools is None:
+        raise ToolsMissing(mirror.name, list(found.missing))
+    if found.tools.elevation == "helper" and mirror.helper is None:
+        needed = "user namespaces for ordinary accounts, or the helper (mirrors[].helper)"
+        raise ToolsMissing(mirror.name, [needed])
+    return found.tools

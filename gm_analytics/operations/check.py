@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 from gm_analytics import contract, settings
 from gm_analytics.errors import GmError, StoreUnavailable
 from gm_analytics.github.client import GitHub
 from gm_analytics.mirror import survey
+from gm_analytics.mirror.host import usable
 from gm_analytics.mirror.served import wait_until_visible
 from gm_analytics.mirror.session import Session
 from gm_analytics.operations import permissions
+from gm_analytics.operations.findings import Finding, look, wrong
 from gm_analytics.secret_files import Unread, unread
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What was looked at, whether it is good, and the fact or the fix."""
-
-    subject: str
-    good: bool
-    said: str
 
 
 def run(
@@ -29,10 +21,10 @@ def run(
 ) -> Iterator[Finding]:
     """Look at every part, going on after what is wrong; `store` asks the database."""
     repositories = ", ".join(config.webhook.repositories)
-    yield Finding("configuration", True, f"deliveries of {repositories}; publish {config.publish}")
+    yield Finding("configuration", "ok", f"deliveries of {repositories}; publish {config.publish}")
     yield from _files(config)
-    yield _one("specification", contract.summary)
-    yield _one("store", store)
+    yield look("specification", contract.summary)
+    yield look("store", store)
     hidden = {m.name: unread("identity_file", m.identity_file) for m in config.mirrors}
     # The web needs neither key nor token. Whoever may not read the webhook secret is the worker.
     is_web = not config.webhook.unread and all(hidden.values())
@@ -40,7 +32,7 @@ def run(
     if config.github.unread:
         yield _hidden("github", config.github.unread, is_web)
     else:
-        yield _one("github", lambda: _github(config.github))
+        yield look("github", lambda: _github(config.github))
     name = _identity(identity)
     for mirror in config.mirrors:
         if found := hidden[mirror.name]:
@@ -51,28 +43,21 @@ def run(
 
 def _secret(webhook: settings.Webhook) -> Finding:
     if webhook.unread:
-        return Finding("webhook", True, f"not seen; only the web needs it. {webhook.unread}")
-    return Finding("webhook", True, "the secret can be read")
+        return Finding("webhook", "ok", f"not seen; only the web needs it. {webhook.unread}")
+    return Finding("webhook", "ok", "the secret can be read")
 
 
 def _hidden(subject: str, found: Unread, is_web: bool) -> Finding:
     who = "not seen; only the worker needs it. " if is_web else ""
-    return Finding(subject, is_web, f"{who}{found}")
+    return Finding(subject, "ok" if is_web else "fail", f"{who}{found}")
 
 
 def _files(config: settings.Settings) -> Iterator[Finding]:
     flaws = permissions.look(config, as_check=True)
     for flaw in flaws:
-        yield Finding("files", not flaw.fatal, str(flaw))
+        yield Finding("files", "fail" if flaw.fatal else "warn", str(flaw))
     if not flaws:
-        yield Finding("files", True, "nobody else can change them, or read secrets")
-
-
-def _one(subject: str, look: Callable[[], str]) -> Finding:
-    try:
-        return Finding(subject, True, look())
-    except GmError as error:
-        return Finding(subject, False, str(error))
+        yield Finding("files", "ok", "nobody else can change them, or read secrets")
 
 
 def _github(config: settings.GitHub) -> str:
@@ -96,34 +81,34 @@ def _mirror(mirror: settings.Mirror, service: str) -> Iterator[Finding]:
         try:
             found = session.host.look()
         except GmError as error:
-            yield Finding(name, False, f"{error}. {_fix(error, mirror)}")
+            yield wrong(name, error)
             return
         where = f"{mirror.user}@{mirror.address}:{mirror.port}"
-        yield Finding(name, True, f"SSH to {where}, host key as in {mirror.known_hosts}")
+        yield Finding(name, "ok", f"SSH to {where}, host key as in {mirror.known_hosts}")
         yield from _host(name, mirror, found)
-        yield _one(f"{name} upstream", session.package_manager.upstream)
-        yield _one(f"{name} key", lambda: _key(mirror, session))
+        yield look(f"{name} upstream", session.package_manager.upstream)
+        yield look(f"{name} key", lambda: _key(mirror, session))
     if found.state == "live":
-        yield _one(f"{name} web", lambda: _web(mirror, found.repomd))
+        yield look(f"{name} web", lambda: _web(mirror, found.repomd))
 
 
 def _host(name: str, mirror: settings.Mirror, found: survey.Survey) -> Iterator[Finding]:
-    tools = found.tools
-    said = (
-        f"{tools.manager} at {tools.manager_path}, {tools.createrepo}, {_privilege(tools)}"
-        if tools
-        else "install " + ", ".join(found.missing)
-    )
-    yield Finding(f"{name} tools", tools is not None and _usable(tools, mirror), said)
-    writable = found.state != "unwritable"
-    fix = f"make {mirror.root} and give it to {mirror.user}"
-    yield Finding(f"{name} root", writable, f"{mirror.root}: {found.state}" if writable else fix)
-    enough = found.free >= mirror.disk_reserve
-    yield Finding(f"{name} disk", enough, f"{found.free:,} bytes free in {mirror.root}")
+    yield look(f"{name} tools", lambda: _tools(mirror, found))
+    subject, account = f"{name} root", mirror.user
+    if found.state == "unwritable":
+        hint = f"Make it and give it to {account}."
+        yield Finding(subject, "fail", f"{account} cannot write {mirror.root}", hint)
+    else:
+        yield Finding(subject, "ok", f"{mirror.root}: {found.state}")
+    said, hint = f"{found.free:,} bytes free in {mirror.root}", ""
+    if found.free < mirror.disk_reserve:
+        hint = f"That is less than disk_reserve: see `gm-analytics gc {mirror.name}`."
+    yield Finding(f"{name} disk", "fail" if hint else "ok", said, hint)
 
 
-def _usable(tools: survey.Tools, mirror: settings.Mirror) -> bool:
-    return tools.elevation != "helper" or mirror.helper is not None
+def _tools(mirror: settings.Mirror, found: survey.Survey) -> str:
+    tools = usable(mirror, found)
+    return f"{tools.manager} at {tools.manager_path}, {tools.createrepo}, {_privilege(tools)}"
 
 
 def _privilege(tools: survey.Tools) -> str:
@@ -143,14 +128,3 @@ def _key(mirror: settings.Mirror, session: Session) -> str:
 def _web(mirror: settings.Mirror, repomd: str) -> str:
     wait_until_visible(mirror, repomd)
     return f"{mirror.base_url} serves the live publication"
-
-
-def _fix(error: GmError, mirror: settings.Mirror) -> str:
-    scan = f"ssh-keyscan -t ed25519 -p {mirror.port} {mirror.address}"
-    fixes = {
-        "HostKeyRefused": f"Compare `{scan}` with the host's own key and put it into "
-        f"{mirror.known_hosts}",
-        "MirrorUnreachable": f"Try `ssh -i {mirror.identity_file} -p {mirror.port} "
-        f"{mirror.user}@{mirror.address} true`",
-    }
-    return fixes.get(type(error).__name__, "")

@@ -181,7 +181,15 @@ class Connection:
 
     def _lost(self, doing: str, error: BaseException) -> MirrorUnreachable:
         self.close()
-        return MirrorUnreachable(self._mirror.name, f"while {doing}: {error}")
+        return MirrorUnreachable(self._mirror.name, f"while {doing}: {error}", self._command)
+
+    @property
+    def _command(self) -> str:
+        """What a person runs to see the same."""
+        mirror = self._mirror
+        where = f"{mirror.user}@{mirror.address}"
+        argv = ("ssh", "-i", str(mirror.identity_file), "-p", str(mirror.port), where, "true")
+        return commands.quote(argv)
 
     def _open(self) -> Any:
         if self._connection is None:
@@ -214,16 +222,17 @@ class Connection:
         )
         try:
             connection.client.load_host_keys(str(self._mirror.known_hosts))
-            connection.client.set_missing_host_key_policy(_Refuse(self._mirror.name))
+            connection.client.set_missing_host_key_policy(_Refuse(self._mirror))
             connection.open()
             connection.transport.set_keepalive(KEEPALIVE)
             # Without it each of the small packets of a command waits for a delayed ACK, 40 ms.
             connection.transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         except paramiko.BadHostKeyException as error:
-            raise HostKeyRefused(self._mirror.name, str(error)) from error
+            raise _refused(self._mirror, str(error)) from error
         except (paramiko.SSHException, OSError, EOFError) as error:
             where = f"{self._mirror.user}@{self._mirror.address}:{self._mirror.port}"
-            raise MirrorUnreachable(self._mirror.name, f"{where}: {error}") from error
+            said = f"{where}: {error}"
+            raise MirrorUnreachable(self._mirror.name, said, self._command) from error
         return connection
 
     def _lock(self) -> None:
@@ -246,12 +255,16 @@ class Connection:
         )
 
 
+def _refused(mirror: settings.Mirror, message: str) -> HostKeyRefused:
+    """Say how to see the key that the host has."""
+    scan = ("ssh-keyscan", "-t", "ed25519", "-p", str(mirror.port), mirror.address)
+    return HostKeyRefused(mirror.name, message, commands.quote(scan), str(mirror.known_hosts))
+
+
 class _Refuse(paramiko.MissingHostKeyPolicy):  # type: ignore[misc]  # paramiko ships no types
-    def __init__(self, name: str) -> None:
-        self._name = name
+    def __init__(self, mirror: settings.Mirror) -> None:
+        self._mirror = mirror
 
     def missing_host_key(self, client: object, hostname: str, key: Any) -> None:  # noqa: ARG002
-        raise HostKeyRefused(
-            self._name,
-            f"known_hosts has no key of {hostname}; it offered {key.get_name()} {key.fingerprint}",
-        )
+        said = f"known_hosts has no key of {hostname}; it offered"
+        raise _refused(self._mirror, f"{said} {key.get_name()} {key.fingerprint}")

@@ -6,8 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
-from gm_analytics.errors import GmError, redact
+from gm_analytics.errors import GmError
 from gm_analytics.rpm.changes import Change
+from gm_analytics.updates import states
+from gm_analytics.updates.states import Ended, State
+from gm_analytics.wording import redact
 
 Cause = Literal["pull_request", "merge", "person"]
 Mode = Literal["additive", "exact"]
@@ -42,19 +45,6 @@ PREVIEW = Aim("pull_request", "exact", "preview", "solved")
 MERGE = Aim("merge", "exact", "live", "reviewed")
 CLOSE = Aim("pull_request", "exact", "preview", "nothing")
 ROLLBACK = Aim("person", "exact", "live", "older")
-Ended = Literal["published", "previewed", "closed", "unchanged", "superseded", "ignored"]
-State = Literal[
-    "waiting",
-    "running",
-    "published",
-    "previewed",
-    "closed",
-    "unchanged",
-    "superseded",
-    "ignored",
-    "failed",
-    "cancelled",
-]
 
 
 @dataclass(frozen=True)
@@ -176,6 +166,21 @@ class Record:
     outcome: Outcome | None = None
     error: GmError | None = None
     steps: tuple[StepRecord, ...] = ()
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more happens."""
+        return states.ended(self.state)
+
+    @property
+    def hint(self) -> str:
+        """What to do about its error, for the operator."""
+        return self.error.hint if self.error else ""
+
+    @property
+    def public_hint(self) -> str:
+        """What strangers may read about what to do."""
+        return self.error.public_hint if self.error else ""
 
     @property
     def public_message(self) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 import requests
 
 from gm_analytics.engine.client import Store
+from gm_analytics.errors import UnknownPackages
 from lab.deliveries import PullRequest
 from lab.site import Service, Site
 
@@ -50,7 +51,8 @@ def test_the_exit_code_tells_a_bad_manifest_from_a_failure(cli: Cli) -> None:
     bad = cli("plan", "-", stdin='["--setopt=x"]')
     assert (bad.returncode, "/0: found" in bad.stderr) == (2, True)
     failed = cli("apply", "-", stdin='["nosuch"]')
-    assert (failed.returncode, "No match for argument: nosuch" in failed.stderr) == (1, True)
+    assert (failed.returncode, "No match for argument: nosuch" in failed.stderr) == (4, True)
+    assert f"\nhint: {UnknownPackages.advice}\n" in failed.stderr
     assert cli("apply").returncode == 2
     assert cli("plan", "--config", "/nonexistent", "-", stdin="[]").returncode == 2
 
@@ -85,10 +87,14 @@ def test_updates_retry_and_replay(site: Site, cli: Cli, tmp_path: Path) -> None:
         shown = cli("updates", failed["update_id"])
         assert shown.returncode == 1
         assert "No match for argument: nosuch" in shown.stdout
+        assert f"    hint: {UnknownPackages.advice}" in shown.stdout
+        told = json.loads(cli("updates", failed["update_id"], "--json").stdout)
+        assert told["mirrors"] == [failed], "an author's error has nothing of the inside"
+        assert failed["error"]["hint"] == UnknownPackages.advice
         assert failed["update_id"] in cli("updates").stdout
         assert cli("retry", failed["update_id"]).returncode == 0
         assert service.end_of(failed["update_id"])["state"] == "failed"
-        assert cli("retry", "unknown").returncode == 1
+        assert cli("retry", "unknown").returncode == 4
 
         payload = tmp_path / "delivery.json"
         payload.write_text(json.dumps(site.push(manifest("leaf02")).payload()))

@@ -83,7 +83,7 @@ def test_a_second_service_is_refused_until_it_takes_over(site: Site, tmp_path: P
 
     with pytest.raises(AnotherService, match=f"by service {first.identity}") as caught:
         apply(second, site, "curl")
-    assert f"gm-analytics takeover {name}" in str(caught.value)
+    assert f"gm-analytics takeover {name}" in caught.value.hint
     with pytest.raises(AnotherService):
         second.operations.plan(Manifest.parse(manifest("curl").encode()), name)
     with pytest.raises(AnotherService):

@@ -24,11 +24,12 @@ from gm_analytics.errors import (
     Unresolvable,
     Untrusted,
     UpstreamUnavailable,
-    redact,
 )
 from gm_analytics.pull_requests import feedback
 from gm_analytics.updates.model import Outcome, Record, StepRecord, Update
-from gm_analytics.web.pages import update_json, update_page
+from gm_analytics.web.pages import update_page
+from gm_analytics.web.update_json import update_json
+from gm_analytics.wording import redact
 from lab.site import Service, Site
 from tests.unit.test_errors import every, make
 

@@ -19,10 +19,10 @@ def _name(path: Path) -> str:
 MODULES = {_name(path): ast.parse(path.read_text("utf-8")) for path in PACKAGE.rglob("*.py")}
 
 PURE = {
-    "errors", "manifest", "places", "remote.commands", "updates.model", "github.webhook",
-    "pull_requests.feedback", "mirror.survey", "mirror.yum", "mirror.repository",
-    "mirror.history", "mirror.retention", "mirror.lock", "mirror.publication",
-    "mirror.ownership",
+    "errors", "wording", "manifest", "places", "remote.commands", "updates.model",
+    "updates.states", "github.webhook", "pull_requests.feedback", "pull_requests.markdown",
+    "mirror.survey", "mirror.yum", "mirror.repository", "mirror.history", "mirror.retention",
+    "mirror.lock", "mirror.publication", "mirror.ownership",
     *(name for name in MODULES if name.startswith("rpm.")),
 }  # fmt: skip
 """Bytes and values in, values out."""
@@ -40,10 +40,7 @@ EXTERNAL = {
         "github.api",
         "mirror.served",
         "remote.fetch",
-        "operations.check",
-        "operations.served",
-        "operations.status",
-        "cli.main",
+        "cli.updates",
     },
     "fabric": {"remote.ssh"},
     "gnupg": {"mirror.signing"},
@@ -68,7 +65,9 @@ EXTERNAL = {
     "yaml": {"contract", "settings"},
     "connexion": {"contract", "web.app", "handlers"},
     "flask": {"handlers"},
-    "click": {"cli.output", "cli.main", "cli.mirrors"},
+    "click": {
+        f"cli.{name}" for name in ("main", "mirrors", "output", "serve", "set_up", "updates")
+    },
     "uvicorn": {"web.server"},
     "jinja2": {"web.pages"},
     "subprocess": set(),

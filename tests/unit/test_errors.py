@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import typing
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gm_analytics import errors
-from gm_analytics.errors import GmError, Problem, TransientError, Unexpected
+from gm_analytics.errors import DeliveryError, Exit, GmError, Problem, TransientError, Unexpected
 
 CLASSES = [
     cls
@@ -27,7 +29,13 @@ VALUES: dict[Any, Any] = {
     dict[str, str]: {"aWord": "/0"},
 }
 SILENT = {("CommandFailed", "argv")}
-"""Data for the log and the status page, too long for a line."""
+"""Data for the operator's JSON, too long for a line."""
+HINTS = {
+    ("HostKeyRefused", "known_hosts"),
+    ("HostKeyRefused", "scan"),
+    ("MirrorUnreachable", "command"),
+}
+"""Data of what to do."""
 every = pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.__name__)
 
 
@@ -73,7 +81,9 @@ def test_the_text_says_all_of_the_data(cls: type[GmError]) -> None:
     error = make(cls)
     text = str(error).replace("4242", "4,242")
     for field in dataclasses.fields(error):
-        if (cls.__name__, field.name) not in SILENT:
+        if (cls.__name__, field.name) in HINTS:
+            assert getattr(error, field.name) in error.hint
+        elif (cls.__name__, field.name) not in SILENT:
             assert all(word in text for word in shown(getattr(error, field.name))), field.name
 
 
@@ -81,6 +91,70 @@ def test_the_text_says_all_of_the_data(cls: type[GmError]) -> None:
 def test_every_class_says_in_a_docstring_when_it_is_raised(cls: type[GmError]) -> None:
     assert cls.__doc__
     assert not cls.__doc__.startswith(cls.__name__)
+
+
+@every
+def test_an_error_says_what_to_do_in_a_short_sentence_or_two(cls: type[GmError]) -> None:
+    for hint in (make(cls).hint, make(cls).public_hint):
+        assert hint.endswith(".")
+        assert hint[0].isupper() or hint[0] == "`"
+        assert "{" not in hint
+        assert len(hint) < 140
+
+
+@every
+def test_what_strangers_are_told_to_do_has_no_data_in_it(cls: type[GmError]) -> None:
+    """So it shows nothing of the inside, and can be Markdown."""
+    assert "its-" not in make(cls).public_hint
+    assert make(cls).public_hint == make(cls).public_hint.replace("gm-analytics takeover", "")
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 422])
+def test_github_s_status_says_what_to_do(status: int) -> None:
+    error = errors.GitHubError("reading x", status, "no")
+    assert error.hint.endswith(".")
+    assert (error.public_hint == error.hint) == (status == 404)
+
+
+def test_no_error_is_made_without_a_fault_and_a_code() -> None:
+    for keywords in ({}, {"fault": "operator"}, {"code": Exit.FAILED}):
+        with pytest.raises(TypeError, match="missing"):
+            type("Careless", (GmError,), {}, **keywords)
+    with pytest.raises(TypeError, match="missing"):
+        type("Heir", (errors.LockHeld,), {})
+
+
+@every
+def test_a_script_can_tell_by_the_code_what_may_be_tried_again(cls: type[GmError]) -> None:
+    assert cls.code not in {Exit.DONE, Exit.DIFFERS, Exit.INTERRUPTED}
+    assert not cls.transient or cls.code == Exit.NOT_NOW
+    if cls.code == Exit.NOT_NOW and not cls.transient:
+        assert cls is errors.Overtaken, "which is begun again as a whole, not step by step"
+
+
+@every
+def test_a_fault_goes_with_its_codes(cls: type[GmError]) -> None:
+    codes = {
+        "author": {Exit.WRONG_USE, Exit.REFUSED},
+        "operator": {Exit.WRONG_USE, Exit.REFUSED, Exit.SET_UP, Exit.UNTRUSTED, Exit.NOT_NOW},
+        "upstream": {Exit.REFUSED, Exit.NOT_NOW},
+        "github": {Exit.GITHUB, Exit.NOT_NOW},
+        "ourselves": {Exit.FAILED, Exit.NOT_NOW},
+    }
+    if not issubclass(cls, DeliveryError):  # which no command meets
+        assert cls.code in codes[cls.fault]
+
+
+def test_the_table_of_exit_codes_is_the_code_s() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "operations.md").read_text("utf-8")
+    found = re.findall(r"^\| (\d+) \| (.*) \|$", text, re.MULTILINE)
+    assert found == [(str(code.value), code.meaning) for code in Exit]
+
+
+def test_braces_in_an_error_s_data_mean_nothing() -> None:
+    error = errors.BadPackages("m", "{mirror.__class__} {} {0")
+    assert str(error).endswith("{mirror.__class__} {} {0")
+    assert error.public.endswith("{mirror.__class__} {} {0")
 
 
 def test_only_what_time_may_cure_is_transient() -> None:

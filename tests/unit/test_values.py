@@ -4,33 +4,36 @@ from __future__ import annotations
 
 import json
 import xml.etree.ElementTree as ET
+from contextlib import nullcontext
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from gm_analytics import settings
-from gm_analytics.cli import main as cli
 from gm_analytics.cli import output as console
+from gm_analytics.cli import updates as cli
 from gm_analytics.engine.codec import JsonSerializer
 from gm_analytics.engine.steps import DurableStep, Retry
 from gm_analytics.errors import (
     GitHubUnavailable,
     GmError,
-    HostKeyRefused,
     LockHeld,
     ManifestError,
-    MirrorUnreachable,
     Problem,
     StoreUnavailable,
+    ToolsMissing,
     Unexpected,
     UnknownPackages,
 )
+from gm_analytics.mirror.host import usable
 from gm_analytics.mirror.survey import Tools
-from gm_analytics.operations import check as checks
+from gm_analytics.operations import findings
+from gm_analytics.remote import ssh
 from gm_analytics.rpm import comps
 from gm_analytics.rpm.changes import Change, Plan, size_text
 from gm_analytics.updates.model import Outcome, Record, StepRecord, Update
+from gm_analytics.web.update_json import update_json
 
 
 def document(**groups: str) -> bytes:
@@ -205,15 +208,39 @@ def test_an_update_is_shown_with_its_steps_and_their_errors() -> None:
     ]
 
 
-def test_an_update_as_json_has_its_error_s_data() -> None:
-    data = cli._record_json(record(error=LockHeld("m", "x")))
-    assert json.loads(json.dumps(data))["error"] == {
+def test_an_error_is_shown_with_its_hint() -> None:
+    text = cli._record_text(record(error=LockHeld("m", "x")))
+    assert text.splitlines()[2] == f"    hint: {LockHeld.advice}"
+
+
+def test_an_update_as_json_has_its_error_s_data_for_the_operator_alone() -> None:
+    locked = record(error=LockHeld("m", "/x/.lock"))
+    (private,), (public,) = (
+        json.loads(json.dumps(update_json("u1", [locked], private=private)))["mirrors"]
+        for private in (True, False)
+    )
+    assert private["error"] == {
         "error": "LockHeld",
+        "fault": "operator",
+        "hint": LockHeld.advice,
+        "message": "mirror m: locking /x/.lock: another update holds it",
         "mirror": "m",
-        "path": "x",
+        "path": "/x/.lock",
     }
-    done = cli._record_json(record(outcome=Outcome("published", "x")))
-    assert json.loads(json.dumps(done))["outcome"]["state"] == "published"
+    assert public["error"] == {
+        "error": "LockHeld",
+        "fault": "operator",
+        "hint": LockHeld("m", "x").public_hint,
+        "message": "mirror m: locking it: another update holds the lock",
+    }
+    assert private.keys() == public.keys()
+
+
+def test_one_update_on_the_command_line_is_what_http_gives_and_a_list_is_of_its_mirrors() -> None:
+    done = record(state="published", outcome=Outcome("published", "x"))
+    assert cli._as_json("u1", [done]) == update_json("u1", [done], private=True)
+    assert cli._as_json(None, [done]) == update_json("u1", [done], private=True)["mirrors"]
+    assert update_json("u1", [done])["mirrors"][0]["outcome"]["state"] == "published"
 
 
 # --- checks ---------------------------------------------------------------------------------
@@ -227,14 +254,16 @@ def fails(error: BaseException) -> Any:
 
 
 def test_a_finding_is_the_fact_or_the_error() -> None:
-    assert checks._one("store", lambda: "sqlite").good
-    found = checks._one("store", fails(StoreUnavailable("opening", "locked")))
-    assert (found.good, found.said) == (False, "store: opening: locked")
+    assert findings.look("store", lambda: "sqlite").good
+    found = findings.look("store", fails(StoreUnavailable("opening", "locked")))
+    assert (found.severity, found.said) == ("fail", "store: opening: locked")
+    assert found.hint == StoreUnavailable.advice
+    assert found.text == f"store: {found.said}. {found.hint}"
 
 
 def test_a_defect_of_ours_is_not_taken_for_a_finding() -> None:
     with pytest.raises(ZeroDivisionError):
-        checks._one("store", fails(ZeroDivisionError()))
+        findings.look("store", fails(ZeroDivisionError()))
 
 
 MIRROR = settings.Mirror.model_validate(
@@ -242,7 +271,7 @@ MIRROR = settings.Mirror.model_validate(
         "name": "m",
         "host": "10.0.0.2",
         "port": 2222,
-        "identity_file": "/id",
+        "identity_file": "/an id",
         "known_hosts": "/known",
         "url": "http://m/repo",
         "upstream": {"releasever": "9"},
@@ -250,34 +279,30 @@ MIRROR = settings.Mirror.model_validate(
 )
 
 
-@pytest.mark.parametrize(
-    ("error", "parts"),
-    [
-        (HostKeyRefused("m", "x"), ["ssh-keyscan -t ed25519 -p 2222 10.0.0.2", "/known"]),
-        (MirrorUnreachable("m", "x"), ["ssh -i /id -p 2222 mirror@10.0.0.2 true"]),
-        (LockHeld("m", "x"), []),
-    ],
-)
-def test_a_mirror_that_cannot_be_reached_comes_with_a_command_to_try(
-    error: GmError, parts: list[str]
-) -> None:
-    fix = checks._fix(error, MIRROR)
-    assert bool(fix) == bool(parts)
-    assert all(part in fix for part in parts)
+def test_a_mirror_that_cannot_be_reached_comes_with_a_command_to_try() -> None:
+    lost = ssh.Connection(MIRROR)._lost("looking", OSError("gone"))
+    assert "`ssh -i '/an id' -p 2222 mirror@10.0.0.2 true`" in lost.hint
+    refused = ssh._refused(MIRROR, "another")
+    assert "`ssh-keyscan -t ed25519 -p 2222 10.0.0.2`" in refused.hint
+    assert "put it into /known" in refused.hint
+    for error in (lost, refused):
+        assert "10.0.0.2" not in error.public + error.public_hint
 
 
 @pytest.mark.parametrize(
-    ("elevation", "helper", "usable"),
+    ("elevation", "helper", "missing"),
     [
-        ("none", None, True),
-        ("userns", None, True),
-        ("helper", None, False),
-        ("helper", "/h", True),
+        ("none", None, False),
+        ("userns", None, False),
+        ("helper", None, True),
+        ("helper", "/h", False),
     ],
 )
 def test_a_host_without_namespaces_needs_a_helper(
-    elevation: Any, helper: str | None, usable: bool
+    elevation: Any, helper: str | None, missing: bool
 ) -> None:
-    mirror: Any = SimpleNamespace(helper=helper)
+    mirror: Any = SimpleNamespace(name="m", helper=helper)
     tools = Tools("dnf4", "/usr/bin/dnf", "/usr/bin/createrepo_c", elevation)
-    assert checks._usable(tools, mirror) is usable
+    found: Any = SimpleNamespace(tools=tools)
+    with pytest.raises(ToolsMissing) if missing else nullcontext():
+        assert usable(mirror, found) is tools

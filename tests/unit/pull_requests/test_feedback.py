@@ -32,12 +32,13 @@ from gm_analytics.pull_requests.feedback import (
     MAX_COMMENT,
     MAX_DESCRIPTION,
     comment,
-    shorten,
     status,
 )
+from gm_analytics.pull_requests.markdown import shorten
 from gm_analytics.rpm.changes import Change
 from gm_analytics.updates import model
-from gm_analytics.updates.model import Outcome, Record, State, Update
+from gm_analytics.updates.model import Outcome, Record, Update
+from gm_analytics.updates.states import State
 
 GOLDEN = Path(__file__).parent / "golden" / "feedback"
 UPDATE = Update("d1", "mirror.icesi.edu.co", "team/packages", 42, "a" * 40)

@@ -1,0 +1,99 @@
+"""The commands that run the service: web, worker, or both in one process."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gm_analytics.cli.output import CONFIG
+from gm_analytics.errors import Exit
+from gm_analytics.operations import permissions
+from gm_analytics.service import Service
+
+UMASK = 0o007
+"""Web and worker may be two accounts, with a group that shares the store and nothing else."""
+
+
+@click.command()
+@CONFIG
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=8080, show_default=True, help="Port to listen on.")
+def serve(config: Path | None, host: str, port: int) -> None:
+    """Take deliveries and perform updates, in one process."""
+    service = _start(config, web=True, worker=True)
+    with _working(service):
+        _web(service, host, port)
+
+
+@click.command()
+@CONFIG
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=8080, show_default=True, help="Port to listen on.")
+def web(config: Path | None, host: str, port: int) -> None:
+    """Take deliveries; a `worker` beside it performs the updates."""
+    _web(_start(config, web=True), host, port)
+
+
+@click.command()
+@CONFIG
+def worker(config: Path | None) -> None:
+    """Perform updates that were taken by `web`, or by `connexion run`."""
+    with _working(_start(config, worker=True)), suppress(KeyboardInterrupt):
+        threading.Event().wait()
+
+
+@contextmanager
+def _working(service: Service) -> Iterator[None]:
+    """Perform updates until the block ends, and then end the process at once.
+
+    Python would wait for the worker's threads, and one may be pausing for the hour that GitHub
+    asked for. Whatever they are at, the next worker goes on with it, as after a SIGKILL.
+    """
+    code: Any = 0
+    try:
+        with service.worker():
+            yield
+    except SystemExit as end:
+        code = end.code
+    except KeyboardInterrupt:
+        code = Exit.INTERRUPTED
+    logging.shutdown()
+    os._exit(code or Exit.DONE)
+
+
+def _start(config: Path | None, *, web: bool = False, worker: bool = False) -> Service:
+    """Compose the service for a role, having seen that this account may read its secrets."""
+    os.umask(UMASK)
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    for noisy in ("paramiko", "connexion", "dbos", "fabric"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    service = Service.from_file(config)
+    permissions.require(service.settings)
+    service.settings.require(web=web, worker=worker)
+    service.store.check()
+    return service
+
+
+def _web(service: Service, host: str, port: int) -> None:
+    # A second of imports that only the web needs.
+    from gm_analytics import handlers  # noqa: PLC0415
+    from gm_analytics.web.app import create_app  # noqa: PLC0415
+    from gm_analytics.web.server import run  # noqa: PLC0415
+
+    handlers.use(service)
+    run(create_app(handlers.webhook_secret), host, port)
+
+
+COMMANDS = (serve, web, worker)

@@ -1,0 +1,56 @@
+"""The commands that set an installation up: what is there, what is missing, its keys."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from gm_analytics.cli.output import CONFIG, MIRROR, finding_text, mirror_name
+from gm_analytics.errors import Exit
+from gm_analytics.mirror.signing import key_of
+from gm_analytics.operations import check as checks
+from gm_analytics.service import Service
+
+
+@click.command()
+@CONFIG
+def check(config: Path | None) -> None:
+    """Check the configuration, the store, GitHub and each mirror: a fact or the fix a line."""
+    good = True
+    service = Service.from_file(config)
+    for finding in checks.run(
+        service.settings,
+        lambda: service.store.check(),  # noqa: PLW0108  # a store that cannot be opened is a finding
+        lambda: service.identity,
+    ):
+        good = good and finding.good
+        click.echo(finding_text(finding))
+    sys.exit(Exit.DONE if good else Exit.FAILED)
+
+
+@click.command()
+@CONFIG
+@MIRROR
+def key(config: Path | None, mirror: str | None) -> None:
+    """Make the key that signs a mirror's metadata, and say what clients need.
+
+    A key that is there already is kept.
+    """
+    service = Service.from_file(config)
+    target = service.settings.mirror(mirror_name(service, mirror))
+    found = key_of(target)
+    made = "made" if found.make(target.name) else "there already"
+    address = f"{target.base_url}{found.public_file.name}"
+    click.echo(
+        f"key {found.fingerprint}: {made}, in {found.home}\n"
+        f"public half: {found.public_file}; from the next publication on also {address}\n"
+        "a client's repository file, once that is published (gpgcheck=1 needs upstream's keys in\n"
+        "gpgkey too; compare the key that a client fetches over HTTP with this fingerprint):\n\n"
+        f"[gm-mirror]\nname=Private mirror {target.name}\nbaseurl={target.base_url}\n"
+        f"enabled=1\ngpgcheck=0\nrepo_gpgcheck=1\ngpgkey={address}"
+    )
+
+
+COMMANDS = (check, key)

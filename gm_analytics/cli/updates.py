@@ -1,0 +1,173 @@
+"""The commands about updates: plan and apply one by hand, look at them, run them again."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+import uuid
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+import requests
+
+from gm_analytics.cli.output import (
+    CONFIG,
+    FILE,
+    JSON,
+    MIRROR,
+    mirror_name,
+    plan_text,
+    progress,
+)
+from gm_analytics.engine.client import Store
+from gm_analytics.errors import Exit
+from gm_analytics.github.webhook import sign
+from gm_analytics.manifest import Manifest
+from gm_analytics.mirror.lock import Lock
+from gm_analytics.operations.by_hand import DirectStep
+from gm_analytics.remote import fetch
+from gm_analytics.service import Service
+from gm_analytics.updates.model import Record
+from gm_analytics.updates.states import BROKEN
+from gm_analytics.web.update_json import record_json, update_json
+
+FOLLOW_PAUSE = 0.2
+
+
+@click.command()
+@CONFIG
+@MIRROR
+@FILE
+@JSON
+def plan(config: Path | None, mirror: str | None, file: Any, as_json: bool) -> None:
+    """Say what FILE, a packages.json, would change on the mirror. Changes nothing."""
+    service = Service.from_file(config)
+    found = service.operations.plan(Manifest.parse(file.read()), mirror_name(service, mirror))
+    click.echo(json.dumps(asdict(found), indent=2) if as_json else plan_text(found))
+
+
+@click.command()
+@CONFIG
+@MIRROR
+@FILE
+@click.option("--locked", type=click.File("rb"), help="Take exactly the RPMs of this lock file.")
+def apply(config: Path | None, mirror: str | None, file: Any, locked: Any) -> None:
+    """Make the packages of FILE, a packages.json, installable from the mirror."""
+    service = Service.from_file(config)
+    manifest = Manifest.parse(file.read())
+    lock = Lock.parse(locked.read()) if locked else None
+    outcome = service.operations.apply(
+        manifest, mirror_name(service, mirror), DirectStep(progress), lock
+    )
+    for nevra in outcome.added:
+        click.echo(f"added {nevra}")
+    for warning in outcome.warnings:
+        click.echo(f"warning: {warning}")
+    click.echo(f"{outcome.state}: {outcome.message}")
+
+
+@click.command()
+@CONFIG
+@click.argument("update_id", required=False)
+@click.option("--follow", is_flag=True, help="Wait for the end, printing steps as they happen.")
+@JSON
+@click.option("--limit", default=20, show_default=True, help="How many to list.")
+def updates(
+    config: Path | None, update_id: str | None, follow: bool, as_json: bool, limit: int
+) -> None:
+    """List the newest updates, or show one with its steps. Exits with 1 if that one failed.
+
+    The JSON of one is what HTTP gives, with what only an operator may read; without UPDATE_ID it
+    is a list of what is below `mirrors` there.
+    """
+    store = Service.from_file(config).store
+    if update_id and follow:
+        _follow(store, update_id)
+    records = store.get(update_id) if update_id else store.recent(limit)
+    if as_json:
+        click.echo(json.dumps(_as_json(update_id, records), indent=2))
+    else:
+        for record in records:
+            click.echo(_record_text(record))
+    if update_id and any(record.state in BROKEN for record in records):
+        sys.exit(Exit.FAILED)
+
+
+@click.command()
+@CONFIG
+@click.argument("update_id")
+def retry(config: Path | None, update_id: str) -> None:
+    """Run a failed update again, under the same id."""
+    if not Service.from_file(config).store.retry(update_id):
+        raise click.UsageError(f"update {update_id} has not failed; there is nothing to retry")
+    click.echo(f"update {update_id} waits to be run again")
+
+
+@click.command()
+@CONFIG
+@click.argument("payload", type=click.File("rb"))
+@click.option("--url", default="http://127.0.0.1:8080/ci_server/updates", show_default=True)
+@click.option("--event", default="pull_request", show_default=True, help="X-GitHub-Event.")
+@click.option("--delivery", help="X-GitHub-Delivery; a new id by default.")
+def replay(config: Path | None, payload: Any, url: str, event: str, delivery: str | None) -> None:
+    """Sign PAYLOAD, a stored delivery, and post it as GitHub does."""
+    body = payload.read()
+    headers = {
+        "Content-Type": "application/json",
+        "X-GitHub-Event": event,
+        "X-GitHub-Delivery": delivery or str(uuid.uuid4()),
+        "X-Hub-Signature-256": sign(Service.from_file(config).settings.webhook.secret, body),
+    }
+    try:
+        reply = requests.post(url, data=body, headers=headers, auth=fetch.NOBODY, timeout=10)
+    except requests.RequestException as error:
+        click.echo(f"gm-analytics: posting to {url}: {error}", err=True)
+        sys.exit(Exit.FAILED)
+    click.echo(f"{reply.status_code} {reply.text.strip()}")
+    sys.exit(Exit.DONE if reply.ok else Exit.FAILED)
+
+
+COMMANDS = (plan, apply, updates, retry, replay)
+
+
+# --- what is printed ----------------------------------------------------------------------
+
+
+def _as_json(update_id: str | None, records: Sequence[Record]) -> object:
+    if update_id:
+        return update_json(update_id, records, private=True)
+    return [record_json(record, private=True) for record in records]
+
+
+def _record_text(record: Record) -> str:
+    when = datetime.fromtimestamp(record.accepted_at, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+    update = record.update
+    head = f"{update.id}  {record.state:<10}  {when}  {update.mirror}  {update.pull_request}"
+    hint = [f"    hint: {record.hint}"] if record.hint else []
+    steps = [
+        f"    {step.name:<15} {step.completed_at - step.started_at:6.2f} s"
+        + (f"  {step.error}" if step.error else "")
+        for step in record.steps
+    ]
+    return "\n".join([head, f"    {record.message}", *hint, *steps])
+
+
+def _follow(store: Store, update_id: str) -> None:
+    seen: set[tuple[str, int]] = set()
+    while True:
+        records = store.get(update_id)
+        for record in records:
+            for number, step in enumerate(record.steps):
+                if (record.update.id, number) not in seen:
+                    seen.add((record.update.id, number))
+                    click.echo(
+                        f"{step.name}: {step.completed_at - step.started_at:.2f} s", err=True
+                    )
+        if all(record.ended for record in records):
+            return
+        time.sleep(FOLLOW_PAUSE)

@@ -1,0 +1,87 @@
+"""The one JSON of an update, as HTTP and `gm-analytics updates --json` give it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from typing import Any
+
+from gm_analytics.errors import GmError, ManifestError, UnknownPackages
+from gm_analytics.updates.model import Outcome, Record, StepRecord
+from gm_analytics.wording import redact
+
+_TELLING = (ManifestError, UnknownPackages)
+"""Errors all of whose data is the author's own, or upstream's names."""
+
+
+def update_json(
+    update_id: str, records: Sequence[Record], *, private: bool = False
+) -> dict[str, Any]:
+    """Give an update on all its mirrors; `private` is for the operator alone."""
+    return {
+        "update_id": update_id,
+        "mirrors": [record_json(record, private=private) for record in records],
+    }
+
+
+def record_json(record: Record, *, private: bool = False) -> dict[str, Any]:
+    """Give an update on one mirror."""
+    update, told = record.update, record if private else public(record)
+    return {
+        "update_id": update.id,
+        "mirror": update.mirror,
+        "pull_request": update.pull_request,
+        "head_sha": update.head_sha,
+        "commit": update.commit,
+        "cause": update.aim.cause,
+        "mode": update.aim.mode,
+        "target": update.aim.target,
+        "state": record.state,
+        "message": told.message,
+        "accepted_at": record.accepted_at,
+        "started_at": record.started_at,
+        "completed_at": record.completed_at,
+        "outcome": asdict(told.outcome) if told.outcome else None,
+        "error": _error(record.error, private) if record.error else None,
+        "steps": [_step(step) for step in told.steps],
+    }
+
+
+def public(record: Record) -> Record:
+    """Take out what is for the operator alone."""
+    return replace(
+        record,
+        message=record.public_message,
+        outcome=_redacted(record.outcome) if record.outcome else None,
+        steps=tuple(
+            replace(step, error=step.public_error if step.error else None, public_error="")
+            for step in record.steps
+        ),
+    )
+
+
+def _redacted(outcome: Outcome) -> Outcome:
+    return replace(
+        outcome,
+        message=redact(outcome.message),
+        warnings=tuple(map(redact, outcome.warnings)),
+    )
+
+
+def _error(error: GmError, private: bool) -> dict[str, Any]:
+    if private:
+        said = {"message": str(error), "hint": error.hint}
+    else:
+        said = {"message": error.public, "hint": error.public_hint}
+    whole = private or isinstance(error, _TELLING)
+    data = error.to_json() if whole else {"error": type(error).__name__}
+    return {**data, "fault": error.fault, **said}
+
+
+def _step(step: StepRecord) -> dict[str, Any]:
+    return {
+        "name": step.name,
+        "started_at": step.started_at,
+        "completed_at": step.completed_at,
+        "error": step.error,
+    }

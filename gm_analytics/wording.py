@@ -1,0 +1,72 @@
+"""How texts are filled, and what is taken out of them before strangers read them. No I/O."""
+
+from __future__ import annotations
+
+import re
+import string
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+_KEPT = r"(?:usr|bin|sbin|lib|lib64|etc/(?!yum|dnf|pki|ssh))"
+"""Where packages put files: dependencies are named by such paths."""
+_INSIDE = re.compile(
+    r"\b(?P<url>[a-z][a-z0-9+]{1,9}://[^\s'\"<>]+)"
+    rf"|(?<![\w./+-])(?P<path>/(?!{_KEPT}\b)[\w.+@~-]+/[^\s'\":;,()]*)"
+    r"|\b(?P<host>[\w.-]{1,64}@[\w.-]+\b)"
+    r"|(?<![\w.:-])(?P<ip>\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?)(?![\w.-])"
+    r"|(?<=host: )(?P<name>[\w.-]+)|(?<=connect to )(?P<peer>[\w.:-]+)"
+)
+_SAID = {"url": "(address)", "path": "(path)"}
+_NETWORK = (
+    (re.compile(r"[Ss]tatus code: (\d{3})"), "an upstream repository answered {}"),
+    (re.compile(r"[Cc]ould(?:n't| not) resolve"), "an upstream host's name is not resolved"),
+    (re.compile(r"[Tt]imed? ?out|[Tt]imeout|too slow"), "an upstream repository is too slow"),
+    (re.compile(r"[Cc]ertificate|SSL|TLS"), "an upstream repository's certificate is refused"),
+    (re.compile(r"[Cc]hecksum"), "an upstream repository's metadata does not match its checksum"),
+    (re.compile(r"[Cc]onnect"), "an upstream repository takes no connections"),
+)
+
+
+def redact(text: str) -> str:
+    """Take addresses and the mirror's own paths out of a program's words.
+
+    Paths that packages own stay: `nothing provides /usr/bin/perl` is what an author needs.
+    """
+    return _INSIDE.sub(lambda found: _SAID.get(found.lastgroup or "", "(host)"), text)
+
+
+def network_fault(words: str) -> str:
+    """Say what was wrong with an upstream repository, in the service's own words."""
+    for pattern, said in _NETWORK:
+        if found := pattern.search(words):
+            return said.format(*found.groups())
+    return "an upstream repository cannot be read"
+
+
+def fill(template: str, owner: object) -> str:
+    """Put attributes of `owner` into a template such as `mirror {mirror}: {words!p}`.
+
+    `!p` redacts. The items of a list are joined by a comma, or by what stands behind the colon
+    (`{problems:; }`). Braces in the values mean nothing.
+    """
+    return _Filler(owner).format(template).rstrip()
+
+
+class _Filler(string.Formatter):
+    def __init__(self, owner: object) -> None:
+        self._owner = owner
+
+    def get_value(self, key: int | str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:  # noqa: ARG002
+        return getattr(self._owner, str(key))
+
+    def convert_field(self, value: Any, conversion: Any) -> Any:
+        if conversion != "p":
+            return super().convert_field(value, conversion)
+        if isinstance(value, list):
+            return [redact(str(item)) for item in value]
+        return redact(str(value))
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        if isinstance(value, list):
+            return (format_spec or ", ").join(map(str, value))
+        return str(super().format_field(value, format_spec))
