@@ -32,7 +32,7 @@ def summary() -> str:
     """Read the specification as the web does, and say what it is.
 
     Raises:
-        ConfigError: it is not there, or is no valid specification.
+        ConfigError: it is not there, or it is not a valid specification.
 
     """
     # Not above: a second of imports that only this needs.

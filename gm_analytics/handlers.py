@@ -1,7 +1,7 @@
 """The operations of `swagger/indexer.yaml`.
 
 They work under both of Connexion's frameworks: Flask (`gm-analytics serve`) and its own (the
-default of `connexion run`); `connexion run` never calls a factory of ours, so the service is
+default of `connexion run`); `connexion run` never calls a factory, so the service is
 composed on first use. Behind `web.door` a delivery's body is there already; without it, its
 bytes are read here, asynchronously and with the same limits.
 """

@@ -211,7 +211,7 @@ def _model_problems(error: ValidationError, where: str) -> Iterator[Problem]:
 
 
 def _specs(text: str, where: str, problems: list[Problem]) -> Iterator[str]:
-    """Split one string into its specs; each that is none goes to `problems`."""
+    """Split one string into its specs; what is not a spec goes to `problems`."""
     if "\n" in text or "\r" in text:
         problems.append(Problem(where, _show(text), "one line"))
         return

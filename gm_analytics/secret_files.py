@@ -39,7 +39,7 @@ def account() -> str:
 
 
 def unread(key: str, path: Path) -> Unread | None:
-    """Tell of a file that this account may not read; one that is missing is none."""
+    """Tell of a file that this account may not read; one that is missing does not count."""
     try:
         with path.open("rb"):
             return None

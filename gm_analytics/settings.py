@@ -316,7 +316,7 @@ class Settings(Section):
         """Give the mirror of that name.
 
         Raises:
-            ConfigError: there is none.
+            ConfigError: no mirror has this name.
 
         """
         found = [mirror for mirror in self.mirrors if mirror.name == name]
@@ -339,7 +339,7 @@ def find(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> P
     """Give the configuration file: the one named, the environment's, or the usual one.
 
     Raises:
-        ConfigError: there is none anywhere, or the environment's depends on the directory.
+        ConfigError: it is nowhere, or the environment's depends on the directory.
 
     """
     if path:
@@ -349,7 +349,7 @@ def find(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> P
             raise ConfigError(f"${ENVIRONMENT}", [f"found {named!r}; expected an absolute path"])
         return Path(named)
     if not PLACE.exists():
-        said = f"found none (looked at ${ENVIRONMENT}, {PLACE}); see docs/operations.md"
+        said = f"not found (looked at ${ENVIRONMENT}, {PLACE}); see docs/operations.md"
         raise ConfigError("file", [said])
     return PLACE
 

@@ -123,7 +123,7 @@ class Store(Queries):
         """Run a failed update again under its id; tell whether it was one.
 
         Raises:
-            UnknownUpdate: there is none of this id.
+            UnknownUpdate: no update has this id.
             StoreUnavailable: the store did not answer.
 
         """

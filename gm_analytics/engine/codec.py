@@ -96,7 +96,7 @@ def _refuse(*_: object) -> NoReturn:
 
 
 def _arguments(text: str, written_as: str | None, _: Serializer) -> Any:
-    """Give what a workflow is called with. What is no call would hold its queue for ever, too."""
+    """Give what a workflow is called with. Anything else would hold its queue for ever."""
     value = decode(text, written_as)
     if not isinstance(value, dict) or not isinstance(value.get("args"), list):
         raise ForeignFormat(DAMAGED)

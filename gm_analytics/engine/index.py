@@ -170,7 +170,7 @@ def _upsert(prefix: str) -> sa.TextClause:
     columns = UPDATES.c.keys()
     new = ", ".join(f"{name} = excluded.{name}" for name in columns)
     return sa.text(
-        f"INSERT INTO {prefix}gm_updates ({', '.join(columns)}) "  # noqa: S608  # names of ours
+        f"INSERT INTO {prefix}gm_updates ({', '.join(columns)}) "  # noqa: S608  # the table's own names
         f"VALUES ({', '.join(f':{name}' for name in columns)}) "
         f"ON CONFLICT (workflow_id) DO UPDATE SET {new}"
     )

@@ -1,7 +1,7 @@
 """Files of this machine that are locked, in places where others may write too.
 
-A name that somebody else put there first (a link to a file of ours, a directory of theirs) is
-refused, and nothing is ever cut short.
+A name that somebody else put there first (a link to the service's own file, another's directory)
+is refused, and nothing is ever cut short.
 """
 
 from __future__ import annotations

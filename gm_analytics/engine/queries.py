@@ -40,7 +40,7 @@ class Queries:
         """Give an update with its steps: one record a mirror.
 
         Raises:
-            UnknownUpdate: there is none of this id.
+            UnknownUpdate: no update has this id.
             StoreUnavailable: the store did not answer.
 
         """

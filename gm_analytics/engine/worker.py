@@ -110,8 +110,8 @@ class _Updates:
             outcome = self._perform(work, DurableStep(f"update {work.id}", self._retry))
         except Exception as failure:
             self._note(index.end, work.id, "failed", str(GmError.wrap(failure)))
-            if isinstance(failure, GmError):
-                log.error("update %s: failed: %s", work.id, failure)  # ours: no trace
+            if isinstance(failure, GmError):  # which needs no trace
+                log.error("update %s: failed: %s; hint: %s", work.id, failure, failure.hint)
             raise
         self._note(index.end, work.id, outcome.state, outcome.message)
         log.info("update %s: %s: %s", work.id, outcome.state, outcome.message)

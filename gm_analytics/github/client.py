@@ -45,7 +45,7 @@ class GitHub:
         One that is too long is cut so that it is longer than `MAX_BYTES` still.
 
         Raises:
-            GitHubError: there is none there, or the token may not read it.
+            GitHubError: it is not there, or the token may not read it.
             GitHubUnavailable: GitHub could not answer, or asked to wait.
 
         """
@@ -111,9 +111,9 @@ class GitHub:
             self._send(doing, "POST", self._api.url(f"repos/{repository}/statuses/{sha}"), body)
 
     def put_comment(self, repository: str, number: int, marker: str, body: str) -> None:
-        """Make `body`, which begins with `marker`, the one comment of ours on a pull request.
+        """Make `body`, which begins with `marker`, the service's one comment on a pull request.
 
-        The comment is found by its marker, changed where it is, and written anew if somebody
+        The comment is found by its marker, changed where it is, and written again if somebody
         deleted it. Of two callers at once each may write one, so call it in turns.
 
         Raises:

@@ -42,7 +42,7 @@ def verify(secret: str, body: bytes, signature: str | None) -> None:
     """Compare in constant time.
 
     Raises:
-        BadSignature: there is none, or it is another one.
+        BadSignature: it is missing, or another secret's.
 
     """
     expected = sign(secret, body).encode()
@@ -54,7 +54,7 @@ def receive(secret: str, headers: Mapping[str, str], body: bytes) -> Delivery:
     """Check a call's signature, then read it; `headers` with lower-case names.
 
     Raises:
-        BadSignature: there is none, or it is another one.
+        BadSignature: it is missing, or another secret's.
         UnsupportedMediaType: the content type is neither JSON nor form.
         BadDelivery: the body or a header is not what GitHub sends.
 
@@ -174,7 +174,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is no number")
+    raise ValueError(f"{name} is not a number")
 
 
 def _form_payload(body: bytes) -> bytes:

@@ -78,15 +78,15 @@ class History:
 
     now: float
     publications: tuple[Held, ...] = ()
-    """Up to the live one: a candidate that was never switched to is no publication."""
+    """Up to the live one: a candidate that was never switched to is not a publication."""
     previews: tuple[Held, ...] = ()
 
     @classmethod
     def parse(cls, output: str) -> History:
-        """Read the output of `history`. Directories whose names are none of ours do not count.
+        """Read the output of `history`. Directories with other names do not count.
 
         Raises:
-            Malformed: a time, a digest, the live directory or a publication.json is none.
+            Malformed: a time, a digest, the live directory or a publication.json has another form.
 
         """
         facts: dict[str, dict[str, list[str]]] = {}
@@ -172,7 +172,7 @@ def read_sums(output: str) -> dict[str, str]:
     """Read the output of `sums`: the SHA-256 of each file.
 
     Raises:
-        Malformed: a line is none.
+        Malformed: a line is not as it should be.
 
     """
     pairs = [line.partition("  ./") for line in lines(output, "a file's SHA-256")]
@@ -221,7 +221,7 @@ class Pool:
         """Read the output of `unnamed`.
 
         Raises:
-            Malformed: a line or a size is none.
+            Malformed: a line or a size is not as it should be.
 
         """
         rpms, sizes = [], {}

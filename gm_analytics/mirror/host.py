@@ -147,7 +147,7 @@ class Host:
 
     @contextmanager
     def packages_of_upstream(self) -> Iterator[None]:
-        """Have an error say that what upstream sent is no good package."""
+        """Have an error say that what upstream sent is not a good package."""
         try:
             yield
         except Malformed as error:

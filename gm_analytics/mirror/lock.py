@@ -99,7 +99,7 @@ class Lock:
         """Read a lock file.
 
         Raises:
-            LockMismatch: it is none.
+            LockMismatch: it is not a lock file.
 
         """
         if len(text) > MAX_BYTES:

@@ -42,7 +42,7 @@ def transaction(output: str) -> tuple[Row, ...]:
     architecture, an EVR, a repository, and a size with its unit.
 
     Raises:
-        Malformed: a row names what is no package.
+        Malformed: a row names what is not a package.
 
     """
     rows: list[Row] = []
@@ -77,7 +77,7 @@ def _row(words: list[str]) -> Row | None:
 def listing(output: str) -> tuple[Row, ...]:
     """Read what `yum.names` prints; sizes are not told. yum 3 wraps long names.
 
-    It is for suggestions: what is no package is left out.
+    It is for suggestions: what is not a package is left out.
     """
     rows: list[Row] = []
     pending: list[str] = []

@@ -58,10 +58,10 @@ class Publication:
 
     @classmethod
     def parse(cls, text: str) -> Publication | None:
-        """Read a publication.json; None if there is none, as of a repository taken over.
+        """Read a publication.json; None if it is missing, as of a repository taken over.
 
         Raises:
-            Malformed: it is none, or a field is not what it should be.
+            Malformed: it is not one, or a field is not what it should be.
 
         """
         if not text.strip():

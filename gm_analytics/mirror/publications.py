@@ -113,7 +113,7 @@ class Publications:
 
         Raises:
             UnknownPublication: it is not kept.
-            RollbackRefused: it is live, or there is none.
+            RollbackRefused: it is live, or not there.
 
         """
         older = self.history().before_live() if number is None else self.publication(number)
@@ -243,7 +243,7 @@ class Publications:
         return compare(self.packages(live), closure.packages, exact=exact)
 
     def preview(self, number: int) -> Preview | None:
-        """Look at a pull request's preview; one that another service made is none."""
+        """Look at a pull request's preview; one that another service made does not count."""
         doing = "looking at the preview"
         printed = self._host.run(repository.preview(self._host.target, number), doing)
         repomd, _, text = printed.partition("\n")

@@ -134,7 +134,7 @@ class Publisher:
     def rebuild(
         self, update_id: str, live: str, older: Held, closure: Closure, publication: Publication
     ) -> str | None:
-        """Write the candidate's metadata: those of an older publication, anew."""
+        """Write the candidate's metadata: those of an older publication, again."""
         self._host.prepare(update_id)
         packages = self._signer.contents(live, closure, publication)
         self._signer.write(update_id, packages, publication, older.manifests)

@@ -53,7 +53,7 @@ def build(target: Target, tools: Tools, update_id: str, base: str, *, exact: boo
 
 
 def rebuild(target: Target, tools: Tools, update_id: str, base: str, older: str) -> Argv:
-    """Write as a candidate the metadata of an older publication anew, with the groups it had."""
+    """Write as a candidate the metadata of an older publication again, with the groups it had."""
     return _build(target, update_id, base, older, createrepo_of(tools, target.root))
 
 

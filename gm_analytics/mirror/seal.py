@@ -52,7 +52,7 @@ class Statement:
 
     @classmethod
     def parse(cls, text: str) -> Statement | None:
-        """Read it back; None if it is none that this version understands."""
+        """Read it back; None if this version does not understand it."""
         try:
             found = _STATEMENT.validate_json(text)
         except ValidationError:
@@ -81,7 +81,7 @@ class Sealed:
 
     @classmethod
     def parse(cls, content: bytes) -> Sealed | None:
-        """Read it back; None if it is none."""
+        """Read it back; None if it is not one."""
         try:
             return _SEALED.validate_json(content)
         except ValidationError:

@@ -32,7 +32,7 @@ Name-Comment: metadata of the RPM mirror
 Expire-Date: 0
 %commit
 """
-_NONE = "there is none; make one with `gm-analytics key`"
+_NONE = "it is missing; make one with `gm-analytics key`"
 _OURS = 0o077
 """What nobody but the owner may do with the home directory."""
 
@@ -44,7 +44,7 @@ class Key:
         self.home = home
 
     def make(self, name: str) -> bool:
-        """Make the key if there is none, and write its public half; tell whether it was made.
+        """Make the key unless it is there, and write its public half; tell whether it was made.
 
         Never a second one: what clients have been given stays right.
         """
@@ -88,7 +88,7 @@ class Key:
         """The public half, armored."""
         text = self._gpg.export_keys(self.fingerprint)
         if not text:
-            raise self._failed("exporting its public half", "gpg gave none")
+            raise self._failed("exporting its public half", "gpg gave no key")
         return str(text)
 
     def sign(self, data: bytes) -> str:
@@ -135,12 +135,12 @@ def key_of(mirror: settings.Mirror) -> Key:
     """Give the key that signs a mirror's metadata; it may be yet to be made.
 
     Raises:
-        ConfigError: the mirror has none configured.
+        ConfigError: no key is configured for the mirror.
 
     """
     if mirror.signing_home is None:
         expected = "a directory of the service's own, such as /var/lib/gm_analytics/signing"
-        said = f"mirrors[].signing_home: {mirror.name} has none; expected {expected}"
+        said = f"mirrors[].signing_home: {mirror.name} has no key; expected {expected}"
         raise ConfigError("mirrors", [said])
     return Key(mirror.signing_home)
 

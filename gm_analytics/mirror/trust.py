@@ -27,7 +27,7 @@ _PLACE = re.compile(r"\.publications/(?P<publication>\d{6,12})|previews/(?P<prev
 
 log = logging.getLogger(__name__)
 Get = Callable[[str, int], "bytes | None"]
-"""Reads a file of at most so many bytes, given its path below the root; None if there is none."""
+"""Reads a file of at most so many bytes, given its path below the root; None if it is missing."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ class Trust:
         return Sealed(text, self._key.sign(text.encode())).text()
 
     def groups(self, directory: str) -> bytes | None:
-        """Read the groups file of a publication; None if it has none."""
+        """Read the groups file of a publication; None if it has no groups."""
         path, vouched, known = f"{directory}/{seal.GROUPS}", self.of(directory), self.known
         content = self._get(path, MAX_LIST)
         if vouched.statement:
@@ -158,7 +158,7 @@ class Trust:
         packages = self._get(f"{directory}/{seal.PACKAGES}", MAX_LIST)
         publication = self._get(f"{directory}/{seal.PUBLICATION}", MAX_SMALL) or b""
         if packages is None:
-            raise self._refuse(f"{directory}/{seal.PACKAGES}", "there is none")
+            raise self._refuse(f"{directory}/{seal.PACKAGES}", "it is missing")
         found = self._sealed(directory)
         if isinstance(found, Statement):
             found = self._same(directory, found, packages, publication)

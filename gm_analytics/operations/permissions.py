@@ -145,7 +145,7 @@ def _chmod(found: Found, without: int) -> str:
 
 
 def look(config: settings.Settings, *, as_check: bool = False) -> tuple[Flaw, ...]:
-    """Judge all files of a configuration that this account uses; what is missing is no flaw."""
+    """Judge all files of a configuration that this account uses; what is missing is not a flaw."""
     account = _account(judges_owners=not (as_check and os.geteuid() == 0))
     files = list(_files(config))
     flaws = [

@@ -37,7 +37,7 @@ class Origin(NamedTuple):
 
     @classmethod
     def of(cls, url: str) -> Origin | None:
-        """Read it as requests will; None of what is no address."""
+        """Read it as requests will; None of what is not an address."""
         try:
             parts = parse_url(url)
         except LocationParseError:

@@ -58,7 +58,7 @@ class Result:
 
     @classmethod
     def of(cls, output: channel.Output) -> Result:
-        """Take bytes that are no UTF-8 for what they are: replaced."""
+        """Take bytes that are not UTF-8 for what they are: replaced."""
         decoded = (part.decode(errors="replace") for part in (output.stdout, output.stderr))
         return cls(output.exited, *decoded)
 
@@ -110,7 +110,7 @@ class Connection:
         self._succeeded(self._execute(bounded, doing, TRANSFER, 0, text.encode()), doing, argv)
 
     def get(self, path: str, most: int) -> bytes | None:
-        """Read a file of at most `most` bytes; None if there is none.
+        """Read a file of at most `most` bytes; None if it is missing.
 
         Raises:
             CommandFailed: it cannot be read.

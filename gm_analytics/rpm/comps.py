@@ -27,7 +27,7 @@ def merge(documents: Iterable[bytes], groups: Iterable[str]) -> str | None:
     the same id lose. None if there is no group at all.
 
     Raises:
-        Malformed: a document is no comps.xml.
+        Malformed: a document is not a comps.xml.
 
     """
     wanted = set(groups)
@@ -64,7 +64,7 @@ def members(documents: Iterable[bytes], group: str, present: Collection[str]) ->
 
 
 def ids(documents: Iterable[bytes]) -> frozenset[str]:
-    """Name the groups of all documents; what is no id could not be asked for."""
+    """Name the groups of all documents; what is not an id could not be asked for."""
     found = (
         group.findtext("id", "")
         for document in documents
@@ -77,7 +77,7 @@ def read(document: bytes) -> ET.Element:
     """Read one comps.xml: bounded, without entities of its own.
 
     Raises:
-        Malformed: it is none, or too large or too deep.
+        Malformed: it is not one, or too large or too deep.
 
     """
     if len(document) > MAX_BYTES:

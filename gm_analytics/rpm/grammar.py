@@ -47,7 +47,7 @@ class Grammar:
         """Give the text.
 
         Raises:
-            Malformed: it is no such name.
+            Malformed: it is not such a name.
 
         """
         if not self.fits(text):

@@ -56,7 +56,7 @@ class Package:
         """Read a line of `packages.txt`.
 
         Raises:
-            Malformed: it is none, or a field is not what it should be.
+            Malformed: it is not one, or a field is not what it should be.
 
         """
         if (found := _LINE.fullmatch(line)) is None:
@@ -70,7 +70,7 @@ class Package:
         """Read `packages.txt`.
 
         Raises:
-            Malformed: a line is none of a package.
+            Malformed: a line is not that of a package.
 
         """
         return tuple(map(cls.from_line, lines(output, "a line of packages.txt")))

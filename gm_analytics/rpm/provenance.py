@@ -70,7 +70,7 @@ def parse(output: str) -> dict[str, Relations]:
     """Read the output of `relations`: the relations of each file.
 
     Raises:
-        Malformed: a line is none, or a field is not what it should be.
+        Malformed: a line or a field is not what it should be.
 
     """
     found: dict[str, Relations] = {}

@@ -18,7 +18,7 @@ Mode = Literal["additive", "exact"]
 Target = Literal["live", "preview"]
 Source = Literal["solved", "reviewed", "lock", "older", "nothing"]
 """Where the closure comes from: yum; the preview that was reviewed, if what it showed is still
-true, else yum; a lock file; an older publication; or there is none, and the preview goes."""
+true, else yum; a lock file; an older publication; or nothing, and the preview goes."""
 
 
 @dataclass(frozen=True)

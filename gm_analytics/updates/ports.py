@@ -92,7 +92,7 @@ class Signer(Protocol):
 
     @property
     def signing_key(self) -> str:
-        """The fingerprint of the key that signs metadata, empty if there is none."""
+        """The fingerprint of the key that signs metadata, empty without a key."""
         ...
 
     def sign(

@@ -52,7 +52,7 @@ def signature(headers: RawHeaders) -> bytes:
     """Give the signature of a delivery.
 
     Raises:
-        BadSignature: there is none, there are several, or it is no SHA-256.
+        BadSignature: it is missing, there are several, or it is not a SHA-256.
 
     """
     found = values(headers, b"x-hub-signature-256")
@@ -91,7 +91,7 @@ class Bodies:
         """Give the body of a delivery whose signature is right; it counts until the block ends.
 
         Raises:
-            DeliveryError: why there is none; of what has no signature nothing is read.
+            DeliveryError: why it was not taken; without a signature nothing is read.
 
         """
         expected = signature(headers)

@@ -148,7 +148,7 @@ def test_the_next_push_edits_the_comment_in_place(
     assert states(site, pull.head_sha)[-1] == "success"
 
 
-def test_a_deleted_comment_is_written_anew(site: Site, service: Service, number: int) -> None:
+def test_a_deleted_comment_is_written_again(site: Site, service: Service, number: int) -> None:
     await_comment(site, number, deliver(service, site.push(manifest("leaf02"), number=number)))
     site.github.comments[number].clear()
     await_comment(site, number, deliver(service, site.push(manifest("leaf03"), number=number)))

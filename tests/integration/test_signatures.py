@@ -363,7 +363,7 @@ def test_the_key_command_makes_one_key_and_keeps_it(site: Site) -> None:
 def test_the_key_command_says_what_is_missing(site: Site) -> None:
     done = key(site)
     assert done.returncode == 2
-    assert "mirrors[].signing_home: mirror.icesi.edu.co has none; expected a directory" in (
+    assert "mirrors[].signing_home: mirror.icesi.edu.co has no key; expected a directory" in (
         done.stderr
     )
 
@@ -371,10 +371,10 @@ def test_the_key_command_says_what_is_missing(site: Site) -> None:
 @pytest.mark.parametrize(
     ("case", "words"),
     [
-        ("missing", "looking for it: there is none; make one with `gm-analytics key`"),
-        ("empty", "looking for it: there is none; make one with `gm-analytics key`"),
+        ("missing", "looking for it: it is missing; make one with `gm-analytics key`"),
+        ("empty", "looking for it: it is missing; make one with `gm-analytics key`"),
         ("open", "opening its directory: found mode 0755; expected 0700"),
-        ("file", "looking for it: there is none"),
+        ("file", "looking for it: it is missing"),
     ],
 )
 def test_an_update_without_a_usable_key_fails_before_it_downloads(

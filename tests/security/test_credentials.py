@@ -120,7 +120,7 @@ def test_a_strangers_checkout_learns_no_token(tmp_path: Path) -> None:
         done = run(tmp_path, "check")
     assert evil.asked == []
     assert done.returncode == 2
-    assert "configuration file: found none" in done.stderr
+    assert "configuration file: not found" in done.stderr
 
 
 def test_nothing_in_the_directory_and_no_dbos_cloud_takes_the_services_place(
