@@ -13,7 +13,7 @@ from http import HTTPStatus
 from typing import Protocol
 
 from gm_analytics import settings
-from gm_analytics.errors import GitHubError, GmError, ManifestError, Untrusted
+from gm_analytics.errors import BadAnswer, GitHubError, GmError, ManifestError, Untrusted
 from gm_analytics.manifest import Manifest
 from gm_analytics.mirror import seal
 from gm_analytics.mirror.history import Held, History
@@ -68,6 +68,8 @@ def run(parts: Parts, names: Iterable[str], *, checksums: bool) -> Iterator[Find
     for name in names:
         try:
             yield from _mirror(parts, parts.settings.mirror(name), checksums=checksums)
+        except (BadAnswer, Untrusted) as error:  # it was seen, and is not as it should be
+            yield wrong(f"mirror {name}", error, "fail")
         except GmError as error:
             yield wrong(f"mirror {name}", error, "unknown")
 
