@@ -23,6 +23,8 @@ Fault = Literal["author", "operator", "upstream", "github", "ourselves"]
 """Who can do something about it: who wrote the manifest (or the lock file), who runs the service
 and its mirrors, who runs the repositories they copy, GitHub, or who develops the service."""
 
+INSTALL_NEWER = "install the newer gm-analytics that wrote it"
+
 
 @unique
 class Exit(IntEnum):
@@ -110,13 +112,17 @@ class GmError(Exception):
 
     @staticmethod
     def from_json(data: dict[str, Any]) -> GmError:
-        """Make the error that `to_json` described; unknown names and data give `Unexpected`."""
+        """Make the error that `to_json` described; an unknown name gives `Unexpected`.
+
+        Unknown data is ignored; without what an error must have it is `Unexpected`, too.
+        """
         fields = dict(data)
         name = str(fields.pop("error", ""))
         for cls in _subclasses(GmError):
             if cls.__name__ == name:
+                known = {one.name for one in dataclasses.fields(cls)}
                 with suppress(TypeError):  # stored by a version whose fields were others
-                    return cls(**fields)
+                    return cls(**{key: value for key, value in fields.items() if key in known})
         return Unexpected(name, str(fields.get("message", fields)))
 
     @classmethod
@@ -170,6 +176,13 @@ class Malformed(GmError, fault="operator", code=Exit.SET_UP):
 
     expected: str
     found: str
+
+
+class NewerFormat(Malformed, fault="operator", code=Exit.SET_UP):
+    """Something stored that a newer version of the service wrote, and this one cannot read."""
+
+    text = f"found {{found}}; expected {{expected}}; {INSTALL_NEWER}"
+    advice = "Install the newer gm-analytics again, or one that is newer still."
 
 
 # --- deliveries -------------------------------------------------------------------------
@@ -556,6 +569,29 @@ class BadPackages(GmError, fault="author", code=Exit.REFUSED):
 
     mirror: str
     words: str
+
+
+class UnreadablePublication(GmError, fault="operator", code=Exit.SET_UP):
+    """What describes a publication cannot be read, by damage or since it is newer."""
+
+    text = (
+        "mirror {mirror}: {directory}/publication.json, which is {state}, cannot be read: "
+        "{reason}; bring the file back from a backup or, unless a newer version wrote it, "
+        "remove it{then}"
+    )
+    advice = "See the file on the mirror; `gm-analytics publications` lists what else is kept."
+
+    mirror: str
+    directory: str
+    state: str
+    """`live` or `kept`."""
+    reason: str
+
+    @property
+    def then(self) -> str:
+        """What follows from removing it."""
+        same = ": the same packages stay live, and the next update builds on them"
+        return same if self.state == "live" else ""
 
 
 class BadAnswer(GmError, fault="operator", code=Exit.SET_UP):

@@ -201,6 +201,7 @@ def _held_json(held: Held) -> dict[str, object]:
         "published_at": held.when,
         "packages": held.packages,
         **{fact: made.get(fact) or None for fact in facts},
+        "unreadable": held.unreadable or None,
     }
 
 
@@ -214,6 +215,7 @@ def _held_text(held: Held) -> str:
 
 def _collected_text(found: Collected, dry_run: bool) -> str:
     lines = [
+        *(f"{directory}: cannot be read" for directory in found.unreadable),
         *(f"publication {number}" for number in found.publications),
         *(f"preview {directory}" for directory in found.previews),
         *(f"preview of #{number}: no longer served" for number in found.dropped),

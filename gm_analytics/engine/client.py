@@ -11,7 +11,6 @@ from __future__ import annotations
 import logging
 import uuid
 from contextlib import ExitStack
-from dataclasses import asdict
 
 import sqlalchemy as sa
 from dbos import DBOS, DBOSClient, EnqueueOptions, error
@@ -95,7 +94,7 @@ class Store(Queries):
         with guarded(f"storing update {update.id}"):
             try:
                 with self._engine.begin() as connection:
-                    self._client.enqueue_in_transaction(connection, options, asdict(update))
+                    self._client.enqueue_in_transaction(connection, options, update.to_json())
                     index.store(connection, update)
             except error.DBOSWorkflowIDInUseError:
                 return self._retry_if_failed(update.id)
@@ -117,7 +116,7 @@ class Store(Queries):
             "app_version": APPLICATION_VERSION,
         }
         with guarded(f"storing feedback on update {update.id}"):
-            self._client.enqueue(options, asdict(update), ended)
+            self._client.enqueue(options, update.to_json(), ended)
 
     def retry(self, update_id: str) -> bool:
         """Run a failed update again under its id; tell whether it was one.

@@ -10,15 +10,19 @@ plain JSON.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any, NoReturn
 
 from dbos import Serializer, _core, _serialization
 
+from gm_analytics import stored
 from gm_analytics.errors import ForeignFormat, GmError, StoreUnavailable
 
 FORMAT = "gm_analytics_json"
-"""The format's name in the database."""
+"""The format's name in the database, a row's own: of what steps gave, of updates and outcomes. One
+that an earlier version would misread is `gm_analytics_json_2`."""
+_NEWER = re.compile(f"{FORMAT}_([0-9]{{1,4}})")
 DAMAGED = "damaged JSON"
 _ERROR = "__error__"
 _PICKLED_NONE = "Ti4="
@@ -53,10 +57,13 @@ def decode(text: str | None, written_as: str | None) -> Any:
 
     Raises:
         ForeignFormat: it was written in another one, or is not what it says.
+        NewerFormat: a newer gm-analytics wrote it.
 
     """
     if text is None:
         return None
+    if written_as and (newer := _NEWER.fullmatch(written_as)):
+        stored.refuse_number("a value in the database", int(newer[1]), 1)
     if written_as not in {None, FORMAT}:
         raise ForeignFormat(str(written_as))
     try:

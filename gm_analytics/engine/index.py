@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import asdict
 from functools import lru_cache
 from typing import Any
 
@@ -156,7 +155,7 @@ def _row(update: Update) -> dict[str, Any]:
         "message": "",
         "started_at": None,
         "ended_at": None,
-        "update_values": json.dumps(asdict(update)),
+        "update_values": json.dumps(update.to_json()),
     }
 
 

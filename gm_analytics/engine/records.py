@@ -10,10 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from pydantic import TypeAdapter
-
 from gm_analytics.engine.codec import DAMAGED, decode
-from gm_analytics.errors import ForeignFormat, GmError
+from gm_analytics.errors import ForeignFormat, GmError, Malformed, NewerFormat
 from gm_analytics.updates import states
 from gm_analytics.updates.model import Outcome, Record, StepRecord, Update
 from gm_analytics.updates.states import State
@@ -35,8 +33,6 @@ RETRIABLE = frozenset(status for status, state in _STATES.items() if states.retr
 """DBOS's statuses of what ended otherwise than with an outcome."""
 MAX_MESSAGE = 1000
 """Characters of a message that the index keeps; the whole is with the outcome or the error."""
-
-_OUTCOME = TypeAdapter(Outcome)
 
 
 @dataclass(frozen=True)
@@ -67,8 +63,10 @@ def ending(row: Row) -> Ending:
 
 def _outcome(value: Any) -> Outcome:
     try:
-        return _OUTCOME.validate_python(value)
-    except ValueError as error:
+        return Outcome.read(value)
+    except NewerFormat:
+        raise
+    except Malformed as error:
         raise _damaged() from error
 
 
@@ -118,10 +116,16 @@ def _values(text: str) -> Any:
 
 
 def update_of(values: Any, workflow_id: str, mirror: str) -> Update:
-    """Make an update of stored values: unknown ones are ignored, missing ones are the defaults."""
+    """Make an update of stored values: unknown ones are ignored, missing ones are the defaults.
+
+    Of values that cannot be read the id and the mirror are left: it hides no other update.
+    """
     if not isinstance(values, dict):
         return Update(workflow_id, mirror)
-    return Update.read({"id": workflow_id, "mirror": mirror, **values})
+    try:
+        return Update.read({"id": workflow_id, "mirror": mirror, **values})
+    except Malformed:
+        return Update(workflow_id, mirror)
 
 
 def first_argument(row: Row) -> Any:
@@ -140,7 +144,7 @@ def steps_of(rows: Iterable[Row]) -> tuple[StepRecord, ...]:
 def _step(row: Row) -> StepRecord:
     try:
         error = decode(row.error, row.serialization)
-    except ForeignFormat as unreadable:
+    except GmError as unreadable:
         error = unreadable
     return StepRecord(
         row.function_name,

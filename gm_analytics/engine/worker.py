@@ -10,7 +10,6 @@ import logging
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from typing import Any
 
 import sqlalchemy as sa
@@ -77,7 +76,7 @@ def _config(url: str, executor: str) -> DBOSConfig:
 def _register(updates: _Updates, report: Report | None, retry: Retry) -> None:
     @DBOS.workflow(name=index.WORKFLOW)
     def update(values: dict[str, Any]) -> dict[str, Any]:
-        return asdict(updates.run(Update.read(values)))
+        return updates.run(Update.read(values)).to_json()
 
     @DBOS.workflow(name=FEEDBACK)
     def feedback(values: dict[str, Any], ended: bool) -> None:

@@ -6,9 +6,11 @@ import logging
 from collections.abc import Callable
 
 from gm_analytics.errors import StoreUnavailable
+from gm_analytics.manifest import Manifest
 from gm_analytics.mirror.ownership import Owner
 from gm_analytics.mirror.served import wait_until_visible
 from gm_analytics.mirror.session import Session
+from gm_analytics.mirror.solve_key import SolveKey
 from gm_analytics.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -47,9 +49,9 @@ class Mirrors:
             log.warning("%s", error)
             return None
 
-    def policy(self, name: str) -> str:
-        """Give the part of its configuration by which specs are solved differently."""
-        return self._config.mirror(name).upstream.model_dump_json()
+    def solve_key(self, name: str, manifest: Manifest, *, exact: bool) -> SolveKey:
+        """Give what decides which packages a manifest means on a mirror as it is configured."""
+        return SolveKey.of(manifest, self._config.mirror(name).upstream, exact=exact)
 
     def preview_url(self, name: str, number: int) -> str:
         """Give the address of a pull request's preview."""

@@ -20,7 +20,8 @@ from gm_analytics.rpm.grammar import FILE, NUMBER, PUBLICATION, SHA256, SIZE, TI
 
 _HELD = f"({grammar.PUBLICATION.ere}|{grammar.PREVIEW.ere})"
 _FACT = re.compile(
-    rf"(made|left|count|served) ([0-9.]{{1,40}}) (?:\.\./)?{_HELD}(?:/packages\.txt)?"
+    r"(made|left|count|served|described) ([0-9.]{1,40}) "
+    rf"(?:\.\./)?{_HELD}(?:/packages\.txt|/publication\.json)?"
 )
 _LINE = re.compile(rf"{_HELD}/(publication\.json|manifests\.txt):(.*)", re.DOTALL)
 
@@ -48,6 +49,8 @@ class Held:
     """None of a repository that was taken over."""
     manifests: tuple[str, ...] = ()
     """Digests of the manifests that it satisfies."""
+    unreadable: str = ""
+    """What is wrong with what describes it; no reader stops for that."""
 
     @property
     def is_preview(self) -> bool:
@@ -65,6 +68,8 @@ class Held:
     def what(self) -> str:
         """Say what made it: a pull request and its update, a rollback, a person."""
         made = self.publication
+        if self.unreadable:
+            return f"cannot be read: {self.unreadable}"
         if made is None:
             return "as it was found"
         if made.kind == "rollback":
@@ -86,7 +91,7 @@ class History:
         """Read the output of `history`. Directories with other names do not count.
 
         Raises:
-            Malformed: a time, a digest, the live directory or a publication.json has another form.
+            Malformed: a time or the live directory is none.
 
         """
         facts: dict[str, dict[str, list[str]]] = {}
@@ -119,9 +124,14 @@ class History:
         return next((one for one in self.publications if one.served), None)
 
     def before_live(self) -> Held | None:
-        """Give the newest publication that is kept of those before the live one."""
-        older = [one for one in self.publications if not one.served]
+        """Give the newest before the live one that is kept, and that can be read."""
+        older = [one for one in self.publications if not (one.served or one.unreadable)]
         return older[-1] if older else None
+
+    @property
+    def unreadable(self) -> tuple[Held, ...]:
+        """What cannot be read, of publications and previews."""
+        return tuple(one for one in (*self.publications, *self.previews) if one.unreadable)
 
     def find(self, number: int) -> Held | None:
         """Give a publication by its number."""
@@ -132,6 +142,11 @@ def _held(directory: str, facts: dict[str, list[str]]) -> Held:
     def fact(key: str, one: grammar.Grammar) -> str:
         return one.check(facts.get(key, ["0"])[0])
 
+    text = "\n".join(facts.get("publication.json", []))
+    publication, unreadable = Publication.read(text, there="described" in facts)
+    manifests = facts.get("manifests.txt", [])
+    if wrong := [line for line in manifests if not SHA256.fits(line)]:
+        unreadable = unreadable or f"found {grammar.shown(wrong[0])} in its manifests.txt"
     return Held(
         directory=directory,
         number=int(directory.partition("/")[2].partition("-")[0]),
@@ -139,8 +154,9 @@ def _held(directory: str, facts: dict[str, list[str]]) -> Held:
         packages=int(fact("count", NUMBER)),
         made_at=float(fact("made", TIME)),
         left_at=float(fact("left", TIME)),
-        publication=Publication.parse("\n".join(facts.get("publication.json", []))),
-        manifests=tuple(map(SHA256.check, facts.get("manifests.txt", []))),
+        publication=publication,
+        manifests=() if unreadable else tuple(manifests),
+        unreadable=unreadable,
     )
 
 

@@ -13,6 +13,7 @@ from gm_analytics.errors import (
     CommandFailed,
     Malformed,
     ToolsMissing,
+    UnreadablePublication,
 )
 from gm_analytics.mirror import (
     ownership,
@@ -79,11 +80,18 @@ class Host:
         self.ssh.close()
 
     def look(self) -> Survey:
-        """Look at the mirror without changing it, whatever is missing there."""
+        """Look at the mirror without changing it, whatever is missing there.
+
+        Raises:
+            UnreadablePublication: what describes the live one is damaged, or newer.
+
+        """
         doing = "looking at the repository"
         said = self.run(survey.survey(self.target), doing)
         with self.answer(doing):
             found = Survey.parse(said, self.config.helper is not None)
+        if found.unreadable:
+            raise UnreadablePublication(self.name, found.live, "live", found.unreadable)
         self._tools = found.tools
         return found
 

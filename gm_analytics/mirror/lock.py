@@ -9,7 +9,8 @@ from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from gm_analytics.errors import LockMismatch
+from gm_analytics import stored
+from gm_analytics.errors import LockMismatch, NewerFormat
 from gm_analytics.manifest import Manifest
 from gm_analytics.mirror.history import Held
 from gm_analytics.mirror.publication import Digest, EntryName, Line, Spec
@@ -32,11 +33,11 @@ class Locked:
     size: Annotated[int, Field(ge=0, lt=MAX_SIZE)]
     """Bytes."""
     sha256: Annotated[str, grammar.SHA256.field]
-    source: Annotated[str, grammar.optional(grammar.REPOSITORY_ID).field]
+    source: Annotated[str, grammar.optional(grammar.REPOSITORY_ID).field] = ""
     """The upstream repository it came from."""
-    wanted: tuple[Spec, ...]
+    wanted: tuple[Spec, ...] = ()
     """The package specs that pulled it in."""
-    wanted_by: tuple[EntryName, ...]
+    wanted_by: tuple[EntryName, ...] = ()
     """The manifest's entries that have those specs."""
 
     @classmethod
@@ -60,20 +61,23 @@ class Locked:
 
 @dataclass(frozen=True)
 class Lock:
-    """A manifest's specs, and the RPMs that they meant on one mirror at one time."""
+    """A manifest's specs, and the RPMs that they meant on one mirror at one time.
 
-    mirror: Line
-    publication: int
-    published_at: Line
-    repository: Line
-    commit: Line
-    digest: Digest
-    """Of the manifest and the policies it was solved under, as publication.json has it."""
+    Specs and packages are what it is for; the rest may be missing.
+    """
+
     specs: tuple[Spec, ...]
-    entries: tuple[tuple[EntryName, tuple[Spec, ...]], ...]
-    groups: tuple[tuple[Spec, ...], ...]
-    """Specs that can be installed together."""
     packages: tuple[Locked, ...]
+    groups: tuple[tuple[Spec, ...], ...] = ()
+    """Specs that can be installed together."""
+    entries: tuple[tuple[EntryName, tuple[Spec, ...]], ...] = ()
+    mirror: Line = ""
+    publication: int = 0
+    published_at: Line = ""
+    repository: Line = ""
+    commit: Line = ""
+    digest: Digest = ""
+    """Of the manifest and the policies it was solved under, as publication.json has it."""
     format: int = FORMAT
 
     @classmethod
@@ -107,11 +111,11 @@ class Lock:
         try:
             found = _LOCK.validate_json(text)
         except ValidationError as error:
+            _refuse_newer(text)
             first = error.errors()[0]
             where = grammar.printable(".".join(map(str, first["loc"]))) or "file"
             raise LockMismatch([f"not a lock file: {where}: {first['msg']}"]) from error
-        if found.format != FORMAT:
-            raise LockMismatch([f"format {found.format}; expected {FORMAT}"])
+        _refuse_newer(text)
         return found
 
     def text(self) -> str:
@@ -136,6 +140,13 @@ class Lock:
 
 
 _LOCK = TypeAdapter(Lock)
+
+
+def _refuse_newer(text: bytes) -> None:
+    try:
+        stored.refuse_newer("a lock file", text, FORMAT)
+    except NewerFormat as error:
+        raise LockMismatch([str(error)]) from error
 
 
 def broken(

@@ -9,10 +9,14 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import Field, TypeAdapter, ValidationError
 
+from gm_analytics import stored
 from gm_analytics.errors import Malformed
 from gm_analytics.rpm import grammar
 from gm_analytics.rpm.grammar import lines, optional, shown
 from gm_analytics.rpm.package import Package, Row
+
+FORMAT = 1
+"""Of publication.json; see `gm_analytics.stored`."""
 
 Spec = Annotated[str, grammar.SPEC.field]
 Digest = Annotated[str, optional(grammar.SHA256).field]
@@ -55,21 +59,36 @@ class Publication:
     """Which service made it; known, as is the time, once it is written."""
     published_at: Line = ""
     """UTC, ISO 8601; known once it is written."""
+    format: int = FORMAT
 
     @classmethod
     def parse(cls, text: str) -> Publication | None:
         """Read a publication.json; None if it is missing, as of a repository taken over.
 
         Raises:
-            Malformed: it is not one, or a field is not what it should be.
+            Malformed: it is none, or a field is not what it should be.
+            NewerFormat: a newer gm-analytics wrote it.
 
         """
         if not text.strip():
             return None
+        stored.refuse_newer("a publication.json", text, FORMAT)
         try:
             return _PUBLICATION.validate_json(text)
-        except (ValidationError, UnicodeEncodeError) as error:
-            raise Malformed("a publication.json", _first_of(error)) from error
+        except ValidationError as error:
+            raise stored.malformed("a publication.json", error) from error
+        except UnicodeEncodeError as error:
+            raise Malformed("a publication.json", shown(str(error))) from error
+
+    @classmethod
+    def read(cls, text: str, *, there: bool) -> tuple[Publication | None, str]:
+        """Read as `parse`, or say what is wrong; `there` tells an empty file from none."""
+        if there and not text.strip():
+            return None, "found an empty file; expected a publication.json"
+        try:
+            return cls.parse(text), ""
+        except Malformed as error:
+            return None, str(error)
 
     def text(self) -> str:
         """Give the text of its publication.json."""
@@ -92,13 +111,6 @@ class Publication:
 
 
 _PUBLICATION = TypeAdapter(Publication)
-
-
-def _first_of(error: ValueError) -> str:
-    if not isinstance(error, ValidationError):
-        return shown(str(error))
-    first = error.errors(include_url=False, include_input=False)[0]
-    return f"at {shown('.'.join(map(str, first['loc'])))} {shown(first['msg'])}"
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,13 @@ from dataclasses import replace
 
 from gm_analytics import settings
 from gm_analytics.errors import (
+    BadAnswer,
     DiskFull,
     LockBroken,
     RollbackRefused,
     UnknownPackages,
     UnknownPublication,
+    UnreadablePublication,
     Unresolvable,
     Untrusted,
 )
@@ -89,16 +91,34 @@ class Publications:
             return Package.parse(listed)
 
     def history(self) -> History:
-        """Give every publication and every preview that the mirror holds."""
+        """Give every publication and every preview that the mirror holds.
+
+        One that cannot be read stops nobody; it is named here, and by who lists them.
+
+        Raises:
+            UnreadablePublication: it is the live one.
+
+        """
         printed = self._host.run(history.history(self._host.target), "listing publications")
         with self._host.answer("listing publications"):
-            return History.parse(printed)
+            found = History.parse(printed)
+        for held in found.unreadable:
+            error = self._unreadable(held)
+            if held is found.live:
+                raise error
+            log.warning("%s", error)
+        return found
+
+    def _unreadable(self, held: Held) -> UnreadablePublication:
+        state = "live" if held.served and not held.is_preview else "kept"
+        return UnreadablePublication(self._host.name, held.directory, state, held.unreadable)
 
     def publication(self, number: int | None = None) -> Held:
         """Give a publication by its number, by default the live one.
 
         Raises:
             UnknownPublication: it is not kept.
+            UnreadablePublication: what describes it is damaged, or newer.
 
         """
         known = self.history()
@@ -106,6 +126,8 @@ class Publications:
         if found is None:
             kept = [str(one.number) for one in known.publications]
             raise UnknownPublication(self._host.name, str(number or "live"), kept)
+        if found.unreadable:
+            raise self._unreadable(found)
         return self._believed(found)
 
     def look_back(self, number: int | None) -> Held:
@@ -130,7 +152,10 @@ class Publications:
         if self._trust is None:
             return held
         found = self._trust.of(held.directory)
-        held = replace(held, publication=Publication.parse(found.publication))
+        publication, wrong = Publication.read(found.publication, there=False)
+        if wrong:
+            raise self._unreadable(replace(held, unreadable=wrong))
+        held = replace(held, publication=publication)
         return replace(held, manifests=found.statement.manifests) if found.statement else held
 
     def recall(self, older: Held) -> Closure:
@@ -219,8 +244,9 @@ class Publications:
         if past.live is None:  # nothing is named, and nothing is ours to remove
             raise UnknownPublication(self._host.name, "live", [])
         decision = retention.decide(past, rules)
+        unreadable = tuple(held.directory for held in past.unreadable)
         if decision.empty and not eager:
-            return Collected()
+            return Collected(unreadable=unreadable)
         self._host.prepare(name)
         self._host.put_list(name, history.KEPT, [held.directory for held in decision.kept])
         self._host.put_list(name, history.GONE, [held.directory for held in decision.gone])
@@ -236,7 +262,7 @@ class Publications:
             self._host.put_list(name, history.RPMS, [rpm.file for rpm in rpms])
             argv = history.collect(self._host.target, name)
             self._host.run(argv, "removing what is not kept", self._host.target.timeout)
-        return Collected.of(decision, pool, rpms)
+        return replace(Collected.of(decision, pool, rpms), unreadable=unreadable)
 
     def compare(self, live: str, closure: Closure, exact: bool) -> Plan:
         """Say what would change if the closure followed a publication, in its place if `exact`."""
@@ -247,14 +273,14 @@ class Publications:
         doing = "looking at the preview"
         printed = self._host.run(repository.preview(self._host.target, number), doing)
         repomd, _, text = printed.partition("\n")
-        with self._host.answer(doing):
-            found = Publication.parse(text)
-        if found and self._trust:
-            try:
-                found = Publication.parse(self._trust.of(f"previews/{number}").publication)
-            except Untrusted as error:
-                log.warning("%s The preview is not used: its set is solved again.", error)
-                return None
+        try:
+            with self._host.answer(doing):
+                found = Publication.parse(text)
+                if found and self._trust:
+                    found = Publication.parse(self._trust.of(f"previews/{number}").publication)
+        except (BadAnswer, Untrusted) as error:
+            log.warning("%s The preview is not used: its set is solved again.", error)
+            return None
         ours = found and found.service in ("", self._host.service)
         return Preview(found, self._host.digest(repomd, doing)) if found and ours else None
 

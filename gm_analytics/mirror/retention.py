@@ -83,6 +83,8 @@ class Collected:
     rpms: tuple[Pooled, ...] = ()
     before: int = 0
     after: int = 0
+    unreadable: tuple[str, ...] = ()
+    """Directories whose publication.json is damaged or newer; the rules count them as others."""
 
     @classmethod
     def of(cls, decision: Decision, pool: Pool, rpms: tuple[Pooled, ...]) -> Collected:

@@ -13,6 +13,8 @@ from typing import Literal
 
 from pydantic import TypeAdapter, ValidationError
 
+from gm_analytics import stored
+
 FORMAT = 1
 PACKAGES, PUBLICATION, GROUPS, REPOMD = (
     "packages.txt", "publication.json", "comps.xml", "repodata/repomd.xml",
@@ -52,12 +54,17 @@ class Statement:
 
     @classmethod
     def parse(cls, text: str) -> Statement | None:
-        """Read it back; None if this version does not understand it."""
+        """Read it back; None if it is none.
+
+        Raises:
+            NewerFormat: a newer gm-analytics wrote it.
+
+        """
+        stored.refuse_newer(FILE, text, FORMAT)
         try:
-            found = _STATEMENT.validate_json(text)
+            return _STATEMENT.validate_json(text)
         except ValidationError:
             return None
-        return found if found.format == FORMAT else None
 
     def remembering(self, manifest: str, mark: str) -> Statement:
         """Give the statement with one more manifest that is satisfied, and which merge that is."""
@@ -103,3 +110,4 @@ class Known:
     """SHA-256 of its repomd.xml: another candidate of that number may have been signed too."""
     adopted: dict[str, str] = field(default_factory=dict)
     """SHA-256 by the path of what was there unsigned at the one moment of trust."""
+    format: int = FORMAT

@@ -20,7 +20,7 @@ from gm_analytics.mirror import (
 from gm_analytics.mirror.host import Host
 from gm_analytics.mirror.publication import Closure, Publication
 from gm_analytics.mirror.publications import Publications
-from gm_analytics.mirror.trust import Trust
+from gm_analytics.mirror.trust import MAX_LIST, Trust
 from gm_analytics.rpm.changes import merge
 from gm_analytics.rpm.package import Package
 
@@ -83,8 +83,10 @@ class Signer:
         assert self._trust is not None  # noqa: S101  # there is one if there is a key
         key, staging = self._key, self._host.target.staging(update_id)
         candidate = f"{staging}/candidate"
+        if groups is None:
+            groups = self._groups_of(candidate)
         packages = self.contents(live, closure, publication)
-        repomd = self._checked(candidate, packages, publication, groups or "")
+        repomd = self._checked(candidate, packages, publication, groups)
         files = _files(packages, publication, manifests, self._host.service)
         digests = {name: seal.digest(text.encode()) for name, text in files.items()}
         digests |= {seal.REPOMD: seal.digest(repomd)} | ({seal.GROUPS: groups} if groups else {})
@@ -134,9 +136,17 @@ class Signer:
         checking.check(self._host.name, repomd, fetch, packages, prefix=prefix, groups=groups)
         return repomd
 
+    def _groups_of(self, candidate: str) -> str:
+        """Give the SHA-256 of the groups that a version built that did not note it."""
+        found = self._host.ssh.get(f"{candidate}/{seal.GROUPS}", MAX_LIST)
+        return seal.digest(found) if found is not None else ""
+
     def confirm(self, directory: str, update_id: str, repomd: str) -> str:
-        """See that what is served now is what was signed; remember that it was published."""
-        if self._trust:
+        """See that what is served now is what was signed; remember that it was published.
+
+        What a version without statements had signed when it was stopped, the next survey adopts.
+        """
+        if self._trust and not self._trust.signed_earlier(directory, repomd):
             statement = self._trust.statement(directory)
             if statement.update != seal.digest(update_id.encode()):
                 said = "signed for another update, not for this one"

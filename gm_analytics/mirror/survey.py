@@ -90,21 +90,22 @@ class Survey:
     """publication.json, as text."""
     vouched: bool = True
     """Whether the key of a mirror that has one signed all of this."""
+    unreadable: str = ""
+    """What is wrong with publication.json."""
 
     @classmethod
     def parse(cls, output: str, helper: bool) -> Survey:
         """Read the output of `survey`; `helper` says whether one is configured.
 
         Raises:
-            Malformed: a fact, or publication.json, is not what it should be.
+            Malformed: a fact is not what it should be.
 
         """
-        text, _, publication = output.partition("\npublication\n")
+        text, described, publication = output.partition("\npublication\n")
         pairs = [line.partition(" ")[::2] for line in lines(text, "a fact of the mirror")]
         for key, value in pairs:
             if key in _FACTS:
                 _FACTS[key].check(value)
-        Publication.parse(publication)
         facts = dict(pairs)
         missing = [value for key, value in pairs if key == "missing"]
         missing += [name for key, name in _NEEDED.items() if key not in facts]
@@ -124,6 +125,7 @@ class Survey:
             manifests=tuple(value for key, value in pairs if key == "manifest"),
             mark=facts.get("mark", ""),
             publication=publication,
+            unreadable=Publication.read(publication, there=bool(described))[1],
         )
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from gm_analytics import settings
-from gm_analytics.errors import MetadataForged, Untrusted
+from gm_analytics.errors import Malformed, MetadataForged, NewerFormat, Untrusted
 from gm_analytics.mirror import checking, seal
 from gm_analytics.mirror.ledger import Ledger
 from gm_analytics.mirror.publication import Publication
@@ -91,6 +91,18 @@ class Trust:
             raise self._refuse(f"{directory}/{seal.FILE}", found)
         return found
 
+    def signed_earlier(self, directory: str, repomd: str) -> bool:
+        """Tell whether a version without statements signed it, and there was no contact since."""
+        if self.known or self._get(f"{directory}/{seal.FILE}", MAX_SMALL) is not None:
+            return False
+        content = self._get(f"{directory}/{seal.REPOMD}", checking.MAX_REPOMD) or b""
+        signature = self._get(f"{directory}/{seal.REPOMD}.asc", MAX_SMALL)
+        if signature is None or not self._key.has_signed(content, signature):
+            return False
+        self._seen.clear()
+        self.of(directory)  # compares the list with what was signed
+        return seal.digest(content) == repomd
+
     def sealed(self, statement: Statement) -> str:
         """Give a statement with its signature, as `seal.FILE` has them."""
         text = statement.text()
@@ -162,9 +174,12 @@ class Trust:
         found = self._sealed(directory)
         if isinstance(found, Statement):
             found = self._same(directory, found, packages, publication)
+        try:
+            vouched = _vouched(packages, publication)
+        except Malformed as error:
+            raise self._refuse(f"{directory}/{seal.PACKAGES}", str(error)) from error
         if isinstance(found, Statement):
-            return _vouched(packages, publication, found)
-        vouched = _vouched(packages, publication)
+            return replace(vouched, statement=found)
         known = self.known
         if known is None:
             self._as_found(directory, vouched)
@@ -181,9 +196,12 @@ class Trust:
             return "it is not signed"
         if not self._key.has_signed(sealed.statement.encode(), sealed.signature.encode()):
             return f"{seal.FILE} is not signed by the key {self._key.fingerprint}"
-        found = Statement.parse(sealed.statement)
+        try:
+            found = Statement.parse(sealed.statement)
+        except NewerFormat as error:
+            return str(error)
         if found is None:
-            return f"{seal.FILE} is of a version that this one does not know"
+            return f"{seal.FILE} is no statement"
         if (found.mirror, found.place, found.number) != (self._name, place, number):
             return f"it was signed for {found.place} {found.number} of {found.mirror}"
         return found
@@ -203,7 +221,7 @@ class Trust:
         """Look at what is there at first contact: an older release may have signed it."""
         repomd = self._get(f"{directory}/{seal.REPOMD}", checking.MAX_REPOMD) or b""
         signature = self._get(f"{directory}/{seal.REPOMD}.asc", MAX_SMALL)
-        made = Publication.parse(vouched.publication)
+        made, _ = Publication.read(vouched.publication, there=False)
         if signature is not None and self._key.has_signed(repomd, signature):
             self._compare(directory, repomd, vouched)
         elif made and made.key == self._key.fingerprint:
@@ -241,9 +259,9 @@ def _was_adopted(known: Known, directory: str, packages: bytes, publication: byt
     )
 
 
-def _vouched(packages: bytes, publication: bytes, statement: Statement | None = None) -> Vouched:
-    lines = packages.decode().splitlines()
-    return Vouched(tuple(map(Package.from_line, lines)), publication.decode(), statement)
+def _vouched(packages: bytes, publication: bytes) -> Vouched:
+    listed = Package.parse(packages.decode(errors="replace"))
+    return Vouched(listed, publication.decode(errors="replace"))
 
 
 def _digest(content: bytes | None) -> str | None:

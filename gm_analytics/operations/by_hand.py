@@ -12,11 +12,11 @@ from gm_analytics.mirror.access import Mirrors
 from gm_analytics.mirror.lock import Lock
 from gm_analytics.mirror.ownership import Owner
 from gm_analytics.mirror.retention import Collected
+from gm_analytics.mirror.solve_key import SolveKey
 from gm_analytics.rpm.changes import Plan, compare, diff
 from gm_analytics.updates.closures import placed
 from gm_analytics.updates.model import ROLLBACK, Aim, Mode, Outcome, Update
 from gm_analytics.updates.ports import P, R, Step, World
-from gm_analytics.updates.scene import digest
 from gm_analytics.updates.story import perform
 
 
@@ -135,6 +135,6 @@ class Operations:
             live = session.adopt().live
             return live, len(session.publications.packages(live))
 
-    def digest(self, manifest: Manifest, mirror: str) -> str:
-        """Give what a publication keeps that satisfies a manifest as a mirror is configured."""
-        return digest(manifest, self.mirrors.policy(mirror), exact=self._mode == "exact")
+    def solve_key(self, manifest: Manifest, mirror: str) -> SolveKey:
+        """Give what a publication must have noted that satisfies a manifest on a mirror."""
+        return self.mirrors.solve_key(mirror, manifest, exact=self._mode == "exact")

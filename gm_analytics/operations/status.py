@@ -89,6 +89,7 @@ def _mirror(parts: Parts, mirror: settings.Mirror, *, checksums: bool) -> list[F
         found = [
             Finding(f"mirror {mirror.name}", "ok", said),
             *([_other(mirror, other)] if other else ()),
+            *_unreadable(mirror, past),
             *_manifests(parts, mirror, past),
             *(_web(mirror, look.repomd, kept, checksums=checksums) if kept else ()),
             *doubts,
@@ -104,6 +105,11 @@ def _other(mirror: settings.Mirror, owner: Owner) -> Finding:
     said = f"another service publishes there: {owner.published}"
     hint = f"Stop it, or run `gm-analytics takeover {mirror.name}`."
     return Finding(f"mirror {mirror.name} service", "fail", said, hint)
+
+
+def _unreadable(mirror: settings.Mirror, past: History) -> Iterator[Finding]:
+    for held in past.unreadable:
+        yield Finding(f"mirror {mirror.name} {held.directory}", "fail", held.what)
 
 
 def _believed(
@@ -148,8 +154,8 @@ def _manifest(
 ) -> Finding:
     if not manifest.specs and not parts.settings.publishes_on_merge:
         return Finding(subject, "ok", "it names no packages")
-    digest = parts.operations.digest(manifest, mirror.name)
-    found = next((held for held in satisfied_by(past) if digest in held.manifests), None)
+    key = parts.operations.solve_key(manifest, mirror.name)
+    found = next((held for held in satisfied_by(past) if key.is_among(held.manifests)), None)
     if found is None:
         return Finding(subject, "fail", "no publication that is live was made from it")
     return Finding(subject, "ok", f"live since publication {found.number}")

@@ -6,9 +6,13 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
+from gm_analytics import stored
 from gm_analytics.errors import Malformed
 from gm_analytics.rpm import grammar
 from gm_analytics.rpm.grammar import SPEC, lines, shown
+
+FORMAT = 1
+"""Of `packages.txt`, which says it from 2 on."""
 
 
 @dataclass(frozen=True, order=True)
@@ -53,15 +57,19 @@ class Package:
 
     @classmethod
     def from_line(cls, line: str) -> Package:
-        """Read a line of `packages.txt`.
+        """Read what `line` gives, or a script on the mirror prints.
 
         Raises:
             Malformed: it is not one, or a field is not what it should be.
 
         """
-        if (found := _LINE.fullmatch(line)) is None:
+        return cls._of(line, _LINE)
+
+    @classmethod
+    def _of(cls, line: str, form: re.Pattern[str]) -> Package:
+        if (found := form.fullmatch(line)) is None:
             raise _mistake(line)
-        file, name, epoch, version, release, arch, size, sha256, source, wanted = found.groups()
+        file, name, epoch, version, release, arch, size, sha256, source, wanted = found.groups("")
         evr = (int(epoch), version, release)
         return cls(file, name, *evr, arch, int(size), sha256, source, _specs(wanted))
 
@@ -69,11 +77,19 @@ class Package:
     def parse(cls, output: str) -> tuple[Package, ...]:
         """Read `packages.txt`.
 
+        It begins with `#gm-packages FORMAT` where that is not 1. Columns after the tenth are a
+        newer version's, and ignored.
+
         Raises:
-            Malformed: a line is not that of a package.
+            Malformed: a line is none of a package.
+            NewerFormat: a newer gm-analytics wrote it.
 
         """
-        return tuple(map(cls.from_line, lines(output, "a line of packages.txt")))
+        rows = lines(output, "a line of packages.txt")
+        if rows and (marked := _HEADER.fullmatch(rows[0])):
+            stored.refuse_number("packages.txt", int(marked[1]), FORMAT)
+            del rows[0]
+        return tuple(cls._of(row, _ROW) for row in rows)
 
 
 _FIELDS = (
@@ -88,12 +104,18 @@ _FIELDS = (
     grammar.optional(grammar.REPOSITORY_ID),
 )
 """Of a line of `packages.txt`, before the specs."""
-_LINE = re.compile("\t".join([*(f"({one.python})" for one in _FIELDS), "([!-~]*)"]))
+_COLUMNS = [*(f"({one.python})" for one in _FIELDS), "([!-~]*)"]
+_LINE = re.compile("\t".join(_COLUMNS))
+_ROW = re.compile(
+    "\t".join(_COLUMNS[:-2]) + rf"(?:\t{_COLUMNS[-2]}(?:\t{_COLUMNS[-1]}(?:\t[^\n]*)?)?)?"
+)
+"""Of a stored line: without the last two columns, or with more."""
+_HEADER = re.compile("#gm-packages ([0-9]{1,9})(?:[ \t].*)?")
 
 
 def _mistake(line: str) -> Malformed:
     """Say which field of a line is not what it should be."""
-    found = line.split("\t")
+    found = line.split("\t")[: len(_FIELDS) + 1]
     wrong = (one for one, text in zip(_FIELDS, found, strict=False) if not one.fits(text))
     first = next(wrong, None) if len(found) == len(_FIELDS) + 1 else None
     text = found[_FIELDS.index(first)] if first else line

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from pydantic import TypeAdapter, ValidationError
+
+from gm_analytics import stored
 from gm_analytics.errors import GmError
 from gm_analytics.rpm.changes import Change
 from gm_analytics.updates import states
 from gm_analytics.updates.states import Ended, State
 from gm_analytics.wording import redact
+
+FORMAT = 1
+"""Of an update and of an outcome as they are stored; see `gm_analytics.stored`."""
 
 Cause = Literal["pull_request", "merge", "person"]
 Mode = Literal["additive", "exact"]
@@ -71,10 +77,23 @@ class Update:
         """Read what was stored, by this version or an older or newer one.
 
         Unknown fields are ignored. The first version stored the aim as one word, `kind`.
+
+        Raises:
+            Malformed: a field is not what it should be.
+            NewerFormat: a newer gm-analytics stored it.
+
         """
-        known = {field.name for field in fields(cls)} - {"aim"}
-        rest = {name: value for name, value in values.items() if name in known}
-        return cls(**rest, aim=_aim(values))
+        stored.refuse_values("an update", values, FORMAT)
+        kind = str(values.get("kind", "add"))
+        aim = asdict(_KINDS[kind]) if kind in _KINDS else kind
+        try:
+            return _UPDATE.validate_python({"aim": aim, **values})
+        except ValidationError as error:
+            raise stored.malformed("an update", error) from error
+
+    def to_json(self) -> dict[str, Any]:
+        """Give what `read` reads, as JSON values."""
+        return {"format": FORMAT, **asdict(self)}
 
     @property
     def exact(self) -> bool:
@@ -102,6 +121,7 @@ class Update:
         return f"{self.merged_at} {self.merge_sha}" if self.merged_at else ""
 
 
+_UPDATE = TypeAdapter(Update)
 _KINDS = {
     "add": ADDITION,
     "preview": PREVIEW,
@@ -109,18 +129,6 @@ _KINDS = {
     "close": CLOSE,
     "rollback": ROLLBACK,
 }
-
-
-_NOTHING = Aim("person", "exact", "live", "nothing")
-"""No event causes it, so that what cannot be read is never performed."""
-
-
-def _aim(values: Mapping[str, Any]) -> Aim:
-    given = values.get("aim")
-    if given is None:
-        return _KINDS.get(str(values.get("kind", "add")), _NOTHING)
-    words = [given.get(field.name) for field in fields(Aim)] if isinstance(given, dict) else [None]
-    return Aim(*words) if all(isinstance(word, str) for word in words) else _NOTHING
 
 
 @dataclass(frozen=True)
@@ -139,6 +147,29 @@ class Outcome:
     """What differs from what was live: what clients see now or, of a preview, would see."""
     preview: str = ""
     """The preview's address."""
+
+    @classmethod
+    def read(cls, values: Any) -> Outcome:
+        """Read what was stored, as `Update.read`.
+
+        Raises:
+            Malformed: a field is not what it should be.
+            NewerFormat: a newer gm-analytics stored it.
+
+        """
+        if isinstance(values, Mapping):
+            stored.refuse_values("an outcome", values, FORMAT)
+        try:
+            return _OUTCOME.validate_python(values)
+        except ValidationError as error:
+            raise stored.malformed("an outcome", error) from error
+
+    def to_json(self) -> dict[str, Any]:
+        """Give what `read` reads, as JSON values."""
+        return {"format": FORMAT, **asdict(self)}
+
+
+_OUTCOME = TypeAdapter(Outcome)
 
 
 @dataclass(frozen=True)

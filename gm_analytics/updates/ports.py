@@ -15,6 +15,7 @@ from gm_analytics.manifest import Manifest
 from gm_analytics.mirror.history import Held
 from gm_analytics.mirror.lock import Lock
 from gm_analytics.mirror.publication import Closure, Download, Preview, Publication
+from gm_analytics.mirror.solve_key import SolveKey
 from gm_analytics.mirror.survey import Survey
 from gm_analytics.rpm.changes import Plan
 from gm_analytics.rpm.package import Package
@@ -190,8 +191,8 @@ class Mirrors(Protocol):
         """Give a mirror, not yet connected."""
         ...
 
-    def policy(self, name: str) -> str:
-        """Give a text that differs if the same manifest might now be solved differently."""
+    def solve_key(self, name: str, manifest: Manifest, *, exact: bool) -> SolveKey:
+        """Give what decides which packages a manifest means on a mirror."""
         ...
 
     def preview_url(self, name: str, number: int) -> str:

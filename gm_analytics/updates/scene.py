@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 
 from gm_analytics.manifest import Manifest
 from gm_analytics.mirror.history import Held
 from gm_analytics.mirror.publication import Closure, Publication
+from gm_analytics.mirror.solve_key import SolveKey
 from gm_analytics.updates.model import Update
 from gm_analytics.updates.ports import Mirror, Step, World
 
@@ -23,11 +23,10 @@ class Scene:
     step: Step
 
     @property
-    def digest(self) -> str:
-        """Tell manifests and policies apart that lead to different publications."""
-        return digest(
-            self.manifest, self.world.mirrors.policy(self.update.mirror), exact=self.update.exact
-        )
+    def solve_key(self) -> SolveKey:
+        """What decides which packages the manifest means."""
+        update = self.update
+        return self.world.mirrors.solve_key(update.mirror, self.manifest, exact=update.exact)
 
 
 @dataclass(frozen=True)
@@ -47,8 +46,3 @@ class Shown:
 
     publication: Publication
     repomd: str
-
-
-def digest(manifest: Manifest, policy: str, *, exact: bool) -> str:
-    """Give what a publication keeps of each manifest that it satisfies, in manifests.txt."""
-    return hashlib.sha256(f"{manifest.digest}\n{policy}\n{exact}".encode()).hexdigest()

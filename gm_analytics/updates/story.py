@@ -87,7 +87,7 @@ def _recognise(scene: Scene, live: Survey) -> Outcome | None:
         return Outcome("superseded", "what was merged later is live", live.live)
     if aim.source in {"lock", "older"}:  # a manifest that is served may mean other bytes
         return None
-    if scene.digest not in live.manifests or not _is_signed(scene, live):
+    if not (scene.solve_key.is_among(live.manifests) and _is_signed(scene, live)):
         return None
     return _remember(scene, live, "manifest")
 
@@ -110,9 +110,10 @@ def _is_signed(scene: Scene, live: Survey) -> bool:
 def _remember(scene: Scene, live: Survey, what: str) -> Outcome:
     """Note that what is live satisfies the manifest, and see that clients are served it."""
     update, exact = scene.update, scene.update.exact
-    if scene.digest not in live.manifests or update.mark:
+    key = scene.solve_key
+    if update.mark or not key.is_among(live.manifests):
         remember = scene.mirror.publications.remember
-        scene.step("remember", remember, live.live, scene.digest, update.mark)
+        scene.step("remember", remember, live.live, key.digest, update.mark)
     _see(scene, live.repomd)
     which = (
         f"{'exactly ' if exact else ''}{'this' if exact or what == 'manifest' else 'the whole'}"
@@ -198,7 +199,7 @@ def _describe(scene: Scene, live: Survey, found: Found) -> Publication:
         update_id="" if preview else update.id,
         repository=update.pull_request,
         commit=update.commit,
-        manifest=scene.digest,
+        manifest=scene.solve_key.digest,
         specs=scene.manifest.specs,
         entries=tuple((entry.name, entry.specs) for entry in scene.manifest.entries),
         kind=update.aim.word,
@@ -216,6 +217,7 @@ def _again(older: Held, made: Publication) -> Publication:
     before = older.publication or Publication(older.number)
     return replace(
         before,
+        format=made.format,
         number=made.number,
         update_id=made.update_id,
         kind=made.kind,

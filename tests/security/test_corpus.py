@@ -517,7 +517,6 @@ def test_what_a_mirror_forges_is_refused_wherever_it_is_read(text: str) -> None:
     for reader, output in (
         (History.parse, f"live {text}\n"),
         (History.parse, f"now {text}\n"),
-        (History.parse, f"{LIVE}/manifests.txt:{text}\n"),
         (Pool.parse, f"{text}\t1\t1\nsize\t1\nbefore\t1\nafter\t1\n"),
         (read_sums, f"{'a' * 64}  ./{text}\n"),
         (lambda said: Survey.parse(said, False), f"manager {text}\nstate empty\n"),
@@ -531,6 +530,10 @@ def test_what_a_mirror_forges_is_refused_wherever_it_is_read(text: str) -> None:
             continue
         with pytest.raises(Malformed):
             reader(output)
+    noted = f"live .publications/000009/repodata\n{LIVE}/manifests.txt:{text}\n"
+    forged_note = next(one for one in History.parse(noted).publications if one.directory == LIVE)
+    assert forged_note.unreadable
+    assert forged_note.manifests == ()
 
 
 # --- groups -------------------------------------------------------------------------------

@@ -21,8 +21,10 @@ from gm_analytics.errors import (
     UnknownPublication,
     Unresolvable,
 )
+from gm_analytics.manifest import Manifest
 from gm_analytics.mirror.history import Held
 from gm_analytics.mirror.publication import Closure, Download, Preview, Publication, Whereabouts
+from gm_analytics.mirror.solve_key import SolveKey
 from gm_analytics.mirror.survey import Survey, Tools
 from gm_analytics.rpm.changes import Plan, compare, merge
 from gm_analytics.rpm.package import Package, Row
@@ -326,9 +328,9 @@ class MemoryMirrors:
         finally:
             state.locked = False
 
-    def policy(self, name: str) -> str:
+    def solve_key(self, name: str, manifest: Manifest, *, exact: bool) -> SolveKey:
         """Give the same of every mirror."""
-        return self._policy
+        return SolveKey(manifest.digest, exact, "/etc/yum.repos.d", self._policy)
 
     def preview_url(self, name: str, number: int) -> str:
         """Give an address."""

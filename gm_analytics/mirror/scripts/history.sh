@@ -8,7 +8,8 @@
 #         live PUBLICATION/repodata
 #         left SECONDS DIRECTORY             when its directory was changed
 #         made SECONDS DIRECTORY/packages.txt
-#         count LINES DIRECTORY/packages.txt
+#         described BYTES DIRECTORY/publication.json
+#         count PACKAGES DIRECTORY/packages.txt
 #         DIRECTORY/FILE:LINE                each line of publication.json and manifests.txt
 #         served 0 ../DIRECTORY              a preview that is linked
 
@@ -19,7 +20,9 @@ for kind in publications previews; do
     [ -d ".$kind" ] || continue
     find ".$kind" -mindepth 1 -maxdepth 1 -type d -printf 'left %T@ %p\n'
     find ".$kind" -mindepth 2 -maxdepth 2 -name packages.txt -printf 'made %T@ %p\n'
-    wc -l ".$kind"/*/packages.txt 2>/dev/null | sed 's/^ */count /'
-    grep -s -H '' ".$kind"/*/publication.json ".$kind"/*/manifests.txt || :
+    find ".$kind" -mindepth 2 -maxdepth 2 -name publication.json -printf 'described %s %p\n'
+    grep -a -s -c -H '^[^#]' ".$kind"/*/packages.txt |
+        sed 's/^\(.*\):\([0-9]*\)$/count \2 \1/'
+    grep -a -s -H '' ".$kind"/*/publication.json ".$kind"/*/manifests.txt || :
 done
 if [ -d previews ]; then find previews -maxdepth 1 -type l -printf 'served 0 %l\n'; fi

@@ -4,6 +4,6 @@
 #   missing ROOT PUBLICATION
 
 cd "$1"
-cut -f 1 "$2/packages.txt" | while read -r file; do
+cut -f 1 "$2/packages.txt" | grep -v '^#' | while read -r file; do
     [ -e "./$file" ] || echo "$file"
 done

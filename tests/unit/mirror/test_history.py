@@ -81,3 +81,40 @@ def test_a_mirror_that_holds_nothing_has_no_live_one(text: str) -> None:
     found = History.parse(text)
     assert (found.publications, found.previews) == ((), ())
     assert (found.live, found.before_live()) == (None, None)
+
+
+DAMAGED = [
+    ".publications/000002/publication.json:{",
+    ".publications/000002/publication.json:[]",
+    '.publications/000002/publication.json:{"number": 2, "base": "../../etc"}',
+    '.publications/000002/publication.json:{"number": 2, "format": 2}',
+    (
+        '.publications/000002/publication.json:{"number": 2}\n'
+        ".publications/000002/manifests.txt:torn"
+    ),
+    "described 0 .publications/000002/publication.json",
+]
+
+
+@pytest.mark.parametrize("lines", DAMAGED)
+def test_one_that_cannot_be_read_is_named_and_stops_no_reader(lines: str) -> None:
+    other = [line for line in LISTED.splitlines() if "000002/" not in line or "packages" in line]
+    found = History.parse("\n".join([*other, lines, ""]))
+    damaged = found.find(2)
+    assert damaged is not None
+    assert damaged.unreadable
+    assert (damaged.manifests, damaged.packages) == ((), 12)
+    assert damaged.what == f"cannot be read: {damaged.unreadable}"
+    assert found.unreadable == (damaged,)
+    assert found.before_live() is found.find(1), "nobody rolls back to it unless told to"
+    assert [one.number for one in found.publications] == [1, 2, 3]
+
+
+def test_a_preview_that_cannot_be_read_is_named_too() -> None:
+    found = History.parse(LISTED + ".previews/42-u8/publication.json:{\n")
+    assert [one.directory for one in found.unreadable] == [".previews/42-u8"]
+
+
+def test_a_file_without_a_letter_is_no_repository_that_was_taken_over() -> None:
+    found = History.parse(LISTED + "described 0 .publications/000001/publication.json\n")
+    assert "an empty file" in found.publications[0].unreadable

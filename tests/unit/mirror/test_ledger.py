@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gm_analytics.errors import SigningFailed
+from gm_analytics.errors import NewerFormat, SigningFailed
 from gm_analytics.mirror.ledger import NAME, Ledger
 from gm_analytics.mirror.seal import Known, Sealed, Statement
 
@@ -51,6 +51,20 @@ def test_one_that_is_damaged_is_no_empty_one(tmp_path: Path, text: str) -> None:
         Ledger(tmp_path).find("m")
 
 
+def test_one_mirror_of_a_newer_version_stops_no_other_and_loses_nothing(tmp_path: Path) -> None:
+    newer = {"key": "FPR", "newest": [1, 2], "format": 2, "colour": "red"}
+    older = {"key": "FPR", "colour": "red"}
+    (tmp_path / NAME).write_text(json.dumps({"newer": newer, "older": older, "bad": {"key": 1}}))
+    ledger = Ledger(tmp_path)
+    assert ledger.find("older") == Known("FPR")
+    with pytest.raises(SigningFailed, match=r"of format 2.*install the newer gm-analytics"):
+        ledger.find("newer")
+    with pytest.raises(SigningFailed, match="without it nothing is trusted"):
+        ledger.find("bad")
+    ledger.change("m", raised)
+    assert json.loads((tmp_path / NAME).read_text())["newer"] == newer
+
+
 STATEMENT = Statement("m", "publication", 7, {"packages.txt": "a" * 64}, "u", ("b",), "mark")
 
 
@@ -58,7 +72,8 @@ def test_a_statement_is_read_as_it_was_written() -> None:
     assert Statement.parse(STATEMENT.text()) == STATEMENT
     newer = json.loads(STATEMENT.text()) | {"colour": "red"}
     assert Statement.parse(json.dumps(newer)) == STATEMENT, "an unknown field does not matter"
-    assert Statement.parse(json.dumps(newer | {"format": 2})) is None
+    with pytest.raises(NewerFormat, match="install the newer gm-analytics"):
+        Statement.parse(json.dumps(newer | {"format": 2}))
     assert Statement.parse("{}") is None
     assert STATEMENT.remembering("c", "").manifests == ("b", "c")
     assert STATEMENT.remembering("b", "later") == replace(STATEMENT, mark="later")

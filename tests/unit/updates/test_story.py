@@ -24,6 +24,7 @@ from gm_analytics.manifest import Manifest
 from gm_analytics.mirror.history import Held
 from gm_analytics.mirror.lock import Lock
 from gm_analytics.mirror.publication import Closure, Download, Preview, Publication, Whereabouts
+from gm_analytics.mirror.solve_key import SolveKey
 from gm_analytics.mirror.survey import Survey, Tools
 from gm_analytics.rpm.changes import Change, Plan, compare
 from gm_analytics.rpm.package import Package, Row
@@ -124,8 +125,9 @@ class World:
     def manifest(self, update: Update) -> Manifest:
         return Manifest.parse(self.text.encode())
 
-    def policy(self, name: str) -> str:
-        return self.policy_text
+    def solve_key(self, name: str, manifest: Manifest, *, exact: bool) -> SolveKey:
+        key = SolveKey(manifest.digest, exact, "/etc/yum.repos.d", self.policy_text)
+        return replace(key, former=(f"former {key.digest}",))
 
     def lock(self, update: Update) -> Lock | None:
         return None
@@ -341,6 +343,23 @@ def test_a_manifest_that_the_mirror_remembers_needs_no_yum_run() -> None:
     )
     assert world.steps == ["supersede", "fetch manifest", "survey", "see"]
     assert world.calls["see"] == [("m", "old", None)]
+
+
+def test_what_an_earlier_version_noted_is_recognised_and_not_noted_again() -> None:
+    """A worker that was stopped between `see` and the end goes on with the same steps."""
+    known = replace(LIVE, manifests=(f"former {digest(World())}",))
+    world = World(surveys=[known])
+    assert world.perform().state == "unchanged"
+    assert world.steps == ["supersede", "fetch manifest", "survey", "see"]
+
+
+def test_a_preview_that_an_earlier_version_made_is_taken_as_it_is() -> None:
+    world = World(MERGE)
+    shown = preview_of(world)
+    older = replace(shown.publication, manifest=f"former {shown.publication.manifest}")
+    world.shown = replace(shown, publication=older)
+    assert world.perform().state == "published"
+    assert "take preview" in world.steps
 
 
 def test_another_upstream_policy_is_not_what_the_mirror_remembers() -> None:
