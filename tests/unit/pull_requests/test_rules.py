@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gm_analytics.errors import BadDelivery
 from gm_analytics.events import PullRequestEvent
-from gm_analytics.pull_requests.rules import Rules
+from gm_analytics.pull_requests import rules as code
+from gm_analytics.pull_requests.rules import Check, Rules
 from tests.unit.github.test_webhook import SHA, changed, parse, payload
 
 RULES = Rules(frozenset({"icesi/packages"}))
@@ -183,3 +185,50 @@ def test_an_author_without_association_is_not_trusted() -> None:
 def test_whom_to_trust_is_a_rule_of_the_installation() -> None:
     rules = replace(RULES, trusted_associations=frozenset({"CONTRIBUTOR"}))
     assert reason(payload(author_association="CONTRIBUTOR"), rules) is None
+
+
+# --- the table of the documents -------------------------------------------------------------
+
+OPERATIONS = Path(__file__).parents[3] / "docs" / "operations.md"
+HEAD = "| `publish` | action of `pull_request` | base branch | update | if |"
+ACTIONS: dict[str, dict[str, Any]] = {
+    "`opened`": {"action": "opened"},
+    "`reopened`": {"action": "reopened"},
+    "`synchronize`": {"action": "synchronize"},
+    "`ready_for_review`": {"action": "ready_for_review"},
+    "`edited`, another base": {"action": "edited", "changes": {"base": {"ref": {"from": "x"}}}},
+    "`closed`, merged": {"action": "closed", "pull": MERGED},
+    "`closed`, not merged": {"action": "closed"},
+}
+BASES = {"any": "any", "the one that is followed": "followed", "another": "another"}
+WORDS = {"addition": "add", "preview": "preview", "merge": "merge", "close": "close"}
+CHECKS: dict[str, Check] = {
+    "no draft": code.finished,
+    "no fork": code.own_branch,
+    "trusted author": code.trusted,
+}
+
+
+def happened(said: str) -> str:
+    """Give what an action of the documents is, as a delivery of it is read."""
+    given = dict(ACTIONS[said])
+    return event(payload(**given.pop("pull", {})) | given).happened
+
+
+def documented() -> list[tuple[str, str, str, str, tuple[Check, ...]]]:
+    """Read the table of the documents."""
+    _, _, rest = OPERATIONS.read_text("utf-8").partition(HEAD)
+    lines = [line for line in rest.partition("\n\n")[0].splitlines() if line.startswith("| `")]
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines]
+    return [
+        (publish.strip("`"), happened(action), BASES[base], WORDS[update],
+         tuple(CHECKS[check] for check in checks.split(", ") if check))
+        for publish, action, base, update, checks in rows
+    ]  # fmt: skip
+
+
+def test_the_documents_have_the_table_that_decides() -> None:
+    decides = [
+        (row.publish, row.happened, row.base, row.aim.word, row.checks) for row in code.TABLE
+    ]
+    assert documented() == decides
