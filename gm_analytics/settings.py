@@ -15,200 +15,35 @@ from typing import Annotated, Any, Literal, Self
 
 import yaml
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     HttpUrl,
-    ModelWrapValidatorHandler,
     PositiveFloat,
     PositiveInt,
     PrivateAttr,
     ValidationError,
-    field_validator,
     model_validator,
 )
 
 from gm_analytics import places, secret_files
 from gm_analytics.errors import ConfigError
-from gm_analytics.places import ABSOLUTE, SafeUrl
-from gm_analytics.rpm import grammar
-from gm_analytics.secret_files import Unread
+from gm_analytics.sections import (
+    GitHub,
+    Mirror,
+    Retention,
+    Section,
+    Upstream,
+    Webhook,
+    Word,
+)
+
+__all__ = [
+    "GitHub", "Mirror", "Retention", "Section", "Settings", "Upstream", "Webhook", "find", "load",
+]  # fmt: skip
 
 ENVIRONMENT = "GM_ANALYTICS_CONFIG"
 PLACE = Path("/etc/gm_analytics/config.yaml")
 """Never the current directory: it may be a stranger's checkout."""
-MIN_SECRET = 16
-"""Characters."""
-
-HOW_TO_MAKE_ONE = (
-    "make one with `openssl rand -hex 32`, give it to GitHub's webhook form and here "
-    "as webhook.secret_file (or webhook.secret)"
-)
-# Words that reach a command line on the mirror: no blank, and never like an option.
-Word = Annotated[str, grammar.WORD.field]
-AbsolutePath = Annotated[str, grammar.ABSOLUTE_PATH.field]
-LocalPath = Annotated[Path, ABSOLUTE]
 _SECRET_FILES = frozenset({"secret_file", "token_file", "database_url_file"})
-
-
-class Section(BaseModel):
-    """A part of the file: frozen, and strict about its keys."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-
-class Webhook(Section):
-    """Which deliveries count."""
-
-    given_secret: Annotated[
-        str | None, Field(alias="secret", min_length=MIN_SECRET, repr=False, exclude=True)
-    ] = None
-    repositories: Annotated[list[str], Field(min_length=1)]
-    trusted_associations: list[
-        Literal["OWNER", "MEMBER", "COLLABORATOR", "CONTRIBUTOR", "FIRST_TIME_CONTRIBUTOR", "NONE"]
-    ] = ["OWNER", "MEMBER", "COLLABORATOR"]
-    branch: str | None = None
-    """The branch that the mirror follows with `on_merge`; by default the repository's own."""
-    _unread: Unread | None = PrivateAttr(default=None)
-
-    @property
-    def secret(self) -> str:
-        """What deliveries are signed with.
-
-        Raises:
-            ConfigError: this account may not read it.
-
-        """
-        if self._unread:
-            raise self._unread.error()
-        assert self.given_secret  # noqa: S101  # `_secret` lets no third case through
-        return self.given_secret
-
-    @property
-    def unread(self) -> Unread | None:
-        """The secret's file, where this account may not read it: the worker's need not."""
-        return self._unread
-
-    @model_validator(mode="wrap")
-    @classmethod
-    def _secret(cls, values: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
-        values, unread = secret_files.take(values, "webhook.", "secret")
-        if isinstance(values, dict) and not values.get("secret") and unread is None:
-            raise ValueError(f"no secret: {HOW_TO_MAKE_ONE}")
-        section = handler(values)
-        section._unread = unread
-        return section
-
-    @field_validator("repositories")
-    @classmethod
-    def _full_names(cls, names: list[str]) -> list[str]:
-        if wrong := [name for name in names if name.count("/") != 1]:
-            raise ValueError(f"expected owner/name, found {', '.join(wrong)}")
-        return names
-
-
-class GitHub(Section):
-    """Where the manifest is read and statuses are written."""
-
-    api_url: SafeUrl = HttpUrl("https://api.github.com")
-    raw_url: SafeUrl = HttpUrl("https://raw.githubusercontent.com")
-    # Printable: requests would repeat a token that cannot be a header in its error.
-    given_token: Annotated[
-        str | None, Field(alias="token", pattern=r"^[!-~]+$", repr=False, exclude=True)
-    ] = None
-    ca_file: LocalPath | None = None
-    """Certificates of who signed an Enterprise Server's, in place of the usual authorities."""
-    manifest: Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._/-]*$")] = "packages.json"
-    timeout: PositiveFloat = 10.0
-
-    _unread: Unread | None = PrivateAttr(default=None)
-
-    @property
-    def has_token(self) -> bool:
-        """Whether one is configured, which every account may know."""
-        return self.given_token is not None or self._unread is not None
-
-    @property
-    def token(self) -> str | None:
-        """The token, if there is one.
-
-        Raises:
-            ConfigError: this account may not read it.
-
-        """
-        if self._unread:
-            raise self._unread.error()
-        return self.given_token
-
-    @property
-    def unread(self) -> Unread | None:
-        """The token's file, where this account may not read it: the web's need not."""
-        return self._unread
-
-    @model_validator(mode="wrap")
-    @classmethod
-    def _token(cls, values: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
-        values, unread = secret_files.take(values, "github.", "token")
-        section = handler(values)
-        section._unread = unread
-        return section
-
-
-class Upstream(Section):
-    """Where a mirror's packages come from, and for which system they are solved."""
-
-    reposdir: AbsolutePath = "/etc/yum.repos.d"
-    releasever: Word
-    arch: Word | None = None
-    module_platform_id: Word | None = None
-    weak_dependencies: bool = False
-    signatures: Literal["upstream", "required", "off"] = "upstream"
-    max_age: Annotated[int, Field(ge=0)] = 600
-
-
-class Retention(Section):
-    """How much of its past a mirror keeps."""
-
-    publications: PositiveInt = 10
-    days: Annotated[int, Field(ge=0)] = 30
-    preview_days: PositiveInt = 30
-
-
-class Mirror(Section):
-    """One RPM repository on one host reached over SSH."""
-
-    name: Word
-    host: str = ""
-    port: PositiveInt = 22
-    user: Word = "mirror"
-    identity_file: LocalPath
-    known_hosts: LocalPath
-    root: AbsolutePath = "/var/repo"
-    url: HttpUrl
-    repositories: list[str] | None = None
-    upstream: Upstream
-    grace_minutes: PositiveInt = 60
-    retention: Retention = Retention()
-    disk_reserve: Annotated[int, Field(ge=0)] = 256 * 1024 * 1024
-    command_timeout: PositiveInt = 1800
-    helper: AbsolutePath | None = None
-    signing_home: LocalPath | None = None
-    """GnuPG's directory with the key that signs the metadata, on the service's host."""
-
-    @property
-    def address(self) -> str:
-        """The host to connect to."""
-        return self.host or self.name
-
-    @property
-    def place(self) -> tuple[str, int]:
-        """The host and the port, as they are compared."""
-        return places.canonical_host(self.address), self.port
-
-    @property
-    def base_url(self) -> str:
-        """The repository's address, with its last slash."""
-        return str(self.url).rstrip("/") + "/"
 
 
 @dataclass(frozen=True)

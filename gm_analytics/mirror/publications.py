@@ -12,10 +12,8 @@ from gm_analytics.errors import (
     DiskFull,
     LockBroken,
     RollbackRefused,
-    UnknownPackages,
     UnknownPublication,
     UnreadablePublication,
-    Unresolvable,
     Untrusted,
 )
 from gm_analytics.mirror import (
@@ -24,16 +22,14 @@ from gm_analytics.mirror import (
     repository,
     retention,
     seal,
-    yum,
 )
 from gm_analytics.mirror.history import Held, History
 from gm_analytics.mirror.host import Host
+from gm_analytics.mirror.locked import fetch_locked
 from gm_analytics.mirror.package_manager import PackageManager
 from gm_analytics.mirror.publication import Closure, Preview, Publication, Whereabouts
 from gm_analytics.mirror.retention import Collected, Rules
-from gm_analytics.mirror.survey import Target, Tools
 from gm_analytics.mirror.trust import Trust, Vouched
-from gm_analytics.remote.commands import Argv
 from gm_analytics.rpm import grammar
 from gm_analytics.rpm.changes import Plan, compare
 from gm_analytics.rpm.package import Package
@@ -44,11 +40,6 @@ log = logging.getLogger(__name__)
 def rules_of(mirror: settings.Mirror) -> Rules:
     """Give a mirror's rules of retention."""
     return Rules(**mirror.retention.model_dump(), grace_minutes=mirror.grace_minutes)
-
-
-def _download_of_now(target: Target, tools: Tools, update_id: str, specs: tuple[str, ...]) -> Argv:
-    """Download what upstream has now, not what it had when its metadata were cached."""
-    return yum.download(replace(target, max_age=0), tools, update_id, specs)
 
 
 class Publications:
@@ -191,7 +182,9 @@ class Publications:
         absent = {package.nevra: package for package in packages if package.file not in pool}
         if (needed := sum(package.size for package in absent.values())) > free:
             raise DiskFull(self._host.name, self._host.config.root, needed, free)
-        gone = self._fetch_locked(update_id, tuple(absent), list(pool))
+        gone = fetch_locked(
+            self._host, self._package_manager, update_id, tuple(absent), list(pool)
+        )
         fetched = {
             got.nevra: got.sha256
             for got in self._package_manager.inspected(update_id, live, ()).packages
@@ -202,30 +195,6 @@ class Publications:
             "new" if package.nevra in absent else "pool" for package in packages
         )
         return Closure(packages, states)
-
-    def _fetch_locked(
-        self, update_id: str, nevras: tuple[str, ...], pooled: list[str]
-    ) -> set[str]:
-        """Download packages by their NEVRAs; give those that upstream does not have."""
-        gone: set[str] = set()
-        if nevras and pooled:  # what they need may be in the pool, and in no live metadata
-            self._host.put_list(update_id, history.LOCKED, pooled)
-            argv = history.offer(self._host.target, self._host.tools, update_id)
-            self._host.run(argv, "running createrepo", self._host.target.timeout)
-        wanted = nevras
-        while wanted:
-            try:
-                self._package_manager.solve(update_id, wanted, _download_of_now)
-            except UnknownPackages as error:
-                gone |= set(error.specs)
-                wanted = tuple(nevra for nevra in wanted if nevra not in gone)
-            except Unresolvable:
-                if not gone:
-                    raise
-                break  # for want of what is gone
-            else:
-                break
-        return gone
 
     def retain(self, update_id: str) -> Collected:
         """Remove what retention does not keep; look at no RPM if no metadata goes."""
