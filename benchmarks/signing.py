@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import statistics
 import time
-from contextlib import nullcontext
 from pathlib import Path
 
 from gm_analytics.manifest import Manifest
@@ -55,7 +54,7 @@ def _row(site: Site, size: int) -> str:
 def _publish(service: Service, mirror: str, name: str) -> float:
     started = time.monotonic()
     outcome = service.operations.apply(
-        Manifest.parse(f'["{name}"]'.encode()), mirror, DirectStep(nullcontext)
+        Manifest.parse(f'["{name}"]'.encode()), mirror, DirectStep()
     )
     assert outcome.state == "published", outcome.message
     return time.monotonic() - started

@@ -19,8 +19,8 @@ from gm_analytics.cli.output import (
     finding_text,
     mirror_name,
     plan_text,
-    progress,
 )
+from gm_analytics.cli.progress import shown
 from gm_analytics.errors import Exit
 from gm_analytics.mirror.history import Held
 from gm_analytics.mirror.retention import Collected
@@ -102,9 +102,9 @@ def rollback(config: Path | None, mirror: str | None, number: int | None) -> Non
     It is published again under a newer number, since clients would not go back.
     """
     service = Service.from_file(config)
-    outcome = service.operations.rollback(
-        mirror_name(service, mirror), number, DirectStep(progress)
-    )
+    name = mirror_name(service, mirror)
+    with shown() as telling:
+        outcome = service.operations.rollback(name, number, DirectStep(telling))
     for change in outcome.changes:
         click.echo(f"{change.kind} {change.nevra}")
     click.echo(f"{outcome.state}: {outcome.message}")

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
-from gm_analytics.errors import GmError
 from gm_analytics.operations.findings import Finding, Severity
 from gm_analytics.rpm.changes import Plan, size_text
 from gm_analytics.service import Service
@@ -45,21 +40,6 @@ def mirror_name(service: Service, name: str | None) -> str:
     if name is None and len(mirrors) > 1:
         raise click.UsageError("--mirror: one of " + ", ".join(mirror.name for mirror in mirrors))
     return service.settings.mirror(name or mirrors[0].name).name
-
-
-@contextmanager
-def progress(name: str) -> Iterator[None]:
-    """Show a step: rewritten in place on a terminal, a line each in a pipe."""
-    terminal = sys.stderr.isatty()
-    if terminal:
-        click.echo(f"{name} …", nl=False, err=True)
-    started = time.monotonic()
-    try:
-        yield
-    except GmError:
-        click.echo("\r" * terminal + f"{name}: failed", err=True)
-        raise
-    click.echo("\r" * terminal + f"{name}: {time.monotonic() - started:.2f} s", err=True)
 
 
 def plan_text(found: Plan) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -22,9 +21,9 @@ from gm_analytics.cli.output import (
     MIRROR,
     mirror_name,
     plan_text,
-    progress,
 )
-from gm_analytics.engine.client import Store
+from gm_analytics.cli.progress import follow as follow_until_end
+from gm_analytics.cli.progress import shown
 from gm_analytics.errors import Exit
 from gm_analytics.github.webhook import sign
 from gm_analytics.manifest import Manifest
@@ -35,8 +34,6 @@ from gm_analytics.service import Service
 from gm_analytics.updates.model import Record
 from gm_analytics.updates.states import BROKEN
 from gm_analytics.web.update_json import record_json, update_json
-
-FOLLOW_PAUSE = 0.2
 
 
 @click.command()
@@ -61,9 +58,9 @@ def apply(config: Path | None, mirror: str | None, file: Any, locked: Any) -> No
     service = Service.from_file(config)
     manifest = Manifest.parse(file.read())
     lock = Lock.parse(locked.read()) if locked else None
-    outcome = service.operations.apply(
-        manifest, mirror_name(service, mirror), DirectStep(progress), lock
-    )
+    name = mirror_name(service, mirror)
+    with shown() as telling:
+        outcome = service.operations.apply(manifest, name, DirectStep(telling), lock)
     for nevra in outcome.added:
         click.echo(f"added {nevra}")
     for warning in outcome.warnings:
@@ -74,7 +71,7 @@ def apply(config: Path | None, mirror: str | None, file: Any, locked: Any) -> No
 @click.command()
 @CONFIG
 @click.argument("update_id", required=False)
-@click.option("--follow", is_flag=True, help="Wait for the end, printing steps as they happen.")
+@click.option("--follow", is_flag=True, help="Wait for the end, showing what runs.")
 @JSON
 @click.option("--limit", default=20, show_default=True, help="How many to list.")
 def updates(
@@ -87,7 +84,7 @@ def updates(
     """
     store = Service.from_file(config).store
     if update_id and follow:
-        _follow(store, update_id)
+        follow_until_end(store, update_id)
     records = store.get(update_id) if update_id else store.recent(limit)
     if as_json:
         click.echo(json.dumps(_as_json(update_id, records), indent=2))
@@ -155,19 +152,3 @@ def _record_text(record: Record) -> str:
         for step in record.steps
     ]
     return "\n".join([head, f"    {record.message}", *hint, *steps])
-
-
-def _follow(store: Store, update_id: str) -> None:
-    seen: set[tuple[str, int]] = set()
-    while True:
-        records = store.get(update_id)
-        for record in records:
-            for number, step in enumerate(record.steps):
-                if (record.update.id, number) not in seen:
-                    seen.add((record.update.id, number))
-                    click.echo(
-                        f"{step.name}: {step.completed_at - step.started_at:.2f} s", err=True
-                    )
-        if all(record.ended for record in records):
-            return
-        time.sleep(FOLLOW_PAUSE)

@@ -9,11 +9,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from gm_analytics.engine import identity, index, records
+from gm_analytics.engine import identity, index, progress, records
 from gm_analytics.engine.database import guarded
 from gm_analytics.engine.schema import STEPS, UPDATES, WORKFLOWS
 from gm_analytics.errors import UnknownUpdate
 from gm_analytics.updates.model import Record, StepRecord, Update
+from gm_analytics.updates.progress import Now
 
 POLL = 0.1
 """Seconds between two looks at what another process does."""
@@ -70,6 +71,17 @@ class Queries:
             if row is None:
                 raise UnknownUpdate(workflow_id)
             return self._whole(connection, row)
+
+    def now(self, workflow_id: str) -> Now | None:
+        """Give what an update is at on its mirror: of one that runs, or failed lately.
+
+        Raises:
+            StoreUnavailable: the store did not answer.
+
+        """
+        doing = f"reading what update {workflow_id} is at"
+        with guarded(doing), self._engine.connect() as connection:
+            return progress.read(connection, workflow_id)
 
     def recent(self, limit: int = 20) -> list[Record]:
         """Give the newest updates first.

@@ -46,6 +46,19 @@ UPDATES = sa.Table(
 """One row an update and mirror. DBOS's status is the truth of what waits, runs or has ended; the
 index says how it ended (`ended_at` is null until it does), and finds it."""
 
+PROGRESS = sa.Table(
+    "gm_progress",
+    _metadata,
+    sa.Column("workflow_id", sa.Text, primary_key=True),
+    sa.Column("step", sa.Text),
+    sa.Column("since", sa.Double),
+    sa.Column("done", sa.Integer),
+    sa.Column("total", sa.Integer),
+    sa.Column("lines", sa.Text),
+    sa.Column("said", sa.Integer),
+    sa.Column("written_at", sa.Double),
+)
+"""What an update is at, and the last lines of output, as JSON: see `engine.progress`."""
 
 IDENTITY = sa.Table(
     "gm_identity",
@@ -109,7 +122,26 @@ def _identity(connection: sa.Connection) -> None:
     _run(connection, f"CREATE TABLE IF NOT EXISTS {prefix(connection)}gm_identity ({columns})")
 
 
-MIGRATIONS: tuple[Callable[[sa.Connection], None], ...] = (_index_of_updates, _identity)
+def _progress(connection: sa.Connection) -> None:
+    _run(
+        connection,
+        f"""CREATE TABLE {prefix(connection)}gm_progress (
+            workflow_id TEXT NOT NULL PRIMARY KEY,
+            step TEXT NOT NULL,
+            since DOUBLE PRECISION NOT NULL,
+            done INTEGER NOT NULL,
+            total INTEGER NOT NULL,
+            lines TEXT NOT NULL,
+            said INTEGER NOT NULL,
+            written_at DOUBLE PRECISION NOT NULL)""",
+    )
+
+
+MIGRATIONS: tuple[Callable[[sa.Connection], None], ...] = (
+    _index_of_updates,
+    _identity,
+    _progress,
+)
 """The first is migration 1."""
 
 

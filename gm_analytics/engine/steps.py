@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 
 from gm_analytics.errors import GitHubUnavailable, TransientError
 from gm_analytics.updates.ports import P, R
+from gm_analytics.updates.progress import Telling
 
 MAX_WAIT = 900.0
 """Seconds; a rate limit that lasts longer than this fails the update."""
@@ -37,8 +38,15 @@ class DurableStep:
     nor forgets one. Values are stored as JSON and come back as the function's annotation says.
     """
 
-    def __init__(self, subject: str, retry: Retry, max_wait: float = MAX_WAIT) -> None:
+    def __init__(
+        self,
+        subject: str,
+        retry: Retry,
+        max_wait: float = MAX_WAIT,
+        telling: Telling | None = None,
+    ) -> None:
         """Name what the steps are of, for the log; `max_wait` in seconds bounds one pause."""
+        self.telling = telling or Telling()
         self._subject = subject
         self._retry = retry
         self._max_wait = max_wait
@@ -50,7 +58,8 @@ class DurableStep:
         adapter = _adapter(getattr(function, "__func__", function))
 
         def once() -> Any:
-            return adapter.dump_python(function(*args, **kwargs), mode="json")
+            with self.telling.step(name):
+                return adapter.dump_python(function(*args, **kwargs), mode="json")
 
         for attempt in range(1, self._retry.attempts + 1):
             try:

@@ -20,10 +20,12 @@ from gm_analytics.engine import index
 from gm_analytics.engine.client import APPLICATION_VERSION, FEEDBACK, QUEUE
 from gm_analytics.engine.codec import JSON, refuse_pickles
 from gm_analytics.engine.database import NAME, connect, guarded, locked
+from gm_analytics.engine.progress import Kept, Logged
 from gm_analytics.engine.queries import POLL
 from gm_analytics.engine.steps import MAX_FEEDBACK_WAIT, DurableStep, Retry
 from gm_analytics.errors import GmError, StoreUnavailable
 from gm_analytics.updates.model import Outcome, Update
+from gm_analytics.updates.progress import Telling
 
 log = logging.getLogger(__name__)
 Perform = Callable[[Update, DurableStep], Outcome]
@@ -106,7 +108,7 @@ class _Updates:
         log.info("update %s: started for mirror %s", work.id, work.mirror)
         self._note(index.start, work)
         try:
-            outcome = self._perform(work, DurableStep(f"update {work.id}", self._retry))
+            outcome = self._told(work)
         except Exception as failure:
             self._note(index.end, work.id, "failed", str(GmError.wrap(failure)))
             if isinstance(failure, GmError):  # which needs no trace
@@ -115,6 +117,13 @@ class _Updates:
         self._note(index.end, work.id, outcome.state, outcome.message)
         log.info("update %s: %s: %s", work.id, outcome.state, outcome.message)
         return outcome
+
+    def _told(self, work: Update) -> Outcome:
+        """Perform an update, and have it told."""
+        subject = f"update {work.id}"
+        with Telling((Logged(subject), Kept(self._engine, work.id))) as telling:
+            step = DurableStep(subject, self._retry, telling=telling)
+            return telling.of(lambda: self._perform(work, step))
 
     def _note(self, write: Callable[..., None], *values: Any) -> None:
         """Write the index; reading is right without it, so that no update fails for it."""

@@ -11,6 +11,7 @@ from gm_analytics.mirror.ownership import Owner
 from gm_analytics.mirror.served import wait_until_visible
 from gm_analytics.mirror.session import Session
 from gm_analytics.mirror.solve_key import SolveKey
+from gm_analytics.remote.lines import Hear, ignore
 from gm_analytics.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -22,9 +23,14 @@ class Mirrors:
     `identity` says which service this is, as publications carry it.
     """
 
-    def __init__(self, config: Settings, identity: Callable[[], str]) -> None:
+    def __init__(self, config: Settings, identity: Callable[[], str], hear: Hear = ignore) -> None:
         self._config = config
         self._identity = identity
+        self._hear = hear
+
+    def heard_by(self, hear: Hear) -> Mirrors:
+        """Give the same mirrors; what their hosts say while they work is heard."""
+        return Mirrors(self._config, self._identity, hear)
 
     def open(self, name: str, *, taking_over: bool = False) -> Session:
         """Give a mirror, not yet connected; its lock is taken with the connection.
@@ -34,7 +40,8 @@ class Mirrors:
 
         """
         mirror = self._config.mirror(name)
-        return Session(mirror, service=self._identity(), taking_over=taking_over)
+        identity = self._identity()
+        return Session(mirror, service=identity, taking_over=taking_over, hear=self._hear)
 
     def read(self, name: str) -> Session:
         """Give a mirror to read from, without its lock."""

@@ -166,7 +166,7 @@ class PackageManager:
         """Look for what may have been meant by specs that upstream has nothing for."""
         with suppress(Exception):  # whatever goes wrong here must not hide what went wrong before
             argv = yum.names(self._host.target, self._host.tools, update_id)
-            listed = self._yum(update_id, argv, "listing what upstream has").stdout
+            listed = self._yum(update_id, argv, "listing what upstream has", aloud=False).stdout
             groups = any(spec.startswith("@") for spec in specs)
             ids = comps.ids(self.comps("", update_id)) if groups else ()
             return near.suggest(specs, printed.listing(listed), ids)
@@ -250,9 +250,9 @@ class PackageManager:
                 raise Malformed(f"at most {comps.MAX_DOCUMENTS} comps.xml files", found)
             return [base64.b64decode(text) for text in encoded]
 
-    def _yum(self, update_id: str, argv: Argv, doing: str) -> ssh.Result:
+    def _yum(self, update_id: str, argv: Argv, doing: str, *, aloud: bool = True) -> ssh.Result:
         if (
             self._host.tools.elevation != "helper"
         ):  # the helper empties the root itself: it is root's
             argv = yum.in_empty_root(self._host.target, update_id, argv)
-        return self._host.ssh.run(argv, doing, self._host.target.timeout)
+        return self._host.ssh.run(argv, doing, self._host.target.timeout, aloud=aloud)

@@ -25,6 +25,7 @@ from gm_analytics.mirror.publisher import Publisher
 from gm_analytics.mirror.signer import Signer
 from gm_analytics.mirror.survey import Survey
 from gm_analytics.mirror.trust import Trust
+from gm_analytics.remote.lines import Hear, ignore
 from gm_analytics.rpm import grammar
 
 
@@ -42,9 +43,11 @@ class Session:
         locked: bool = True,
         service: str = "",
         taking_over: bool = False,
+        hear: Hear = ignore,
     ) -> None:
         key = signing.Key(mirror.signing_home) if mirror.signing_home else None
         self.host = Host(mirror, locked=locked, service=service, taking_over=taking_over)
+        self.host.ssh.hear = hear
         self._trust = Trust(mirror, key, Ledger(key.home), self._get) if key else None
         self.package_manager = PackageManager(self.host)
         self.publications = Publications(self.host, self.package_manager, self._trust)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from gm_analytics.manifest import Manifest
@@ -16,7 +15,8 @@ from gm_analytics.mirror.solve_key import SolveKey
 from gm_analytics.rpm.changes import Plan, compare, diff
 from gm_analytics.updates.closures import placed
 from gm_analytics.updates.model import ROLLBACK, Aim, Mode, Outcome, Update
-from gm_analytics.updates.ports import P, R, Step, World
+from gm_analytics.updates.ports import P, R, World
+from gm_analytics.updates.progress import Telling
 from gm_analytics.updates.story import perform
 
 
@@ -51,16 +51,16 @@ class ByHand:
 
 
 class DirectStep:
-    """Runs each step at once, inside the context that `listen` gives for its name."""
+    """Runs each step at once, and has it told."""
 
-    def __init__(self, listen: Callable[[str], AbstractContextManager[object]]) -> None:
-        self._listen = listen
+    def __init__(self, telling: Telling | None = None) -> None:
+        self.telling = telling or Telling()
 
     def __call__(
         self, name: str, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs
     ) -> R:
         """Give what the function returns."""
-        with self._listen(name):
+        with self.telling.step(name):
             return function(*args, **kwargs)
 
 
@@ -88,17 +88,21 @@ class Operations:
                 session.sweep(name)
 
     def apply(
-        self, manifest: Manifest, mirror: str, step: Step, lock: Lock | None = None
+        self, manifest: Manifest, mirror: str, step: DirectStep, lock: Lock | None = None
     ) -> Outcome:
         """Perform an update from a manifest at hand; with a lock file its RPMs, bit for bit."""
         aim = Aim("person", self._mode, "live", "lock" if lock else "solved")
         update = Update(f"apply-{uuid.uuid4()}", mirror, aim=aim)
-        return perform(update, World(ByHand(manifest, lock), self.mirrors), step)
+        return self._perform(update, ByHand(manifest, lock), step)
 
-    def rollback(self, mirror: str, number: int | None, step: Step) -> Outcome:
+    def rollback(self, mirror: str, number: int | None, step: DirectStep) -> Outcome:
         """Make an older publication's set live again, by default the one before the live one."""
         update = Update(f"rollback-{uuid.uuid4()}", mirror, aim=ROLLBACK)
-        return perform(update, World(ByHand(Manifest(()), number=number), self.mirrors), step)
+        return self._perform(update, ByHand(Manifest(()), number=number), step)
+
+    def _perform(self, update: Update, request: ByHand, step: DirectStep) -> Outcome:
+        world = World(request, self.mirrors.heard_by(step.telling.line))
+        return step.telling.of(lambda: perform(update, world, step))
 
     def compare(self, mirror: str, before: int, after: int) -> Plan:
         """Say how two publications differ."""

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from gm_analytics.engine.steps import DurableStep
 from gm_analytics.errors import GmError
 from gm_analytics.pull_requests import admission
 from gm_analytics.pull_requests.ports import Updates
 from gm_analytics.pull_requests.reporter import ask_for_feedback, is_worth_telling
 from gm_analytics.settings import Settings
 from gm_analytics.updates.model import Outcome, Update
-from gm_analytics.updates.ports import Step, World
+from gm_analytics.updates.ports import World
 from gm_analytics.updates.story import perform
 
 
@@ -47,7 +48,7 @@ class Performer:
     world: World
     tell: Teller
 
-    def __call__(self, update: Update, step: Step) -> Outcome:
+    def __call__(self, update: Update, step: DurableStep) -> Outcome:
         """Give how an update ended.
 
         Raises:
@@ -57,8 +58,9 @@ class Performer:
         # Not a step: updates that an earlier version began have none here.
         if reason := admission.reason_to_ignore(update, self.config):
             return Outcome("ignored", reason)
+        heard = self.world.mirrors.heard_by(step.telling.line)
         try:
-            outcome = perform(update, self.world, step)
+            outcome = perform(update, replace(self.world, mirrors=heard), step)
         except GmError:
             self.tell.ended(update, None)
             raise

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 import paramiko
 
+from gm_analytics.remote.lines import Hear, Lines, ignore
+
 CHUNK = 4 * 2**20
 """Bytes. More than the window lets in, so that a read takes all that is there."""
 STDERR_KEPT = 2**20
@@ -34,8 +36,22 @@ class Output:
     stderr: bytes
 
 
+@dataclass(frozen=True)
+class Ears:
+    """Who hears a command's lines while it runs."""
+
+    stdout: Hear = ignore
+    stderr: Hear = ignore
+
+
 def execute(
-    transport: paramiko.Transport, text: str, timeout: float, limit: int, stdin: bytes = b""
+    transport: paramiko.Transport,
+    text: str,
+    timeout: float,
+    limit: int,
+    *,
+    stdin: bytes = b"",
+    ears: Ears | None = None,
 ) -> Output:
     """Run a command to its end; `timeout` in seconds is for opening the channel.
 
@@ -49,28 +65,36 @@ def execute(
         with suppress(OSError):  # one that does not read it will say why
             channel.sendall(stdin)
             channel.shutdown_write()
-        return read(channel, limit)
+        return read(channel, limit, ears or Ears())
 
 
-def read(channel: paramiko.Channel, limit: int) -> Output:
+def read(channel: paramiko.Channel, limit: int, ears: Ears) -> Output:
     """Read a running command's output to its end. Raises as `execute`."""
     stdout, stderr = bytearray(), bytearray()
+    out, err = Lines(ears.stdout), Lines(ears.stderr)
     poll = select.poll()
     poll.register(channel.fileno(), select.POLLIN)
     while True:
         ended = channel.eof_received or channel.closed
         if channel.recv_ready():
-            stdout += channel.recv(CHUNK)
+            chunk = channel.recv(CHUNK)
+            stdout += chunk
             if len(stdout) > limit:
                 raise TooMuchError
+            if ears.stdout is not ignore:
+                out.feed(chunk)
         elif channel.recv_stderr_ready():
-            stderr += channel.recv_stderr(CHUNK)
+            chunk = channel.recv_stderr(CHUNK)
+            err.feed(chunk)
+            stderr += chunk
             if len(stderr) > 2 * STDERR_KEPT:
                 del stderr[:-STDERR_KEPT]
         elif ended:
             break
         else:
             poll.poll()
+    out.end()
+    err.end()
     return Output(channel.recv_exit_status(), bytes(stdout), bytes(stderr[-STDERR_KEPT:]))
 
 

@@ -27,7 +27,9 @@ from gm_analytics.errors import (
     OutputTooLarge,
 )
 from gm_analytics.remote import channel, commands
+from gm_analytics.remote.channel import Ears
 from gm_analytics.remote.commands import Argv
+from gm_analytics.remote.lines import Hear, ignore
 
 CONNECT_TIMEOUT = 10.0
 """Seconds for the TCP connection, the banner, the authentication and each channel."""
@@ -84,6 +86,8 @@ class Connection:
         self._lock_channel: Any = None
         self.admit: Callable[[], object] = lambda: None
         """Called once the connection is there and has its lock; may refuse it by raising."""
+        self.hear: Hear = ignore
+        """Hears what commands say to people, while they run."""
 
     def close(self) -> None:
         """Close the connection, and with it give the lock back."""
@@ -91,12 +95,16 @@ class Connection:
             self._connection.close()
         self._connection = self._lock_channel = None
 
-    def run(self, argv: Argv, doing: str, seconds: int) -> Result:
-        """Run one command; its exit code is the caller's to judge."""
+    def run(self, argv: Argv, doing: str, seconds: int, *, aloud: bool = False) -> Result:
+        """Run one command; its exit code is the caller's to judge.
+
+        Standard error is heard while it runs; standard output, which is data for most, if `aloud`.
+        """
         bounded = commands.bounded(argv, seconds)
         if self._locked:
             bounded = commands.tracked(self._mirror.root, bounded)
-        return Result.of(self._execute(bounded, doing, seconds, STDOUT_LIMIT))
+        ears = Ears(self.hear if aloud else ignore, self.hear)
+        return Result.of(self._execute(bounded, doing, seconds, STDOUT_LIMIT, ears=ears))
 
     def put(self, path: str, text: str) -> None:
         """Write a file.
@@ -107,7 +115,9 @@ class Connection:
         """
         doing, argv = f"writing {path}", commands.script("remote", "put", path)
         bounded = commands.bounded(argv, TRANSFER)
-        self._succeeded(self._execute(bounded, doing, TRANSFER, 0, text.encode()), doing, argv)
+        self._succeeded(
+            self._execute(bounded, doing, TRANSFER, 0, stdin=text.encode()), doing, argv
+        )
 
     def get(self, path: str, most: int) -> bytes | None:
         """Read a file of at most `most` bytes; None if it is missing.
@@ -137,13 +147,20 @@ class Connection:
             raise CommandFailed(self._mirror.name, doing, list(argv), output.exited, said)
 
     def _execute(
-        self, argv: Argv, doing: str, seconds: int, limit: int, stdin: bytes = b""
+        self,
+        argv: Argv,
+        doing: str,
+        seconds: int,
+        limit: int,
+        *,
+        stdin: bytes = b"",
+        ears: Ears | None = None,
     ) -> channel.Output:
-        connection, name = self._open(), self._mirror.name
+        connection, name, text = self._open(), self._mirror.name, commands.quote(argv)
         with self._deadline(doing, seconds, 2 * CONNECT_TIMEOUT) as late:
             try:
                 output = channel.execute(
-                    connection.transport, commands.quote(argv), CONNECT_TIMEOUT, limit, stdin
+                    connection.transport, text, CONNECT_TIMEOUT, limit, stdin=stdin, ears=ears
                 )
             except channel.TooMuchError as error:
                 self.close()  # which ends the command, too

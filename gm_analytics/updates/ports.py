@@ -191,6 +191,10 @@ class Mirrors(Protocol):
         """Give a mirror, not yet connected."""
         ...
 
+    def heard_by(self, hear: Callable[[str], object]) -> Mirrors:
+        """Give the same mirrors; each line that their hosts say while they work is heard."""
+        ...
+
     def solve_key(self, name: str, manifest: Manifest, *, exact: bool) -> SolveKey:
         """Give what decides which packages a manifest means on a mirror."""
         ...

@@ -10,7 +10,6 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -80,7 +79,7 @@ def manifest(*names: str) -> str:
 
 
 def at_once() -> DirectStep:
-    return DirectStep(nullcontext)
+    return DirectStep()
 
 
 @pytest.fixture(scope="session")

@@ -58,6 +58,7 @@ EXTERNAL = {
         "engine.database",
         "engine.identity",
         "engine.index",
+        "engine.progress",
         "engine.queries",
         "engine.schema",
         "engine.worker",

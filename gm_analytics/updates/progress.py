@@ -1,0 +1,210 @@
+"""The events port: what happens in an update while it runs, told to whoever listens.
+
+Both ways of running the story feed it, `operations.by_hand.DirectStep` and
+`engine.steps.DurableStep`, and so do the commands on the mirror while they run.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Protocol, Self, TypeAlias
+
+from gm_analytics.errors import GmError
+from gm_analytics.mirror.printed import downloaded
+from gm_analytics.updates.model import Outcome
+from gm_analytics.updates.states import State
+
+KEPT = 50
+"""Lines of output that `Now` keeps."""
+WAITING = 1000
+"""Events that wait for a slow listener; then lines are left out, and at twice as many all."""
+PATIENCE = 2.0
+"""Seconds that a person's command waits at its end for what it shows."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class StepStarted:
+    """A step begins, or begins again. Times are seconds since the epoch."""
+
+    step: str
+    at: float
+
+
+@dataclass(frozen=True)
+class OutputLine:
+    """The mirror's host said something: one line, cut, without control characters."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class PackagesDone:
+    """So many packages of a download are there."""
+
+    done: int
+    total: int
+
+
+@dataclass(frozen=True)
+class StepEnded:
+    """A step has ended, with an error if it failed."""
+
+    step: str
+    seconds: float
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class UpdateEnded:
+    """The update has ended."""
+
+    state: State
+    message: str
+
+
+Event: TypeAlias = StepStarted | OutputLine | PackagesDone | StepEnded | UpdateEnded
+
+
+class Listener(Protocol):
+    """Is told of one update, in a thread of its own."""
+
+    @property
+    def pause(self) -> float:
+        """Seconds in which events gather before they are told; 0 to be told at once."""
+        ...
+
+    def hear(self, events: Sequence[Event]) -> None:
+        """Take what happened since the last time, in its order. May fail, and be slow."""
+        ...
+
+
+@dataclass(frozen=True)
+class Now:
+    """What runs now."""
+
+    step: str = ""
+    """Empty between two steps."""
+    since: float = 0.0
+    """When the step began, in seconds since the epoch."""
+    done: int = 0
+    total: int = 0
+    """Packages of the step's download; 0 if it has none, or has not said."""
+    lines: tuple[str, ...] = ()
+    """The newest that the mirror's host said, the last one last."""
+    said: int = 0
+    """How many it said in all."""
+
+    def after(self, event: Event) -> Now:
+        """Give what runs after an event."""
+        match event:
+            case StepStarted(step, at):
+                return replace(self, step=step, since=at, done=0, total=0)
+            case OutputLine(text):
+                return replace(self, lines=(*self.lines, text)[-KEPT:], said=self.said + 1)
+            case PackagesDone(done, total):
+                return replace(self, done=done, total=total)
+            case StepEnded() | UpdateEnded():
+                return replace(self, step="", since=0.0, done=0, total=0)
+
+
+class Telling:
+    """Tells listeners of one update. None of them fails it or makes it wait.
+
+    At the end of its block, it waits for at most `patience` seconds until all is told.
+    """
+
+    def __init__(self, listeners: Sequence[Listener] = (), patience: float = 0.0) -> None:
+        self._ears = [_Ear(listener) for listener in listeners]
+        self._patience = patience
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for ear in self._ears:
+            ear.end()
+        deadline = time.monotonic() + self._patience
+        for ear in self._ears:
+            ear.await_end(deadline - time.monotonic())
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Tell that a step begins and how it ends; the block is the step."""
+        self._tell(StepStarted(name, time.time()))
+        began = time.monotonic()
+        try:
+            yield
+        except Exception as failure:
+            self._tell(StepEnded(name, time.monotonic() - began, str(GmError.wrap(failure))))
+            raise
+        self._tell(StepEnded(name, time.monotonic() - began))
+
+    def line(self, text: str) -> None:
+        """Tell what the mirror's host said."""
+        self._tell(OutputLine(text))
+        if counted := downloaded(text):
+            self._tell(PackagesDone(*counted))
+
+    def of(self, perform: Callable[[], Outcome]) -> Outcome:
+        """Give what an update comes to, and tell it."""
+        try:
+            outcome = perform()
+        except Exception as failure:
+            self._tell(UpdateEnded("failed", str(GmError.wrap(failure))))
+            raise
+        self._tell(UpdateEnded(outcome.state, outcome.message))
+        return outcome
+
+    def _tell(self, event: Event) -> None:
+        for ear in self._ears:
+            ear.tell(event)
+
+
+class _Ear:
+    """One listener, with a thread in which it is told."""
+
+    def __init__(self, listener: Listener) -> None:
+        self._listener = listener
+        self._changed = threading.Condition()
+        self._waiting: list[Event] = []
+        self._ended = False
+        self._thread = threading.Thread(target=self._run, name="listener", daemon=True)
+        self._thread.start()
+
+    def tell(self, event: Event) -> None:
+        with self._changed:
+            most = WAITING if isinstance(event, OutputLine) else 2 * WAITING
+            if len(self._waiting) < most:
+                self._waiting.append(event)
+                self._changed.notify()
+
+    def end(self) -> None:
+        with self._changed:
+            self._ended = True
+            self._changed.notify()
+
+    def await_end(self, seconds: float) -> None:
+        self._thread.join(max(0.0, seconds))
+
+    def _run(self) -> None:
+        while events := self._take():
+            try:
+                self._listener.hear(events)
+            except Exception as failure:  # whatever it is, the update goes on
+                name = type(self._listener).__name__
+                log.warning("%s: %s: %s", name, type(failure).__name__, failure)
+
+    def _take(self) -> list[Event]:
+        """Wait for events, let more gather for a while, and take them; none at the end."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting or self._ended)
+            self._changed.wait_for(lambda: self._ended, self._listener.pause)
+            taken, self._waiting = self._waiting, []
+            return taken
