@@ -6,11 +6,16 @@ No I/O: a name is not looked up, so `localhost` and `127.0.0.1` are two hosts he
 from __future__ import annotations
 
 import posixpath
+import re
+from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import PurePosixPath
 from typing import Annotated
 
 from pydantic import AfterValidator, HttpUrl
+
+_LISTEN = re.compile(r"(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9.-]{1,253}):([0-9]{1,5})")
+_PORTS = 65536
 
 
 def canonical_host(name: str) -> str:
@@ -29,6 +34,41 @@ def is_loopback(name: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+@dataclass(frozen=True)
+class Listen:
+    """Where to listen, on this machine alone."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+
+def listen(given: object) -> Listen | None:
+    """Read `HOST:PORT`, of loopback; `off` is nowhere.
+
+    Raises:
+        ValueError: it is something else.
+
+    """
+    if given is None or given is False or given == "off":  # YAML reads off as false
+        return None
+    if isinstance(given, Listen):
+        return given
+    found = _LISTEN.fullmatch(str(given))
+    host = canonical_host(found[1]) if found else ""
+    if not found or not 0 < int(found[2]) < _PORTS:
+        raise ValueError(f"found {given!r}; expected HOST:PORT, such as 127.0.0.1:8081, or off")
+    if not is_loopback(host):
+        raise ValueError(
+            f"found {given!r}; expected loopback (127.0.0.1 or [::1]): whoever reaches it sees "
+            "all, without a password; from elsewhere use ssh -L"
+        )
+    return Listen("127.0.0.1" if host == "localhost" else host, int(found[2]))
 
 
 def canonical_directory(path: str) -> str:

@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal, Self
 
 import yaml
 from pydantic import (
+    BeforeValidator,
     Field,
     HttpUrl,
     PositiveFloat,
@@ -26,6 +27,7 @@ from pydantic import (
 
 from gm_analytics import places, secret_files
 from gm_analytics.errors import ConfigError
+from gm_analytics.places import Listen
 from gm_analytics.sections import (
     GitHub,
     Mirror,
@@ -72,6 +74,10 @@ class Settings(Section):
     github: GitHub = GitHub()
     publish: Literal["on_pull_request", "on_merge"] = "on_pull_request"
     public_url: HttpUrl | None = None
+    operator_listen: Annotated[Listen | None, BeforeValidator(places.listen)] = Listen(
+        "127.0.0.1", 8081
+    )
+    """Where `serve` and `web` answer operators."""
     database_url: Annotated[str, Field(pattern=r"^(sqlite:////|postgresql://).+", repr=False)] = (
         "sqlite:////var/lib/gm_analytics/updates.sqlite"
     )

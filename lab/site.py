@@ -165,16 +165,27 @@ class Service:
         self._programs = programs or Path(sys.executable).parent
         self._cwd = cwd
         self.port = reserve_port()
+        self.operators = ""
+        """Where operators are answered, if `start` is to say so: HOST:PORT."""
         self.daemons: list[Daemon] = []
         self._environment = {**os.environ, "GM_ANALYTICS_CONFIG": str(config)}
 
     @classmethod
     @contextmanager
     def running(
-        cls, site: Site, config: Path | None = None, split: bool = False
+        cls,
+        site: Site,
+        config: Path | None = None,
+        split: bool = False,
+        operators: bool = False,
     ) -> Iterator[Self]:
-        """Run `gm-analytics serve`; with `split`, `connexion run` and `gm-analytics worker`."""
+        """Run `gm-analytics serve`; with `split`, `connexion run` and `gm-analytics worker`.
+
+        With `operators`, they are answered on a port of this service's own.
+        """
         service = cls(site, config or site.config())
+        if operators:
+            service.operators = f"127.0.0.1:{reserve_port()}"
         try:
             service.start_split() if split else service.start()
             yield service
@@ -183,7 +194,8 @@ class Service:
 
     def start(self) -> None:
         """Start web and worker in one process and wait until it takes deliveries."""
-        self._start("gm-analytics", "serve", "--port", str(self.port))
+        more = ("--operator-listen", self.operators) if self.operators else ()
+        self._start("gm-analytics", "serve", "--port", str(self.port), *more)
         self._await_web()
 
     def start_web(self) -> None:

@@ -21,26 +21,33 @@ from gm_analytics.service import Service
 
 UMASK = 0o007
 """Web and worker may be two accounts, with a group that shares the store and nothing else."""
+OPERATORS = click.option(
+    "--operator-listen",
+    metavar="HOST:PORT",
+    help="Where operators are answered, on loopback, or off; by default as configured.",
+)
 
 
 @click.command()
 @CONFIG
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=8080, show_default=True, help="Port to listen on.")
-def serve(config: Path | None, host: str, port: int) -> None:
+@OPERATORS
+def serve(config: Path | None, host: str, port: int, operator_listen: str | None) -> None:
     """Take deliveries and perform updates, in one process."""
     service = _start(config, web=True, worker=True)
     with _working(service):
-        _web(service, host, port)
+        _web(service, (host, port), operator_listen, works_here=True)
 
 
 @click.command()
 @CONFIG
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=8080, show_default=True, help="Port to listen on.")
-def web(config: Path | None, host: str, port: int) -> None:
+@OPERATORS
+def web(config: Path | None, host: str, port: int, operator_listen: str | None) -> None:
     """Take deliveries; a `worker` beside it performs the updates."""
-    _web(_start(config, web=True), host, port)
+    _web(_start(config, web=True), (host, port), operator_listen, works_here=False)
 
 
 @click.command()
@@ -86,14 +93,18 @@ def _start(config: Path | None, *, web: bool = False, worker: bool = False) -> S
     return service
 
 
-def _web(service: Service, host: str, port: int) -> None:
+def _web(
+    service: Service, door: tuple[str, int], operator_listen: str | None, *, works_here: bool
+) -> None:
     # A second of imports that only the web needs.
     from gm_analytics import handlers  # noqa: PLC0415
     from gm_analytics.web.app import create_app  # noqa: PLC0415
+    from gm_analytics.web.operator import serving  # noqa: PLC0415
     from gm_analytics.web.server import run  # noqa: PLC0415
 
     handlers.use(service)
-    run(create_app(handlers.webhook_secret), host, port)
+    with serving(service, operator_listen, door[1], works_here=works_here):
+        run(create_app(handlers.webhook_secret), *door)
 
 
 COMMANDS = (serve, web, worker)

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from gm_analytics.engine import identity, index, progress, records
 from gm_analytics.engine.database import guarded
-from gm_analytics.engine.schema import STEPS, UPDATES, WORKFLOWS
+from gm_analytics.engine.schema import PROGRESS, STEPS, UPDATES, WORKFLOWS
 from gm_analytics.errors import UnknownUpdate
 from gm_analytics.updates.model import Record, StepRecord, Update
 from gm_analytics.updates.progress import Now
@@ -82,6 +82,36 @@ class Queries:
         doing = f"reading what update {workflow_id} is at"
         with guarded(doing), self._engine.connect() as connection:
             return progress.read(connection, workflow_id)
+
+    def under_way(self) -> dict[str, int]:
+        """Say how many updates wait, and how many run.
+
+        Raises:
+            StoreUnavailable: the store did not answer.
+
+        """
+        query = (
+            sa.select(WORKFLOWS.c.status, sa.func.count())
+            .where(WORKFLOWS.c.name == index.WORKFLOW)
+            .where(WORKFLOWS.c.status.in_(list(records.UNDER_WAY)))
+            .group_by(WORKFLOWS.c.status)
+        )
+        found = dict.fromkeys(records.UNDER_WAY.values(), 0)
+        with guarded("counting updates"), self._engine.connect() as connection:
+            for status, count in connection.execute(query):
+                found[records.UNDER_WAY[status]] += count
+        return {str(state): count for state, count in found.items()}
+
+    def heard_at(self) -> float | None:
+        """Say when a worker last said what it does, in seconds since the epoch.
+
+        Raises:
+            StoreUnavailable: the store did not answer.
+
+        """
+        query = sa.select(sa.func.max(PROGRESS.c.written_at))
+        found: float | None = self._scalar("asking when a worker was heard", query)
+        return found
 
     def recent(self, limit: int = 20) -> list[Record]:
         """Give the newest updates first.

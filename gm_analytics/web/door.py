@@ -47,23 +47,23 @@ class Door:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
         elif scope["method"] == "POST" and scope["path"] == PAGE:
-            await self._deliver(scope, receive, _protecting(send))
-        elif not _is_plain(scope["path"]):
-            await _reply(_protecting(send), 404, {"reason": "no such page"})
+            await self._deliver(scope, receive, protecting(send))
+        elif not is_plain(scope["path"]):
+            await reply(protecting(send), 404, {"reason": "no such page"})
         else:
-            await self._app(_inner(scope, b""), _nothing_more(), _protecting(send))
+            await self._app(inner(scope, b""), nothing_more(), protecting(send))
 
     async def _deliver(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             headers = cast("RawHeaders", scope["headers"])
             async with self._bodies.taken(headers, receive, self._secret()) as body:
-                await self._app(_inner(scope, body), _nothing_more(), send)
+                await self._app(inner(scope, body), nothing_more(), send)
         except DeliveryError as error:
             note(scope, error)
-            await _reply(send, error.status, refusal(error))
+            await reply(send, error.status, refusal(error))
 
 
-def _is_plain(path: str) -> bool:
+def is_plain(path: str) -> bool:
     """Tell whether Connexion and the framework below it read a path alike.
 
     Starlette would redirect to what the Host header names for a slash too many. With a line
@@ -86,13 +86,14 @@ def note(scope: Scope, error: DeliveryError) -> None:
     log.warning("%s from %s: %s %s", sent, clean(client[0], 40), error.status, clean(str(error)))
 
 
-def _inner(scope: Scope, body: bytes) -> Scope:
+def inner(scope: Scope, body: bytes) -> Scope:
+    """Give the scope that the application gets, with a body that was read."""
     headers = [pair for pair in scope["headers"] if pair[0].lower() not in _OF_A_CONNECTION]
     extensions = {**scope.get("extensions", {}), BODY: body}
     return {**scope, "headers": headers, "extensions": extensions}
 
 
-def _nothing_more() -> Receive:
+def nothing_more() -> Receive:
     """Give a `receive` for a request whose body was taken, or is not wanted."""
     messages: list[Message] = [{"type": "http.request", "body": b"", "more_body": False}]
 
@@ -105,7 +106,9 @@ def _nothing_more() -> Receive:
     return receive
 
 
-def _protecting(send: Send) -> Send:
+def protecting(send: Send) -> Send:
+    """Send with the headers that every answer has."""
+
     async def protect(message: Message) -> None:
         if message["type"] == "http.response.start":
             message = {**message, "headers": protected(message.get("headers", []))}
@@ -114,9 +117,13 @@ def _protecting(send: Send) -> Send:
     return protect
 
 
-async def _reply(send: Send, status: int, values: dict[str, str]) -> None:
+async def reply(
+    send: Send, status: int, values: dict[str, str], *more: tuple[bytes, bytes]
+) -> None:
+    """Answer with JSON."""
     body = json.dumps(values).encode()
-    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+    length = (b"content-length", b"%d" % len(body))
+    headers = [(b"content-type", b"application/json"), length, *more]
     if status == 503:  # noqa: PLR2004
         headers.append((b"retry-after", b"%d" % RETRY_AFTER))
     await send({"type": "http.response.start", "status": status, "headers": headers})

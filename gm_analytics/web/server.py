@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import resource
-from collections.abc import Callable
-from contextlib import suppress
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -24,6 +26,8 @@ from gm_analytics.web.protection import protected
 HEADERS = 32 * 1024
 """Bytes of a request line with its headers; GitHub sends 1 kB."""
 BACKLOG = 256
+_STOP = 1.0
+"""Seconds that a server beside the door has to end."""
 
 
 @dataclass(frozen=True)
@@ -170,6 +174,22 @@ def configure(
         access_log=False,
         log_config=None,
     )
+
+
+@contextmanager
+def beside(app: Application, listening: socket.socket, limits: Limits) -> Iterator[None]:
+    """Serve another application in a thread, on a socket that listens, until the block ends."""
+    host, port, *_ = listening.getsockname()
+    server = uvicorn.Server(configure(app, host, port, limits))
+    thread = threading.Thread(
+        target=server.run, kwargs={"sockets": [listening]}, name="operators", daemon=True
+    )
+    thread.start()
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        thread.join(_STOP)
 
 
 def run(app: Application, host: str, port: int) -> None:

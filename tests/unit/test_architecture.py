@@ -64,7 +64,7 @@ EXTERNAL = {
         "engine.worker",
     },
     "yaml": {"contract", "settings"},
-    "connexion": {"contract", "web.app", "handlers"},
+    "connexion": {"contract", "web.app", "web.operator", "handlers"},
     "flask": {"handlers"},
     "click": {
         f"cli.{name}" for name in ("main", "mirrors", "output", "serve", "set_up", "updates")

@@ -1,0 +1,264 @@
+"""What is for operators alone, `swagger/operator.yaml`, on a listener of its own.
+
+It is for whoever has an account on this machine. A page in that person's browser is a stranger,
+also if its name was made to lead to loopback: so the Host header must say loopback, too.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import logging
+import re
+import socket
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import asdict
+from typing import Any
+from urllib.parse import urlsplit
+
+import connexion
+from connexion.lifecycle import ConnexionResponse
+from connexion.resolver import Resolver
+
+from gm_analytics import __version__, places
+from gm_analytics.contract import OPERATOR, specification
+from gm_analytics.engine.client import Store
+from gm_analytics.errors import ConfigError, GmError, StoreUnavailable, UnknownUpdate
+from gm_analytics.places import Listen, is_loopback
+from gm_analytics.service import Service
+from gm_analytics.updates.model import Record
+from gm_analytics.updates.progress import Now
+from gm_analytics.web import server
+from gm_analytics.web.bodies import Message, RawHeaders, Receive, values
+from gm_analytics.web.door import (
+    Application,
+    Scope,
+    Send,
+    inner,
+    is_plain,
+    nothing_more,
+    protecting,
+    reply,
+)
+from gm_analytics.web.update_json import record_json
+
+UI = "/ui/"
+CROWD = 32
+"""Connections at once."""
+_POLICY = (
+    "default-src 'none'; script-src 'self'{scripts}; style-src 'self'{styles}; "
+    "img-src 'self' data:; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+"""Swagger UI's own files, what its page has within itself, and requests to this listener."""
+_INLINE = re.compile(rb"<(script|style)>(.*?)</\1>", re.DOTALL)
+
+log = logging.getLogger(__name__)
+
+
+def create_app(service: Service, *, works_here: bool) -> Window:
+    """Make the application; `works_here` says whether this process performs updates."""
+    operator = Operator(service, works_here)
+    app = connexion.AsyncApp("gm_analytics.operator")
+    app.add_api(specification(OPERATOR), resolver=Resolver(operator.operation))
+    return Window(app)
+
+
+class Operator:
+    """The operations of the specification."""
+
+    def __init__(self, service: Service, works_here: bool) -> None:
+        self._service = service
+        self._works_here = works_here
+
+    def operation(self, name: str) -> Any:
+        """Give what an operationId names."""
+        return {
+            "list_updates": self.list_updates,
+            "show_update": self.show_update,
+            "health": self.health,
+        }[name]
+
+    @property
+    def _store(self) -> Store:
+        return self._service.store
+
+    def list_updates(self, limit: int = 20) -> ConnexionResponse:
+        """List the newest updates."""
+        try:
+            found = self._store.recent(limit)
+        except StoreUnavailable as error:
+            return _answer(503, _problem(error))
+        return _answer(200, {"updates": [_summary(one) for one in found]})
+
+    def show_update(self, update_id: str) -> ConnexionResponse:
+        """Show all that is known of an update."""
+        try:
+            found = self._store.get(update_id)
+            mirrors = [_whole(one, self._store.now(one.update.id)) for one in found]
+        except UnknownUpdate as error:
+            return _answer(404, _problem(error))
+        except StoreUnavailable as error:
+            return _answer(503, _problem(error))
+        return _answer(200, {"update_id": update_id, "mirrors": mirrors})
+
+    def health(self) -> ConnexionResponse:
+        """Tell how the service fares."""
+        known = {"version": __version__, "worker_here": self._works_here}
+        try:
+            store = self._store.check()
+            under_way, heard = self._store.under_way(), self._store.heard_at()
+        except StoreUnavailable as error:
+            return _answer(503, {"status": "unavailable", **known, **_problem(error)})
+        more = {"store": store, **under_way, "worker_heard_at": heard}
+        return _answer(200, {"status": "ok", **known, **more})
+
+
+def _summary(record: Record) -> dict[str, Any]:
+    """Give an update in a list, which has neither outcomes, errors nor steps."""
+    told = record_json(record, private=True)
+    return {name: told[name] for name in told if name not in {"outcome", "error", "steps"}}
+
+
+def _whole(record: Record, now: Now | None) -> dict[str, Any]:
+    """Give all of an update, and what runs now."""
+    return {**record_json(record, private=True), "progress": asdict(now) if now else None}
+
+
+def _answer(status: int, body: Mapping[str, Any]) -> ConnexionResponse:
+    return ConnexionResponse(status, content_type="application/json", body=json.dumps(body))
+
+
+def _problem(error: GmError) -> dict[str, str]:
+    return {"reason": str(error)}
+
+
+class Window:
+    """The outermost middleware: who asks is on this machine, and only asks."""
+
+    def __init__(self, app: Application) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        safely = protecting(send)
+        path = scope["path"]
+        if not _is_for_loopback(scope["headers"]):
+            await reply(safely, 403, {"reason": "ask for 127.0.0.1 or localhost"})
+        elif scope["method"] not in {"GET", "HEAD"}:
+            await reply(safely, 405, {"reason": "GET alone"}, (b"allow", b"GET, HEAD"))
+        elif path == "/":
+            await reply(safely, 307, {"reason": UI}, (b"location", UI.encode()))
+        elif path != UI and not is_plain(path):
+            await reply(safely, 404, {"reason": "no such page"})
+        else:
+            sent = _with_policy(safely) if path.startswith(UI) else safely
+            await self._app(inner(scope, b""), nothing_more(), sent)
+
+
+def _is_for_loopback(headers: RawHeaders) -> bool:
+    found = values(headers, b"host")
+    if len(found) != 1:
+        return False
+    try:
+        return is_loopback(urlsplit(f"//{found[0].decode('latin-1')}").hostname or "")
+    except ValueError:
+        return False
+
+
+def _with_policy(send: Send) -> Send:
+    """Let a page of Swagger UI run what it has within itself, by its digest."""
+    held: list[Message] = []
+
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start" and _is_page(message["headers"]):
+            held.append(message)
+            return
+        if held:
+            held.append(message)
+            if not message.get("more_body", False):
+                for one in _allowed(held):
+                    await send(one)
+                held.clear()
+            return
+        await send(message)
+
+    return sending
+
+
+def _is_page(headers: RawHeaders) -> bool:
+    return any(kind.startswith(b"text/html") for kind in values(headers, b"content-type"))
+
+
+def _allowed(held: list[Message]) -> list[Message]:
+    start, *rest = held
+    body = b"".join(message.get("body", b"") for message in rest)
+    policy = (b"content-security-policy", page_policy(body).encode())
+    return [{**start, "headers": [*start["headers"], policy]}, *rest]
+
+
+def page_policy(page: bytes) -> str:
+    """Give the policy that lets a page do what is written in it."""
+    digests: dict[bytes, str] = {b"script": "", b"style": ""}
+    for kind, text in _INLINE.findall(page):
+        digest = base64.b64encode(hashlib.sha256(text).digest()).decode()
+        digests[kind] += f" 'sha256-{digest}'"
+    return _POLICY.format(scripts=digests[b"script"], styles=digests[b"style"])
+
+
+# --- the listener ---------------------------------------------------------------------------
+
+
+@contextmanager
+def serving(
+    service: Service, given: str | None, door: int, *, works_here: bool
+) -> Iterator[Listen | None]:
+    """Answer operators until the block ends; `given` goes before the configuration.
+
+    `door` is the other listener's port. An address that nobody chose keeps nothing from starting.
+
+    Raises:
+        ConfigError: it is no such address, or cannot be listened on.
+
+    """
+    config = service.settings
+    chosen = given is not None or "operator_listen" in config.model_fields_set
+    listen = _read(given) if given is not None else config.operator_listen
+    try:
+        listening = _bind(listen, door) if listen else None
+    except ConfigError as error:
+        if chosen:
+            raise
+        log.warning("operators are not answered: %s", error)
+        listening = None
+    if listening is None:
+        yield None
+        return
+    log.info("operators are answered on http://%s%s", listen, UI)
+    app = create_app(service, works_here=works_here)
+    with closing(listening), server.beside(app, listening, server.Limits(connections=CROWD)):
+        yield listen
+
+
+def _read(given: str) -> Listen | None:
+    try:
+        return places.listen(given)
+    except ValueError as error:
+        raise ConfigError("--operator-listen", [str(error)]) from error
+
+
+def _bind(listen: Listen, door: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in listen.host else socket.AF_INET
+    cure = "choose another operator_listen, or off"
+    if listen.port == door:
+        raise ConfigError("operator_listen", [f"{listen} has the port of the web itself; {cure}"])
+    try:
+        return socket.create_server((listen.host, listen.port), family=family)
+    except OSError as error:
+        said = f"listening on {listen}: {error.strerror}; {cure}"
+        raise ConfigError("operator_listen", [said]) from error
