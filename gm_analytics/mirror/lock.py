@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field, TypeAdapter, ValidationError
 
@@ -59,18 +59,14 @@ class Locked:
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Lock:
     """A manifest's specs, and the RPMs that they meant on one mirror at one time.
 
     Specs and packages are what it is for; the rest may be missing.
     """
 
-    specs: tuple[Spec, ...]
-    packages: tuple[Locked, ...]
-    groups: tuple[tuple[Spec, ...], ...] = ()
-    """Specs that can be installed together."""
-    entries: tuple[tuple[EntryName, tuple[Spec, ...]], ...] = ()
+    format: int = FORMAT
     mirror: Line = ""
     publication: int = 0
     published_at: Line = ""
@@ -78,7 +74,11 @@ class Lock:
     commit: Line = ""
     digest: Digest = ""
     """Of the manifest and the policies it was solved under, as publication.json has it."""
-    format: int = FORMAT
+    specs: tuple[Spec, ...]
+    entries: tuple[tuple[EntryName, tuple[Spec, ...]], ...] = ()
+    groups: tuple[tuple[Spec, ...], ...] = ()
+    """Specs that can be installed together."""
+    packages: tuple[Locked, ...]
 
     @classmethod
     def of(cls, mirror: str, held: Held, packages: Iterable[Package]) -> Lock:
@@ -120,8 +120,7 @@ class Lock:
 
     def text(self) -> str:
         """Give the file's text."""
-        values: dict[str, Any] = asdict(self)
-        return json.dumps({"format": values.pop("format"), **values}, indent=1)
+        return json.dumps(asdict(self), indent=1)
 
     def check(self, manifest: Manifest) -> None:
         """Compare the specs with a manifest's.
