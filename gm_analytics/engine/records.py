@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 from gm_analytics.engine.codec import DAMAGED, decode
 from gm_analytics.errors import ForeignFormat, GmError, Malformed, NewerFormat
 from gm_analytics.updates import states
-from gm_analytics.updates.model import Outcome, Record, StepRecord, Update
+from gm_analytics.updates.model import NOTHING, Outcome, Record, StepRecord, Update
 from gm_analytics.updates.states import State
 
 Row: TypeAlias = Any
@@ -121,11 +121,11 @@ def update_of(values: Any, workflow_id: str, mirror: str) -> Update:
     Of values that cannot be read the id and the mirror are left: it hides no other update.
     """
     if not isinstance(values, dict):
-        return Update(workflow_id, mirror)
+        return Update(workflow_id, mirror, aim=NOTHING)
     try:
         return Update.read({"id": workflow_id, "mirror": mirror, **values})
     except Malformed:
-        return Update(workflow_id, mirror)
+        return Update(workflow_id, mirror, aim=NOTHING)
 
 
 def first_argument(row: Row) -> Any:

@@ -23,7 +23,7 @@ from gm_analytics.engine.database import NAME, connect, guarded, locked
 from gm_analytics.engine.progress import Kept, Logged
 from gm_analytics.engine.queries import POLL
 from gm_analytics.engine.steps import MAX_FEEDBACK_WAIT, DurableStep, Retry
-from gm_analytics.errors import GmError, StoreUnavailable
+from gm_analytics.errors import GmError, Malformed, NewerFormat, StoreUnavailable
 from gm_analytics.updates.model import Outcome, Update
 from gm_analytics.updates.progress import Telling
 
@@ -78,11 +78,21 @@ def _config(url: str, executor: str) -> DBOSConfig:
 def _register(updates: _Updates, report: Report | None, retry: Retry) -> None:
     @DBOS.workflow(name=index.WORKFLOW)
     def update(values: dict[str, Any]) -> dict[str, Any]:
-        return updates.run(Update.read(values)).to_json()
+        try:
+            work = Update.read(values)
+        except NewerFormat:
+            raise  # it can be performed once that version is back
+        except Malformed as error:
+            return updates.ignore(str(DBOS.workflow_id), error).to_json()
+        return updates.run(work).to_json()
 
     @DBOS.workflow(name=FEEDBACK)
     def feedback(values: dict[str, Any], ended: bool) -> None:
-        work = Update.read(values)
+        try:
+            work = Update.read(values)
+        except Malformed as error:
+            log.warning("feedback: ignored: the stored update is not one: %s", error)
+            return
         subject = f"feedback on update {work.id}"
         if report is None:  # the token went since it was stored
             return
@@ -116,6 +126,13 @@ class _Updates:
             raise
         self._note(index.end, work.id, outcome.state, outcome.message)
         log.info("update %s: %s: %s", work.id, outcome.state, outcome.message)
+        return outcome
+
+    def ignore(self, workflow_id: str, error: Malformed) -> Outcome:
+        """End what nobody of this service stored: it has not the form of an update."""
+        outcome = Outcome("ignored", f"the stored update is not one: {error}")
+        log.error("update %s: ignored: %s", workflow_id, outcome.message)
+        self._note(index.end, workflow_id, outcome.state, outcome.message)
         return outcome
 
     def _told(self, work: Update) -> Outcome:

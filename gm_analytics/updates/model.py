@@ -131,6 +131,10 @@ _KINDS = {
 }
 
 
+NOTHING = Aim("person", "exact", "live", "nothing")
+"""No event causes it: of what cannot be read, and is never performed."""
+
+
 @dataclass(frozen=True)
 class Outcome:
     """How an update ended, unless it failed with an error."""

@@ -300,7 +300,7 @@ FORGED: dict[str, dict[str, Any]] = {
     "no mirror of this name": {"mirror": "other"},
     "publish: on_pull_request has no update of the kind merge": {"aim": MERGE},
     "no update of the kind rollback": {"aim": ROLLBACK},
-    "no valid number": {"number": "../../etc"},
+    "the stored update is not one": {"number": "../../etc"},
     "no valid head_sha": {"head_sha": "main"},
     "no valid id": {"id": "x/../../../tmp/y"},
     "no valid merged_at": {"merged_at": "2026-01-01T00:00:00Z\nx"},
