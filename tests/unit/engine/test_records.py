@@ -9,7 +9,7 @@ import pytest
 
 from gm_analytics.engine import codec, records
 from gm_analytics.errors import ForeignFormat, LockHeld
-from gm_analytics.updates.model import Update
+from gm_analytics.updates.model import NOTHING, Update
 
 
 def row(status: str | None, output: str | None = None, error: str | None = None) -> Any:
@@ -21,7 +21,7 @@ def row(status: str | None, output: str | None = None, error: str | None = None)
 def test_fields_of_another_version_are_ignored_and_missing_ones_are_the_defaults() -> None:
     values = {"repository": "o/r", "number": 3, "colour": "red"}
     assert records.update_of(values, "u@m", "m") == Update("u@m", "m", "o/r", 3)
-    assert records.update_of(None, "u@m", "m") == Update("u@m", "m")
+    assert records.update_of(None, "u@m", "m") == Update("u@m", "m", aim=NOTHING)
 
 
 @pytest.mark.parametrize("inputs", [None, "null", "[]", '{"args": []}', "{", "[" * 100_000])
