@@ -22,7 +22,13 @@ from connexion.context import receive
 from connexion.lifecycle import ConnexionRequest, ConnexionResponse
 
 from gm_analytics import __version__
-from gm_analytics.errors import DeliveryError, DeliveryTooLarge, StoreUnavailable, UnknownUpdate
+from gm_analytics.errors import (
+    ConfigError,
+    DeliveryError,
+    DeliveryTooLarge,
+    StoreUnavailable,
+    UnknownUpdate,
+)
 from gm_analytics.github.webhook import MAX_BODY, verify
 from gm_analytics.operations import permissions
 from gm_analytics.pull_requests.intake import Reply
@@ -50,6 +56,7 @@ quiet.install()  # under `connexion run` there is no other place
 def _from_environment() -> Service:
     found = Service.from_file()
     permissions.require(found.settings)
+    found.settings.require(web=True)
     return found
 
 
@@ -109,6 +116,9 @@ async def manage_pullrequest() -> ConnexionResponse:
     except DeliveryError as error:
         note(scope, error)
         return _json(error.status, refusal(error))
+    except ConfigError as error:
+        log.error("a delivery cannot be checked: %s", error)
+        return _json(503, {"command_return": "unavailable", "reason": error.public})
 
 
 def show_update(update_id: str) -> ConnexionResponse:
@@ -118,7 +128,7 @@ def show_update(update_id: str) -> ConnexionResponse:
         records = _records(update_id)
     except UnknownUpdate as error:
         return _json(404, {"reason": error.public}, vary)
-    except StoreUnavailable as error:
+    except (StoreUnavailable, ConfigError) as error:
         log.error("showing an update: %s", error)
         return _json(503, {"reason": error.public}, vary)
     if "text/html" in _header("accept"):
@@ -134,7 +144,7 @@ def health() -> ConnexionResponse:
     """Tell whether deliveries can be taken."""
     try:
         service().store.check()
-    except StoreUnavailable as error:
+    except (StoreUnavailable, ConfigError) as error:
         log.error("health: %s", error)
         return _json(503, {"status": "unavailable", "reason": error.public})
     return _json(200, {"status": "ok", "version": __version__})

@@ -11,6 +11,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from gm_analytics import stored
 from gm_analytics.errors import Malformed
+from gm_analytics.manifest import MAX_BYTES
 from gm_analytics.rpm import grammar
 from gm_analytics.rpm.grammar import lines, optional, shown
 from gm_analytics.rpm.package import Package, Row
@@ -21,7 +22,7 @@ FORMAT = 1
 Spec = Annotated[str, grammar.SPEC.field]
 Digest = Annotated[str, optional(grammar.SHA256).field]
 Line = Annotated[str, grammar.TEXT.field]
-EntryName = Annotated[str, Field(max_length=grammar.TEXT.longest)]
+EntryName = Annotated[str, Field(max_length=MAX_BYTES)]
 """As the manifest's author wrote it: shown, and never more."""
 
 # --- what a mirror holds --------------------------------------------------------------------

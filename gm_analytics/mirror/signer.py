@@ -28,12 +28,21 @@ from gm_analytics.rpm.package import Package
 def _files(
     packages: Iterable[Package], publication: Publication, manifests: Iterable[str], service: str
 ) -> dict[str, str]:
-    """Give what lies beside a publication's metadata, as text by file name."""
+    """Give what lies beside a publication's metadata, as text by file name.
+
+    What cannot be read back is not written: it would be the mirror that fails, not the update.
+
+    Raises:
+        Malformed: the publication's description has not the form of one.
+
+    """
     now = datetime.now(UTC).isoformat(timespec="seconds")
     described = asdict(publication) | {"published_at": now, "service": service}
+    text = json.dumps(described, indent=2) + "\n"
+    Publication.parse(text)
     return {
         seal.PACKAGES: "".join(package.line() + "\n" for package in packages),
-        seal.PUBLICATION: json.dumps(described, indent=2) + "\n",
+        seal.PUBLICATION: text,
         "manifests.txt": "".join(digest + "\n" for digest in manifests),
     }
 

@@ -139,7 +139,7 @@ def key_of(mirror: settings.Mirror) -> Key:
 
     """
     if mirror.signing_home is None:
-        expected = "a directory of the service's own, such as /var/lib/gm_analytics/signing"
+        expected = "a directory of the service's own, such as /var/lib/gm_analytics_worker/signing"
         said = f"mirrors[].signing_home: {mirror.name} has no key; expected {expected}"
         raise ConfigError("mirrors", [said])
     return Key(mirror.signing_home)

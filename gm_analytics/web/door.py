@@ -12,7 +12,7 @@ import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, cast
 
-from gm_analytics.errors import DeliveryError
+from gm_analytics.errors import ConfigError, DeliveryError
 from gm_analytics.service import PAGE
 from gm_analytics.web.bodies import Bodies, Limits, Message, RawHeaders, Receive
 from gm_analytics.web.protection import protected
@@ -61,6 +61,9 @@ class Door:
         except DeliveryError as error:
             note(scope, error)
             await reply(send, error.status, refusal(error))
+        except ConfigError as error:
+            log.error("a delivery cannot be checked: %s", clean(str(error)))
+            await reply(send, 503, {"command_return": "unavailable", "reason": error.public})
 
 
 def is_plain(path: str) -> bool:

@@ -24,6 +24,7 @@ from gm_analytics.errors import (
     Unexpected,
     UnknownPackages,
 )
+from gm_analytics.manifest import Manifest
 from gm_analytics.mirror.history import Held
 from gm_analytics.mirror.lock import Lock
 from gm_analytics.mirror.package_manager import PackageManager
@@ -70,6 +71,28 @@ def test_a_publication_is_read_as_it_is_written_now(kind: str) -> None:
     now = replace(found, service="s", mark="2026-11-24T10:00:00Z " + "b" * 40, key="F" * 40)
     assert Publication.parse(now.text()) == now
     assert json.loads(now.text())["format"] == 1
+
+
+def test_the_longest_entry_of_a_manifest_can_be_read_back() -> None:
+    many = "sudo yum install -y " + " ".join(f"package-{index:04}" for index in range(300))
+    manifest = Manifest.parse(json.dumps([many, " " * 5000 + "vim"]).encode())
+    entries = tuple((entry.name, entry.specs) for entry in manifest.entries)
+    assert max(len(name) for name, _ in entries) > 4096
+    made = Publication(3, specs=manifest.specs, entries=entries)
+    assert Publication.parse(made.text()) == made
+
+
+def test_what_could_not_be_read_back_is_never_put_on_the_mirror() -> None:
+    put: list[str] = []
+    ssh = SimpleNamespace(put=lambda path, _: put.append(path))
+    target = SimpleNamespace(staging=lambda *parts: "/".join(parts))
+    host: Any = SimpleNamespace(name="m", service="s", ssh=ssh, target=target)
+    signer = Signer(host, None, None, None)  # type: ignore[arg-type]
+    with pytest.raises(Malformed, match=r"a publication\.json"):
+        signer.write("u1", [], Publication(3, warnings=("two\nlines",)), ())
+    assert not put
+    signer.write("u1", [], Publication(3, warnings=("one line",)), ())
+    assert put == ["u1/packages.txt", "u1/publication.json", "u1/manifests.txt"]
 
 
 def test_a_publication_needs_its_number_alone() -> None:
