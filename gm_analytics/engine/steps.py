@@ -9,8 +9,9 @@ from functools import lru_cache
 from typing import Any, get_type_hints
 
 from dbos import DBOS
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
+from gm_analytics import stored
 from gm_analytics.errors import GitHubUnavailable, TransientError
 from gm_analytics.updates.ports import P, R
 from gm_analytics.updates.progress import Telling
@@ -63,7 +64,7 @@ class DurableStep:
 
         for attempt in range(1, self._retry.attempts + 1):
             try:
-                stored = DBOS.run_step({"name": name}, once)
+                value = DBOS.run_step({"name": name}, once)
             except TransientError as failure:
                 pause = self._pause(failure, attempt)
                 if attempt == self._retry.attempts or pause > self._max_wait:
@@ -77,14 +78,23 @@ class DurableStep:
                 )
                 DBOS.sleep(pause)
             else:
-                value: R = adapter.validate_python(stored)
-                return value
+                found: R = _read(name, adapter, value)
+                return found
         raise AssertionError("unreachable")
 
     def _pause(self, failure: TransientError, attempt: int) -> float:
         backoff: float = self._retry.seconds * 2 ** (attempt - 1)
         asked = failure.retry_after if isinstance(failure, GitHubUnavailable) else None
         return max(backoff, asked or 0)
+
+
+def _read(name: str, adapter: TypeAdapter[R], value: Any) -> R:
+    """Give what a step gave; a stored value may be of another process, or anybody's."""
+    try:
+        found: R = adapter.validate_python(value)
+    except ValidationError as error:
+        raise stored.malformed(f"what the step {name!r} gave", error) from error
+    return found
 
 
 @lru_cache

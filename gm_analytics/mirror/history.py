@@ -8,6 +8,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Annotated
+
+from pydantic import Field
 
 from gm_analytics.errors import Malformed
 from gm_analytics.mirror.publication import Publication
@@ -35,7 +38,7 @@ def history(target: Target) -> Argv:
 class Held:
     """A publication or a preview that a mirror holds; times in seconds since the epoch."""
 
-    directory: str
+    directory: Annotated[str, Field(pattern=f"^{_HELD}$", max_length=grammar.PREVIEW.longest)]
     """Relative to the mirror's root."""
     number: int
     """Its own, or the pull request's of a preview."""

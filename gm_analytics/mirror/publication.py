@@ -127,7 +127,7 @@ class Preview:
 class Download:
     """A solved and downloaded closure."""
 
-    groups: tuple[tuple[str, ...], ...]
+    groups: tuple[tuple[Spec, ...], ...]
     """Specs that were solved together: one group, or one a spec where they conflict."""
     rows: tuple[Row, ...]
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Literal, get_args
+from typing import Annotated, Literal, get_args
 
 from gm_analytics.errors import Malformed
 from gm_analytics.mirror.publication import Publication
 from gm_analytics.remote.commands import Argv, script
 from gm_analytics.rpm import grammar
-from gm_analytics.rpm.grammar import lines
+from gm_analytics.rpm.grammar import lines, optional
 
 OVERTAKEN, BYTES_DIFFER, REFUSED = 76, 77, 78
 """Exit codes of the scripts of this room, beside those of the programs they run."""
@@ -25,8 +25,8 @@ class Tools:
     """The programs a mirror host has, found at run time."""
 
     manager: Manager
-    manager_path: str
-    createrepo: str
+    manager_path: Annotated[str, grammar.ABSOLUTE_PATH.field]
+    createrepo: Annotated[str, grammar.ABSOLUTE_PATH.field]
     elevation: Elevation = "none"
 
     @property
@@ -76,15 +76,15 @@ class Survey:
     tools: Tools | None
     """None if a program is missing."""
     missing: tuple[str, ...] = ()
-    live: str = ""
+    live: Annotated[str, optional(grammar.PUBLICATION).field] = ""
     """The live publication's directory, relative to the root."""
-    repomd: str = ""
+    repomd: Annotated[str, optional(grammar.SHA256).field] = ""
     """SHA-256 of the live repomd.xml."""
     free: int = 0
     """Bytes."""
     manifests: tuple[str, ...] = ()
     """Digests of manifests that the live publication is known to satisfy."""
-    mark: str = ""
+    mark: Annotated[str, optional(grammar.MARK).field] = ""
     """Of a newer merge than its own, which changed nothing."""
     publication: str = ""
     """publication.json, as text."""

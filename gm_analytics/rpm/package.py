@@ -5,32 +5,41 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Annotated
+
+from pydantic import Field
 
 from gm_analytics import stored
 from gm_analytics.errors import Malformed
 from gm_analytics.rpm import grammar
-from gm_analytics.rpm.grammar import SPEC, lines, shown
+from gm_analytics.rpm.grammar import SPEC, lines, optional, shown
 
 FORMAT = 1
 """Of `packages.txt`, which says it from 2 on."""
+
+
+# What a step gave is held to these again when it is read from the database.
+Name = Annotated[str, grammar.NAME.field]
+Arch = Annotated[str, grammar.ARCH.field]
+Bytes = Annotated[int, Field(ge=0, lt=10**grammar.SIZE.longest)]
 
 
 @dataclass(frozen=True, order=True)
 class Package:
     """One RPM file of the pool."""
 
-    file: str
-    name: str
-    epoch: int
-    version: str
-    release: str
-    arch: str
-    size: int
+    file: Annotated[str, grammar.FILE.field]
+    name: Name
+    epoch: Annotated[int, Field(ge=0, lt=10**grammar.EPOCH.longest)]
+    version: Annotated[str, grammar.VERSION.field]
+    release: Annotated[str, grammar.RELEASE.field]
+    arch: Arch
+    size: Bytes
     """Bytes."""
-    sha256: str
-    source: str = ""
+    sha256: Annotated[str, grammar.SHA256.field]
+    source: Annotated[str, optional(grammar.REPOSITORY_ID).field] = ""
     """The upstream repository it came from, empty if that is not known."""
-    wanted: tuple[str, ...] = ()
+    wanted: tuple[Annotated[str, SPEC.field], ...] = ()
     """The package specs that pulled it in."""
 
     @property
@@ -131,11 +140,11 @@ def _specs(text: str) -> tuple[str, ...]:
 class Row:
     """One line of yum's transaction table."""
 
-    name: str
-    arch: str
-    evr: str
-    repository: str
-    size: int
+    name: Name
+    arch: Arch
+    evr: Annotated[str, grammar.EVR.field]
+    repository: Annotated[str, grammar.REPOSITORY_ID.field]
+    size: Bytes
     """Bytes, as exact as yum prints it."""
 
     @property

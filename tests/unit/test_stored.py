@@ -228,6 +228,39 @@ def test_what_a_step_of_a1fa4e0_gave_is_read_and_is_the_same_when_it_is_written(
             assert adapter.validate_python(later) == found
 
 
+OUTSIDE = "../../../etc/x-1.0-1.noarch.rpm"
+HOSTILE: list[tuple[str, str, list[Any]]] = [
+    ("download", "groups", [["--installroot=/", "vim"]]),
+    ("download", "groups", [["vim; reboot"]]),
+    ("inspect", "packages", [{"file": OUTSIDE}]),
+    ("inspect", "packages", [{"sha256": "$(reboot)"}]),
+    ("inspect", "packages", [{"size": -1}]),
+]
+
+
+@pytest.mark.parametrize(("name", "field", "written"), HOSTILE)
+def test_a_step_of_the_database_gives_no_name_outside_its_grammar(
+    name: str, field: str, written: list[Any]
+) -> None:
+    value = next(one for one in stored("steps.json")[name] if one[field])
+    if isinstance(written[0], dict):
+        written = [value[field][0] | written[0]]
+    adapter = steps._adapter(STEPS[name])
+    with pytest.raises(Malformed, match=f"what the step '{name}' gave"):
+        steps._read(name, adapter, {**value, field: written})
+
+
+def test_a_survey_of_the_database_names_no_other_directory_and_no_other_program() -> None:
+    adapter = steps._adapter(STEPS["survey"])
+    value = next(one for one in stored("steps.json")["survey"] if one["live"])
+    for field in ("live", "repomd", "mark"):
+        with pytest.raises(Malformed):
+            steps._read("survey", adapter, {**value, field: "../x\n"})
+    tools = {**value["tools"], "manager_path": "dnf --installroot=/"}
+    with pytest.raises(Malformed):
+        steps._read("survey", adapter, {**value, "tools": tools})
+
+
 def test_every_step_of_the_story_but_signing_is_among_what_was_kept() -> None:
     assert set(STEPS) - set(stored("steps.json")) == {"sign"}, "whose value is none"
 
