@@ -202,7 +202,7 @@ def test_a_publication_that_is_damaged_is_named_by_all_and_stops_none(
     assert cli("rollback").returncode == 0
     assert seen(site) == {"leaf01", "leaf02"}
     refused = cli("rollback", "2")
-    assert refused.returncode == 1
+    assert refused.returncode == Exit.MIRROR
     assert f"{directory}/publication.json, which is kept, cannot be read" in refused.stderr
 
 
