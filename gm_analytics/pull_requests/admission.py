@@ -8,18 +8,20 @@ value out of it that has not the form that a delivery gives it.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from gm_analytics.pull_requests.rules import TABLE
+from gm_analytics.rpm import grammar
 from gm_analytics.settings import Settings
 from gm_analytics.updates.model import Update
 
 _TIME = r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)?"
-_FORMS = {
-    "id": re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@+-]{0,299}"),
-    "repository": re.compile(r"[A-Za-z0-9._-]{1,100}/[A-Za-z0-9._-]{1,100}"),
-    "head_sha": re.compile(r"[0-9a-f]{40}"),
-    "merge_sha": re.compile(r"([0-9a-f]{40})?"),
-    "merged_at": re.compile(_TIME),
+_FORMS: dict[str, Callable[[str], object]] = {
+    "id": grammar.UPDATE_ID.fits,  # as publication.json has it
+    "repository": re.compile(r"[A-Za-z0-9._-]{1,100}/[A-Za-z0-9._-]{1,100}").fullmatch,
+    "head_sha": re.compile(r"[0-9a-f]{40}").fullmatch,
+    "merge_sha": re.compile(r"([0-9a-f]{40})?").fullmatch,
+    "merged_at": re.compile(_TIME).fullmatch,
 }
 """The texts that become part of a command, a path or an address."""
 
@@ -38,9 +40,9 @@ def reason_to_ignore(update: Update, config: Settings) -> str | None:
 
 
 def _malformed(update: Update) -> str | None:
-    for name, form in _FORMS.items():
+    for name, fits in _FORMS.items():
         value: object = getattr(update, name)  # out of JSON: of any type
-        if not isinstance(value, str) or not form.fullmatch(value):
+        if not isinstance(value, str) or not fits(value):
             return name
     number: object = update.number
     return None if type(number) is int and number > 0 else "number"
