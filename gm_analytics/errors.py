@@ -12,12 +12,11 @@ the inside. `str()` and `hint` are for the log and the operator's terminal, and 
 from __future__ import annotations
 
 import dataclasses
-from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import IntEnum, unique
 from typing import Any, ClassVar, Literal, dataclass_transform
 
-from gm_analytics.wording import fill, network_fault
+from gm_analytics.wording import cleaned, fill, network_fault
 
 Fault = Literal["author", "operator", "upstream", "github", "ourselves"]
 """Who can do something about it: who wrote the manifest (or the lock file), who runs the service
@@ -114,16 +113,25 @@ class GmError(Exception):
     def from_json(data: dict[str, Any]) -> GmError:
         """Make the error that `to_json` described; an unknown name gives `Unexpected`.
 
-        Unknown data is ignored; without what an error must have it is `Unexpected`, too.
+        Unknown data is ignored; without what an error must have it is `Unexpected`, too, and so
+        it is with data of which no words can be made.
         """
-        fields = dict(data)
+        fields = cleaned(data)
         name = str(fields.pop("error", ""))
         for cls in _subclasses(GmError):
             if cls.__name__ == name:
                 known = {one.name for one in dataclasses.fields(cls)}
-                with suppress(TypeError):  # stored by a version whose fields were others
-                    return cls(**{key: value for key, value in fields.items() if key in known})
+                try:
+                    found = cls(**{key: value for key, value in fields.items() if key in known})
+                    found.all_texts()
+                except Exception:  # noqa: S112  # data of another version, or of nobody of ours
+                    continue
+                return found
         return Unexpected(name, str(fields.get("message", fields)))
+
+    def all_texts(self) -> tuple[str, ...]:
+        """Give all that is said of it."""
+        return str(self), self.hint, self.public, self.public_hint
 
     @classmethod
     def wrap(cls, error: BaseException) -> GmError:

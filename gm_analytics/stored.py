@@ -15,6 +15,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from gm_analytics.errors import Malformed, NewerFormat
+from gm_analytics.wording import cleaned
 
 FIRST = 1
 MAX_SHOWN = 80
@@ -47,6 +48,30 @@ def malformed(what: str, error: ValidationError) -> Malformed:
     first = error.errors(include_url=False, include_input=False)[0]
     where = ".".join(map(str, first["loc"]))[:MAX_SHOWN]  # foreign text, as is a field's name
     return Malformed(what, f"at {where!a} {first['msg'][:MAX_SHOWN]!a}")
+
+
+def refuse_unclean(what: str, values: Mapping[str, Any]) -> None:
+    """Refuse texts that no database and no page takes.
+
+    Raises:
+        Malformed: a field has one.
+
+    """
+    for name, value in values.items():
+        if cleaned(value) != value:
+            raise Malformed(what, f"at {name!a} a lone surrogate or a NUL")
+
+
+def mapping(what: str, values: Any) -> Mapping[str, Any]:
+    """Give values that are an object of JSON.
+
+    Raises:
+        Malformed: they are something else.
+
+    """
+    if not isinstance(values, Mapping):
+        raise Malformed(what, f"a {type(values).__name__}")
+    return values
 
 
 def refuse_values(what: str, values: Mapping[str, Any], known: int) -> None:

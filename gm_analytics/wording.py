@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import string
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 _KEPT = r"(?:usr|bin|sbin|lib|lib64|etc/(?!yum|dnf|pki|ssh))"
@@ -25,6 +26,28 @@ _NETWORK = (
     (re.compile(r"[Cc]hecksum"), "an upstream repository's metadata does not match its checksum"),
     (re.compile(r"[Cc]onnect"), "an upstream repository takes no connections"),
 )
+
+
+def clean(text: str) -> str:
+    """Put `?` for what no database and no page takes: a lone surrogate, a NUL."""
+    return text.encode("utf-8", "replace").decode().replace("\0", "?")
+
+
+def cleaned(value: Any) -> Any:
+    """Give JSON values with clean texts."""
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, Mapping):
+        return {cleaned(name): cleaned(part) for name, part in value.items()}
+    return type(value)(map(cleaned, value)) if isinstance(value, list | tuple) else value
+
+
+def when(seconds: float, zone: str) -> str:
+    """Give a time in UTC, or say that it is none."""
+    try:
+        return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S}{zone}"
+    except (TypeError, ValueError, OverflowError, OSError):
+        return "at no known time"
 
 
 def redact(text: str) -> str:

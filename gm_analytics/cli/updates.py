@@ -7,7 +7,6 @@ import sys
 import uuid
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +33,7 @@ from gm_analytics.service import Service
 from gm_analytics.updates.model import Record
 from gm_analytics.updates.states import BROKEN
 from gm_analytics.web.update_json import record_json, update_json
+from gm_analytics.wording import when
 
 
 @click.command()
@@ -142,9 +142,8 @@ def _as_json(update_id: str | None, records: Sequence[Record]) -> object:
 
 
 def _record_text(record: Record) -> str:
-    when = datetime.fromtimestamp(record.accepted_at, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
-    update = record.update
-    head = f"{update.id}  {record.state:<10}  {when}  {update.mirror}  {update.pull_request}"
+    update, accepted = record.update, when(record.accepted_at, "Z")
+    head = f"{update.id}  {record.state:<10}  {accepted}  {update.mirror}  {update.pull_request}"
     hint = [f"    hint: {record.hint}"] if record.hint else []
     steps = [
         f"    {step.name:<15} {step.completed_at - step.started_at:6.2f} s"

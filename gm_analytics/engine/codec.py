@@ -62,13 +62,13 @@ def decode(text: str | None, written_as: str | None) -> Any:
     """
     if text is None:
         return None
-    if written_as and (newer := _NEWER.fullmatch(written_as)):
+    if isinstance(written_as, str) and (newer := _NEWER.fullmatch(written_as)):
         stored.refuse_number("a value in the database", int(newer[1]), 1)
     if written_as not in {None, FORMAT}:
         raise ForeignFormat(str(written_as))
     try:
         return JSON.deserialize(text)
-    except (ValueError, RecursionError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise ForeignFormat(DAMAGED) from error
 
 

@@ -7,11 +7,15 @@ What a crash, or a version of the service without an index, left out is filled i
 from __future__ import annotations
 
 import json
+import logging
 import time
+import traceback
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.exc import OperationalError
 
 from gm_analytics.engine import records, schema
 from gm_analytics.engine.schema import INPUTS, OUTPUTS, UPDATES, WORKFLOWS
@@ -23,6 +27,8 @@ WORKFLOW = "update"
 PARTITION_SEPARATOR = "@"
 """Stands between a delivery's id and a mirror in the id of a workflow, where there are several."""
 _BATCH = 200
+
+log = logging.getLogger(__name__)
 
 
 def store(connection: sa.Connection, update: Update) -> None:
@@ -41,8 +47,8 @@ def start(connection: sa.Connection, update: Update) -> None:
 
 def end(connection: sa.Connection, workflow_id: str, state: State, message: str) -> None:
     """Note how an update ended."""
-    cut = message[: records.MAX_MESSAGE]
-    _set(connection, workflow_id, {"state": state, "message": cut, "ended_at": time.time()})
+    values = {"state": state, "message": records.kept(message), "ended_at": time.time()}
+    _set(connection, workflow_id, values)
 
 
 def wait(connection: sa.Connection, workflow_id: str) -> None:
@@ -64,6 +70,12 @@ def payload(connection: sa.Connection, workflow_id: str) -> records.Row:
     ).one()
 
 
+def partition(connection: sa.Connection, workflow_id: str) -> str | None:
+    """Give the mirror in whose partition of the queue an update is, where DBOS tells it."""
+    query = sa.select(WORKFLOWS.c.queue_partition_key)
+    return connection.scalar(query.where(WORKFLOWS.c.workflow_uuid == workflow_id))
+
+
 def repair(engine: sa.Engine) -> None:
     """Index what is not, and note the ends that were not; batch by batch."""
     for fill in (adopt, settle):
@@ -75,10 +87,7 @@ def repair(engine: sa.Engine) -> None:
 
 def adopt(connection: sa.Connection) -> int:
     """Index some updates that DBOS has and the index has not; say how many."""
-    ids = _missing(connection)
-    for workflow_id in ids:
-        _put(connection, _row_of_dbos(connection, workflow_id))
-    return len(ids)
+    return _each(connection, _missing(connection), _adopt_one, _adopt_bare)
 
 
 def settle(connection: sa.Connection) -> int:
@@ -92,10 +101,71 @@ def settle(connection: sa.Connection) -> int:
             .limit(_BATCH)
         )
     )
+    return _each(connection, ids, _settle_one, _settle_bare)
+
+
+def _each(
+    connection: sa.Connection,
+    ids: Sequence[str],
+    fill: Callable[[sa.Connection, str], None],
+    bare: Callable[[sa.Connection, str, str], None],
+) -> int:
+    """Index each update apart from the others; of one that is damaged, what DBOS's status says."""
+    if ids:
+        # SQLite begins at the first write: else each savepoint would be a transaction.
+        connection.execute(UPDATES.delete().where(sa.false()))
     for workflow_id in ids:
-        found = records.ending(payload(connection, workflow_id))
-        end(connection, workflow_id, found.state, found.message)
+        try:
+            with connection.begin_nested():
+                fill(connection, workflow_id)
+        except Exception as error:
+            if _is_of_the_database(error):
+                raise
+            damage = records.kept(f"what is stored of it is damaged: {_first_line(error)}")
+            log.exception("index of updates: %a: %s", workflow_id, damage)
+            with connection.begin_nested():
+                bare(connection, workflow_id, damage)
     return len(ids)
+
+
+def _first_line(error: Exception) -> str:
+    """Say what an error is, even one that has no words itself, without its SQL."""
+    return traceback.format_exception_only(error)[0].partition("\n")[0]
+
+
+def _is_of_the_database(error: Exception) -> bool:
+    """Tell whether no row is to blame; SQLite says the same of text that is not UTF-8."""
+    return isinstance(error, OperationalError) and "decode to UTF-8" not in str(error)
+
+
+def _adopt_one(connection: sa.Connection, workflow_id: str) -> None:
+    _put(connection, _row_of_dbos(connection, workflow_id))
+
+
+def _adopt_bare(connection: sa.Connection, workflow_id: str, damage: str) -> None:
+    columns = (WORKFLOWS.c.status, WORKFLOWS.c.created_at, WORKFLOWS.c.completed_at)
+    query = sa.select(*columns).where(WORKFLOWS.c.workflow_uuid == workflow_id)
+    row = connection.execute(query).one()
+    under_way = row.status in records.UNDER_WAY
+    values = {
+        **_row(records.update_of(None, str(workflow_id), "")),
+        "workflow_id": workflow_id,
+        "accepted_at": records.moment_of_dbos(row.created_at),
+        "state": records.state_of(row.status),
+        "message": "" if under_way else damage,
+        "ended_at": None if under_way else records.moment_of_dbos(row.completed_at),
+    }
+    _put(connection, values)
+
+
+def _settle_one(connection: sa.Connection, workflow_id: str) -> None:
+    found = records.ending(payload(connection, workflow_id))
+    end(connection, workflow_id, found.state, found.message)
+
+
+def _settle_bare(connection: sa.Connection, workflow_id: str, damage: str) -> None:
+    query = sa.select(WORKFLOWS.c.status).where(WORKFLOWS.c.workflow_uuid == workflow_id)
+    end(connection, workflow_id, records.state_of(connection.scalar(query)), damage)
 
 
 def _missing(connection: sa.Connection) -> list[str]:
@@ -119,12 +189,12 @@ def _row_of_dbos(connection: sa.Connection, workflow_id: str) -> dict[str, Any]:
         .where(WORKFLOWS.c.workflow_uuid == workflow_id)
     ).one()
     values = records.first_argument(row)
-    update = records.update_of(values, workflow_id, row.queue_partition_key or "")
+    update = records.update_of(values, workflow_id, _mirror(row.queue_partition_key, values))
     return {
         **_row(update),
         "workflow_id": workflow_id,
-        "accepted_at": update.requested_at or row.created_at / 1000,
-        "started_at": row.started_at_epoch_ms and row.started_at_epoch_ms / 1000,
+        "accepted_at": update.requested_at or records.moment_of_dbos(row.created_at),
+        "started_at": row.started_at_epoch_ms and records.moment_of_dbos(row.started_at_epoch_ms),
         **_end_of(connection, workflow_id, row),
     }
 
@@ -135,9 +205,16 @@ def _end_of(connection: sa.Connection, workflow_id: str, row: records.Row) -> di
     found = records.ending(payload(connection, workflow_id))
     return {
         "state": found.state,
-        "message": found.message[: records.MAX_MESSAGE],
-        "ended_at": (row.completed_at or row.created_at) / 1000,
+        "message": records.kept(found.message),
+        "ended_at": records.moment_of_dbos(row.completed_at or row.created_at),
     }
+
+
+def _mirror(partition: str | None, values: Any) -> str:
+    """Give the mirror that DBOS says; one that was resumed by hand has no partition any more."""
+    if partition is None and isinstance(values, dict):
+        return str(values.get("mirror", ""))
+    return partition or ""
 
 
 def _row(update: Update) -> dict[str, Any]:

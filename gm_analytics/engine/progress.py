@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 import sqlalchemy as sa
 
+from gm_analytics.engine import records
 from gm_analytics.engine.schema import PROGRESS, UPDATES
 from gm_analytics.updates.progress import (
     Event,
@@ -77,7 +78,9 @@ def read(connection: sa.Connection, workflow_id: str) -> Now | None:
     row = connection.execute(query).one_or_none()
     if row is None:
         return None
-    return Now(row.step, row.since, row.done, row.total, _lines(row.lines), row.said)
+    return Now(
+        row.step, records.moment(row.since), row.done, row.total, _lines(row.lines), row.said
+    )
 
 
 def forget(connection: sa.Connection, workflow_id: str) -> None:

@@ -110,8 +110,8 @@ class Queries:
 
         """
         query = sa.select(sa.func.max(PROGRESS.c.written_at))
-        found: float | None = self._scalar("asking when a worker was heard", query)
-        return found
+        found = self._scalar("asking when a worker was heard", query)
+        return None if found is None else records.moment(found)
 
     def recent(self, limit: int = 20) -> list[Record]:
         """Give the newest updates first.
@@ -152,7 +152,8 @@ class Queries:
         )
         doing = f"looking for updates of {update.pull_request}"
         with guarded(doing), self._engine.connect() as connection:
-            return any(tuple(other) > update.order for other in connection.execute(query))
+            found = connection.execute(query).all()
+        return any((str(at), records.moment(asked)) > update.order for at, asked in found)
 
     def await_end(self, update_id: str) -> None:
         """Wait until the update of one mirror has ended, however it did."""

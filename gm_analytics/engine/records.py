@@ -13,8 +13,9 @@ from typing import Any, TypeAlias
 from gm_analytics.engine.codec import DAMAGED, decode
 from gm_analytics.errors import ForeignFormat, GmError, Malformed, NewerFormat
 from gm_analytics.updates import states
-from gm_analytics.updates.model import NOTHING, Outcome, Record, StepRecord, Update
+from gm_analytics.updates.model import MAX_TIME, NOTHING, Outcome, Record, StepRecord, Update
 from gm_analytics.updates.states import State
+from gm_analytics.wording import clean
 
 Row: TypeAlias = Any
 """SQLAlchemy's, with the columns of its query as attributes."""
@@ -33,6 +34,27 @@ RETRIABLE = frozenset(status for status, state in _STATES.items() if states.retr
 """DBOS's statuses of what ended otherwise than with an outcome."""
 MAX_MESSAGE = 1000
 """Characters of a message that the index keeps; the whole is with the outcome or the error."""
+
+
+def moment(value: object) -> float:
+    """Give a stored time, in seconds since the epoch: 0 for what is none."""
+    valid = isinstance(value, int | float) and 0 <= value <= MAX_TIME
+    return float(value) if valid else 0.0  # type: ignore[arg-type]  # a number then
+
+
+def moment_of_dbos(milliseconds: object) -> float:
+    """Give a time as DBOS stores it."""
+    return moment(milliseconds / 1000) if isinstance(milliseconds, int | float) else 0.0
+
+
+def kept(message: object) -> str:
+    """Give of a message what the index keeps."""
+    return clean(str(message)[:MAX_MESSAGE])
+
+
+def state_of(status: str | None) -> State:
+    """Give the state of an update of which DBOS's status alone can be read."""
+    return _STATES.get(str(status), "ignored")
 
 
 @dataclass(frozen=True)
@@ -94,36 +116,52 @@ def summary(row: Row, end: Ending | None = None) -> Record:
     """Give an indexed row as a record, with an ending that was read where one is needed."""
     state = end.state if end else settled(row)
     assert state is not None  # noqa: S101  # the callers read an ending then
-    update = update_of(_values(row.update_values), row.workflow_id, row.mirror)
+    update = update_of(_values(row.update_values), str(row.workflow_id), str(row.mirror))
     message = end.message if end else row.message if row.status not in UNDER_WAY else state
     return Record(
         update=update,
         state=state,
-        message=message or state,
-        accepted_at=row.accepted_at,
-        started_at=_seconds(row.started_at_epoch_ms) or row.started_at,
-        completed_at=_seconds(row.completed_at) or (row.ended_at if not row.status else None),
+        message=str(message or state),
+        accepted_at=moment(row.accepted_at),
+        started_at=_started(row),
+        completed_at=_completed(row),
         outcome=end.outcome if end else None,
         error=end.error if end else None,
     )
 
 
+def _started(row: Row) -> float | None:
+    by_dbos = row.started_at_epoch_ms and moment_of_dbos(row.started_at_epoch_ms)
+    return by_dbos or _unless_none(row.started_at)
+
+
+def _completed(row: Row) -> float | None:
+    if row.completed_at:
+        return moment_of_dbos(row.completed_at)
+    return None if row.status else _unless_none(row.ended_at)
+
+
+def _unless_none(value: object) -> float | None:
+    return None if value is None else moment(value)
+
+
 def _values(text: str) -> Any:
     try:
         return json.loads(text)
-    except ValueError:
+    except (TypeError, ValueError, RecursionError):
         return None
 
 
 def update_of(values: Any, workflow_id: str, mirror: str) -> Update:
     """Make an update of stored values: unknown ones are ignored, missing ones are the defaults.
 
+    The id and the mirror are the row's own, whatever the values say.
     Of values that cannot be read the id and the mirror are left: it hides no other update.
     """
     if not isinstance(values, dict):
         return Update(workflow_id, mirror, aim=NOTHING)
     try:
-        return Update.read({"id": workflow_id, "mirror": mirror, **values})
+        return Update.read({**values, "id": workflow_id, "mirror": mirror})
     except Malformed:
         return Update(workflow_id, mirror, aim=NOTHING)
 
@@ -138,7 +176,7 @@ def first_argument(row: Row) -> Any:
 
 def steps_of(rows: Iterable[Row]) -> tuple[StepRecord, ...]:
     """Give an update's steps; DBOS has some of its own among them."""
-    return tuple(_step(row) for row in rows if not row.function_name.startswith("DBOS."))
+    return tuple(_step(row) for row in rows if not str(row.function_name).startswith("DBOS."))
 
 
 def _step(row: Row) -> StepRecord:
@@ -147,13 +185,9 @@ def _step(row: Row) -> StepRecord:
     except GmError as unreadable:
         error = unreadable
     return StepRecord(
-        row.function_name,
-        (row.started_at_epoch_ms or 0) / 1000,
-        (row.completed_at_epoch_ms or 0) / 1000,
-        str(error) if error else None,
+        str(row.function_name),
+        moment_of_dbos(row.started_at_epoch_ms),
+        moment_of_dbos(row.completed_at_epoch_ms),
+        clean(str(error)) if error else None,
         GmError.wrap(error).public if error else "",
     )
-
-
-def _seconds(milliseconds: int | None) -> float | None:
-    return milliseconds / 1000 if milliseconds else None

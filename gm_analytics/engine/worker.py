@@ -24,6 +24,7 @@ from gm_analytics.engine.progress import Kept, Logged
 from gm_analytics.engine.queries import POLL
 from gm_analytics.engine.steps import MAX_FEEDBACK_WAIT, DurableStep, Retry
 from gm_analytics.errors import GmError, Malformed, NewerFormat, StoreUnavailable
+from gm_analytics.stored import MAX_SHOWN
 from gm_analytics.updates.model import Outcome, Update
 from gm_analytics.updates.progress import Telling
 
@@ -78,13 +79,7 @@ def _config(url: str, executor: str) -> DBOSConfig:
 def _register(updates: _Updates, report: Report | None, retry: Retry) -> None:
     @DBOS.workflow(name=index.WORKFLOW)
     def update(values: dict[str, Any]) -> dict[str, Any]:
-        try:
-            work = Update.read(values)
-        except NewerFormat:
-            raise  # it can be performed once that version is back
-        except Malformed as error:
-            return updates.ignore(str(DBOS.workflow_id), error).to_json()
-        return updates.run(work).to_json()
+        return updates.take(str(DBOS.workflow_id), values).to_json()
 
     @DBOS.workflow(name=FEEDBACK)
     def feedback(values: dict[str, Any], ended: bool) -> None:
@@ -112,6 +107,37 @@ class _Updates:
         self._engine = engine
         self._perform = perform
         self._retry = retry
+
+    def take(self, workflow_id: str, values: object) -> Outcome:
+        """Perform what is stored, unless it is not an update or not this workflow's.
+
+        Raises:
+            NewerFormat: it can be performed once that version is back.
+
+        """
+        try:
+            work = Update.read(values)
+            self._see_that_it_is_of(workflow_id, work)
+        except NewerFormat:
+            raise
+        except Malformed as error:
+            return self.ignore(workflow_id, error)
+        return self.run(work)
+
+    def _see_that_it_is_of(self, workflow_id: str, work: Update) -> None:
+        """See that no other update's records, and no other mirror's turn, are taken."""
+        if work.id != workflow_id:
+            raise Malformed(
+                f"the id of its workflow, {workflow_id[:MAX_SHOWN]!a}",
+                f"id {work.id[:MAX_SHOWN]!a}",
+            )
+        # Not by DBOS's own function: that would be a step, and updates that run have none here.
+        doing = f"reading whose turn update {workflow_id} has"
+        with guarded(doing), self._engine.connect() as connection:
+            mirror = index.partition(connection, workflow_id)
+        if mirror is not None and work.mirror != mirror:
+            expected = f"the mirror of its partition, {mirror[:MAX_SHOWN]!a}"
+            raise Malformed(expected, f"mirror {work.mirror[:MAX_SHOWN]!a}")
 
     def run(self, work: Update) -> Outcome:
         """Perform an update, or go on with it."""
@@ -147,7 +173,7 @@ class _Updates:
         try:
             with self._engine.begin() as connection:
                 write(connection, *values)
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, ValueError, OverflowError) as error:
             log.warning("index of updates: %s", str(error).partition("\n")[0])
 
 

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from gm_analytics import stored
 from gm_analytics.errors import GmError
 from gm_analytics.rpm.changes import Change
 from gm_analytics.updates import states
 from gm_analytics.updates.states import Ended, State
-from gm_analytics.wording import redact
+from gm_analytics.wording import cleaned, redact
 
 FORMAT = 1
 """Of an update and of an outcome as they are stored; see `gm_analytics.stored`."""
+
+MAX_NUMBER = 2**31 - 1
+"""Of a pull request, as a database's whole number holds it."""
+MAX_TIME = 253_402_300_799
+"""Seconds since the epoch: the end of the year 9999, the last that can be written as a date."""
 
 Cause = Literal["pull_request", "merge", "person"]
 Mode = Literal["additive", "exact"]
@@ -60,9 +64,9 @@ class Update:
     id: str
     mirror: str
     repository: str = ""
-    number: int = 0
+    number: Annotated[int, Field(ge=0, le=MAX_NUMBER)] = 0
     head_sha: str = ""
-    requested_at: float = 0.0
+    requested_at: Annotated[float, Field(ge=0, le=MAX_TIME)] = 0.0
     """Seconds since the epoch."""
     aim: Aim = ADDITION
     merge_sha: str = ""
@@ -73,7 +77,7 @@ class Update:
     """When GitHub last changed the pull request, ISO 8601 in UTC."""
 
     @classmethod
-    def read(cls, values: Mapping[str, Any]) -> Update:
+    def read(cls, values: Any) -> Update:
         """Read what was stored, by this version or an older or newer one.
 
         Unknown fields are ignored. The first version stored the aim as one word, `kind`.
@@ -83,13 +87,16 @@ class Update:
             NewerFormat: a newer gm-analytics stored it.
 
         """
+        values = stored.mapping("an update", values)
         stored.refuse_values("an update", values, FORMAT)
         kind = str(values.get("kind", "add"))
         aim = asdict(_KINDS[kind]) if kind in _KINDS else kind
         try:
-            return _UPDATE.validate_python({"aim": aim, **values})
+            found = _UPDATE.validate_python({"aim": aim, **values})
         except ValidationError as error:
             raise stored.malformed("an update", error) from error
+        stored.refuse_unclean("an update", asdict(found))
+        return found
 
     def to_json(self) -> dict[str, Any]:
         """Give what `read` reads, as JSON values."""
@@ -161,16 +168,18 @@ class Outcome:
             NewerFormat: a newer gm-analytics stored it.
 
         """
-        if isinstance(values, Mapping):
-            stored.refuse_values("an outcome", values, FORMAT)
+        values = stored.mapping("an outcome", values)
+        stored.refuse_values("an outcome", values, FORMAT)
         try:
-            return _OUTCOME.validate_python(values)
+            found = _OUTCOME.validate_python(values)
         except ValidationError as error:
             raise stored.malformed("an outcome", error) from error
+        stored.refuse_unclean("an outcome", asdict(found))
+        return found
 
     def to_json(self) -> dict[str, Any]:
-        """Give what `read` reads, as JSON values."""
-        return {"format": FORMAT, **asdict(self)}
+        """Give what `read` reads, as JSON values; programs' words may have any bytes in them."""
+        return {"format": FORMAT, **cleaned(asdict(self))}
 
 
 _OUTCOME = TypeAdapter(Outcome)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Sequence
-from datetime import UTC, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib.resources import files
 
 from jinja2 import Environment, PackageLoader, Template
@@ -14,6 +13,7 @@ from jinja2 import Environment, PackageLoader, Template
 from gm_analytics.updates.model import Record
 from gm_analytics.web.protection import POLICY
 from gm_analytics.web.update_json import public
+from gm_analytics.wording import when
 
 STYLE = (files("gm_analytics.web") / "templates" / "update.css").read_text(encoding="utf-8")
 _DIGEST = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
@@ -30,9 +30,5 @@ def update_page(update_id: str, records: Sequence[Record]) -> str:
 @lru_cache
 def _template(name: str) -> Template:
     environment = Environment(loader=PackageLoader("gm_analytics.web"), autoescape=True)
-    environment.filters["when"] = _when
+    environment.filters["when"] = partial(when, zone=" UTC")
     return environment.get_template(name)
-
-
-def _when(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import sqlite3
 import subprocess
@@ -250,3 +251,52 @@ def test_a_long_message_is_cut_in_lists_and_whole_by_id(url: str) -> None:
         with working(url):
             assert len(store.recent()[0].message) == 1000
         assert len(store.get(name)[0].message) == len("unexpected E: ") + 5000
+
+
+# --- what the web may store -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("inside", "said"),
+    [
+        ({"id": "victim"}, "found id 'victim'; expected the id of its workflow, 'one'"),
+        ({"mirror": "west"}, "found mirror 'west'; expected the mirror of its partition, 'east'"),
+    ],
+)
+def test_an_update_that_takes_another_s_id_or_mirror_is_ignored(
+    url: str, inside: dict[str, str], said: str
+) -> None:
+    with opened(url) as store:
+        store.enqueue(update("victim"))
+        with working(url):
+            await_ends(store, "victim")
+        store.enqueue(update("one"))
+        inputs = json.dumps({"args": [update("one").to_json() | inside], "kwargs": {}})
+        with sql(url) as connection:
+            table = SystemSchema.workflow_input
+            stored = table.update().where(table.c.workflow_uuid == "one").values(inputs=inputs)
+            assert connection.execute(stored).rowcount == 1
+        with working(url) as work:
+            found = await_ends(store, "one")["one"]
+        assert (found.state, found.message) == ("ignored", f"the stored update is not one: {said}")
+        assert work.ran == []
+        assert states(store.recent()) == {"one": "ignored", "victim": "published"}
+
+
+def test_damaged_rows_keep_no_worker_from_starting(url: str) -> None:
+    with opened(url) as store:
+        damages = {"number": 10**30, "requested_at": float("inf"), "repository": "\ud800"}
+        for name, value in damages.items():
+            store.enqueue(update(name))
+            inputs = json.dumps({"args": [update(name).to_json() | {name: value}], "kwargs": {}})
+            with sql(url) as connection:
+                table = SystemSchema.workflow_input
+                stored = table.update().where(table.c.workflow_uuid == name)
+                connection.execute(stored.values(inputs=inputs))
+                connection.execute(schema.UPDATES.delete())
+        store.enqueue(update("good"))
+        with working(url):
+            found = await_ends(store, "good")
+            assert found["good"].state == "published"
+            ends = await_ends(store, *damages)
+        assert {record.state for record in ends.values()} == {"ignored"}

@@ -297,6 +297,11 @@ def test_an_update_of_a_newer_format_is_refused_and_listed_all_the_same() -> Non
         {"aim": {"cause": "schedule", "mode": "exact", "target": "live", "source": "solved"}},
         {"aim": {}},
         {"number": "seven"},
+        {"number": 2**31},
+        {"requested_at": 253_402_300_800},
+        {"requested_at": float("nan")},
+        {"head_sha": "\ud800"},
+        {"updated_at": "\0"},
     ],
 )
 def test_an_update_that_is_damaged_or_aims_at_what_is_unknown_is_not_performed(
@@ -306,6 +311,26 @@ def test_an_update_that_is_damaged_or_aims_at_what_is_unknown_is_not_performed(
         Update.read({"id": "u", "mirror": "m", **values})
     listed = records.update_of(values, "u@m", "m")
     assert listed == Update("u@m", "m", aim=model.NOTHING)
+
+
+def test_the_last_number_and_time_that_a_database_holds_are_read() -> None:
+    last = Update("u", "m", "o/r", 2**31 - 1, requested_at=253_402_300_799)
+    assert Update.read(last.to_json()) == last
+
+
+@pytest.mark.parametrize("values", [["x"], None, 7, "x"])
+def test_what_is_no_object_is_malformed(values: Any) -> None:
+    for read in (Update.read, Outcome.read):
+        with pytest.raises(Malformed, match=f"found a {type(values).__name__}; expected an "):
+            read(values)
+
+
+def test_an_outcome_with_text_that_cannot_be_shown_is_malformed_and_never_written() -> None:
+    foreign = Outcome("unchanged", "a\0", warnings=("\udcff",))
+    assert Outcome.read(foreign.to_json()) == Outcome("unchanged", "a?", warnings=("?",))
+    for more in ({"message": "\ud800"}, {"warnings": ["\0"]}, {"preview": "\ud800"}):
+        with pytest.raises(Malformed, match="expected an outcome"):
+            Outcome.read(foreign.to_json() | more)
 
 
 def test_outcomes_of_a1fa4e0_are_read() -> None:
