@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+import traceback
 from collections.abc import Callable
 
 SHOWN = 80
@@ -56,13 +57,29 @@ class Quiet(logging.Filter):
 
 
 def _shorten(record: logging.LogRecord) -> None:
+    raised = _raised(record)
+    record.exc_info = record.exc_text = record.stack_info = None
     if record.name == "uvicorn.access" and isinstance(record.args, tuple):
         # Its formatter wants the five values.
         record.args = tuple(
             clean(value) if isinstance(value, str) else value for value in record.args
         )
         return
-    record.msg, record.args = clean(record.getMessage(), LINE), ()
+    said = record.getMessage()
+    if raised:
+        said = f"{said.strip()[:SHOWN]}: {raised}"
+    record.msg, record.args = clean(said, LINE), ()
+
+
+def _raised(record: logging.LogRecord) -> str:
+    """Give a record's exception without its traceback: the innermost place, and its words."""
+    if not record.exc_info or (error := record.exc_info[1]) is None:
+        return ""
+    places = [
+        f"{frame.f_code.co_name}:{line}" for frame, line in traceback.walk_tb(error.__traceback__)
+    ]
+    words = "".join(traceback.format_exception_only(error)).strip()
+    return " in ".join([words[:SHOWN], *places[-1:]])
 
 
 def install() -> None:

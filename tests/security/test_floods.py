@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import time
 from collections.abc import Iterator
 
@@ -99,3 +100,25 @@ def test_ours_keep_their_length() -> None:
     ours = record("gm_analytics.engine.store", "x" * 1000 + os.linesep + str(time.time()))
     assert Quiet().filter(ours)
     assert len(ours.getMessage()) > 1000
+
+
+@pytest.mark.parametrize("name", ["uvicorn.error", "uvicorn.access"])
+def test_an_exception_that_a_stranger_causes_is_one_short_line(name: str) -> None:
+    def fail(depth: int) -> None:
+        if not depth:
+            raise ValueError("bad\n" + "x" * 20_000)
+        fail(depth - 1)
+
+    args = ("127.0.0.1:1", "GET", "/", "1.1", 200) if name == "uvicorn.access" else ()
+    text = '%s - "%s %s HTTP/%s" %d' if args else "Exception in ASGI application\n"
+    try:
+        fail(100)
+    except ValueError:
+        bad = logging.LogRecord(name, logging.ERROR, "f", 1, text, args, sys.exc_info())
+    bad.exc_text, bad.stack_info = "x" * 20_000, "y" * 20_000
+    assert Quiet().filter(bad)
+    written = logging.Formatter("%(message)s").format(bad)
+    assert len(written) <= LINE
+    assert "\n" not in written
+    if not args:
+        assert written.startswith("Exception in ASGI application: ValueError: bad\\nxxx")
