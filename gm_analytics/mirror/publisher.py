@@ -182,5 +182,5 @@ class Publisher:
             documents = [b"<comps/>", *others, ours] if publication.exact else [ours, *others]
             with self._host.packages_of_upstream():
                 merged = comps.merge(documents, groups) or "<comps/>"
-            return self._signer.put_groups(update_id, merged)
+            return self._signer.put_groups(update_id, merged.encode())
         return "" if publication.exact else self._signer.stage_groups(update_id, live)

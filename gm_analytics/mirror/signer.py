@@ -173,12 +173,12 @@ class Signer:
     def stage_groups(self, update_id: str, directory: str) -> str:
         """Put a publication's groups into staging as they were signed; give their SHA-256."""
         found = self._trust.groups(directory) if self._trust else None
-        return self.put_groups(update_id, found.decode()) if found is not None else ""
+        return self.put_groups(update_id, found) if found is not None else ""
 
-    def put_groups(self, update_id: str, text: str) -> str:
-        """Put a groups file into staging; give its SHA-256."""
-        self._host.ssh.put(self._host.target.staging(update_id, seal.GROUPS), text)
-        return seal.digest(text.encode())
+    def put_groups(self, update_id: str, content: bytes) -> str:
+        """Put a groups file into staging, in whatever encoding it is; give its SHA-256."""
+        self._host.ssh.put(self._host.target.staging(update_id, seal.GROUPS), content)
+        return seal.digest(content)
 
     def write(
         self,

@@ -106,8 +106,8 @@ class Connection:
         ears = Ears(self.hear if aloud else ignore, self.hear)
         return Result.of(self._execute(bounded, doing, seconds, STDOUT_LIMIT, ears=ears))
 
-    def put(self, path: str, text: str) -> None:
-        """Write a file.
+    def put(self, path: str, content: str | bytes) -> None:
+        """Write a file; a text in UTF-8.
 
         Raises:
             CommandFailed: it cannot be written.
@@ -115,9 +115,8 @@ class Connection:
         """
         doing, argv = f"writing {path}", commands.script("remote", "put", path)
         bounded = commands.bounded(argv, TRANSFER)
-        self._succeeded(
-            self._execute(bounded, doing, TRANSFER, 0, stdin=text.encode()), doing, argv
-        )
+        sent = content.encode() if isinstance(content, str) else content
+        self._succeeded(self._execute(bounded, doing, TRANSFER, 0, stdin=sent), doing, argv)
 
     def get(self, path: str, most: int) -> bytes | None:
         """Read a file of at most `most` bytes; None if it is missing.

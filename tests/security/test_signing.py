@@ -339,6 +339,24 @@ def test_a_person_can_adopt_what_is_there(lab: Site, mirror: Mirror) -> None:
     assert client(lab, mirror).available() == {"leaf06-1.0-1.el9.noarch"}
 
 
+def test_groups_in_another_encoding_are_kept_as_they_are(lab: Site, mirror: Mirror) -> None:
+    """As a comps.xml in Latin-1, of a repository that was taken over."""
+    text = '<?xml version="1.0" encoding="ISO-8859-1"?><comps><group><id>g</id>'
+    groups = f"{text}<name>caf\xe9</name></group></comps>".encode("latin-1")
+    there = live(mirror) / "comps.xml"
+    there.write_bytes(groups)
+    unsealed(mirror)
+    mirror.host.owned_by_account(there)
+    attack(mirror, f"modifyrepo_c --mdtype=group {there} {there.parent}/repodata")
+    repomd = there.parent / "repodata" / "repomd.xml"
+    key = key_of(service_of(lab, mirror).settings.mirror(mirror.name))
+    repomd.with_name("repomd.xml.asc").write_text(key.sign(repomd.read_bytes()))
+    forgetting(lab, mirror)
+    assert apply(lab, mirror, "leaf02").state == "published"
+    assert (live(mirror) / "comps.xml").read_bytes() == groups
+    assert {"leaf01-1.0-1.el9.noarch"} < client(lab, mirror).available()
+
+
 def test_the_memory_is_the_owners_alone(lab: Site, mirror: Mirror) -> None:
     path = mirror.signing_home / "mirrors.json"  # type: ignore[operator]
     assert path.stat().st_mode & 0o777 == 0o600
