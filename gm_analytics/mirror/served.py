@@ -3,34 +3,40 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from types import TracebackType
 from typing import Self
 from urllib.parse import quote
 
 import requests
-from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError
 
 from gm_analytics import settings
 from gm_analytics.errors import MetadataForged, NotVisible
-from gm_analytics.mirror.checking import MAX_REPOMD, check
+from gm_analytics.mirror.checking import MAX_FILE, MAX_REPOMD, check
 from gm_analytics.mirror.signing import Key
 from gm_analytics.remote import fetch
 from gm_analytics.rpm.package import Package
 
 VISIBLE_ATTEMPTS, VISIBLE_PAUSE = 5, 0.2
 TIMEOUT = 10
-"""Seconds without an answer."""
+"""Seconds without a byte."""
+WHOLE = 3 * TIMEOUT
+"""Seconds for a whole answer, or for all attempts to see what was published."""
+SLOWEST = 64 * 1024
+"""Bytes a second; an answer may take so much longer than `WHOLE` as it is large."""
 AT_ONCE = 8
 """Requests of one `Served`, which is as many as threads may ask."""
 REPOMD = "repodata/repomd.xml"
 SIGNATURE = f"{REPOMD}.asc"
 _MAX_SIGNATURE = 64 * 1024
-_CHUNK = 64 * 1024
+_MAX_WORDS = 300
+"""Characters of what a library says about an answer; it may repeat what a server sent."""
 # Past caches, and as it lies on the disk.
 _HEADERS = {"Cache-Control": "no-cache", "Accept-Encoding": "identity"}
 
@@ -51,6 +57,13 @@ class File:
     digest: str | None = None
     algorithm: str = "sha256"
     size: int | None = None
+    most: int = MAX_FILE
+    """Bytes that are read if the size does not matter."""
+
+    @property
+    def limit(self) -> int:
+        """Bytes after which reading ends."""
+        return self.most if self.size is None else self.size
 
 
 class Served:
@@ -62,10 +75,7 @@ class Served:
     def __init__(self, mirror: settings.Mirror, below: str = "") -> None:
         self._mirror = mirror
         self._base = f"{mirror.base_url}{below}"
-        self._session = requests.Session()
-        self._session.headers.update(_HEADERS)
-        self._session.auth = fetch.NOBODY
-        self._session.mount("http", HTTPAdapter(pool_maxsize=AT_ONCE))
+        self._asking = fetch.Asking(AT_ONCE)
 
     def __enter__(self) -> Self:
         return self
@@ -76,7 +86,7 @@ class Served:
         error: BaseException | None,
         tb: TracebackType | None,
     ) -> None:
-        self._session.close()
+        self._asking.__exit__(kind, error, tb)
 
     def repomd(self, sha256: str) -> bytes:
         """Give repomd.xml if it is the one of this SHA-256."""
@@ -108,41 +118,67 @@ class Served:
 
     def file(self, file: File) -> None:
         """See that a file is served; without a digest only its head is asked for."""
-        with self._asked("GET" if file.digest else "HEAD", file.path) as reply:
-            size = int(reply.headers.get("Content-Length", -1))
-            if file.size is not None and size not in {-1, file.size}:
+        method, most = ("GET", file.limit) if file.digest else ("HEAD", 0)
+        with self._asked(method, file.path, most) as reply:
+            size = _length(file.path, reply)
+            if None not in {file.size, size} and size != file.size:
                 raise Differs(file.path, f"{size:,} bytes; expected {file.size:,}")
-            if file.digest and _digest(reply, file.algorithm) != file.digest:
+            if file.digest and _digest(reply, file.algorithm, most) != file.digest:
                 raise Differs(file.path, "not the bytes that were published")
 
     def _read(self, path: str, most: int) -> bytes:
         """Read a file, and of one that is longer than `most` bytes a byte more."""
-        with self._asked("GET", path) as reply:
-            content = bytearray()
-            for piece in reply.raw.stream(_CHUNK, decode_content=False):
-                content += piece
-                if len(content) > most:
-                    break
-            return bytes(content[: most + 1])
+        with self._asked("GET", path, most) as reply:
+            return b"".join(_pieces(reply, most))
 
     @contextmanager
-    def _asked(self, method: str, path: str) -> Iterator[requests.Response]:
+    def _asked(self, method: str, path: str, most: int) -> Iterator[requests.Response]:
         url = self._base + quote(path)
+        limits = fetch.Limits(TIMEOUT, WHOLE + most / SLOWEST, most)
         try:
-            with self._session.request(
-                method, url, timeout=TIMEOUT, stream=True, allow_redirects=True
+            with self._asking.ask(
+                method, url, limits, auth=fetch.NOBODY, headers=_HEADERS
             ) as reply:
-                if not reply.ok:
-                    raise Differs(path, f"{reply.status_code} {reply.reason}")
+                if reply.status_code != HTTPStatus.OK:
+                    raise Differs(path, _status(reply.status_code))
                 yield reply
-        except (requests.RequestException, HTTPError) as error:
-            raise Differs(path, f"{type(error).__name__}: {error}", unknown=True) from error
+        except (OSError, HTTPError) as error:  # among them all of requests
+            said = f"{type(error).__name__}: {error}"[:_MAX_WORDS]
+            raise Differs(path, said, unknown=True) from error
 
 
-def _digest(reply: requests.Response, algorithm: str) -> str:
+def _status(code: int) -> str:
+    """Name a status in our own words: a server may send any."""
+    known = code in {one.value for one in HTTPStatus}
+    said = f"{code} {HTTPStatus(code).phrase}" if known else str(code)
+    redirect = 300 <= code < 400  # noqa: PLR2004
+    return f"{said}: it redirects, which is not followed" if redirect else said
+
+
+def _length(path: str, reply: requests.Response) -> int | None:
+    """Give the size that an answer names."""
+    said = reply.headers.get("Content-Length")
+    if said is None:
+        return None
+    if not re.fullmatch(r"[0-9]{1,15}", said):
+        raise Differs(path, f"Content-Length {said[:80]!a}; expected a number")
+    return int(said)
+
+
+def _pieces(reply: requests.Response, most: int) -> Iterator[bytes]:
+    """Read a body as it was sent, and of one that is longer than `most` bytes a byte more."""
+    left = most + 1
+    for piece in reply.raw.stream(fetch.CHUNK, decode_content=False):
+        yield piece[:left]
+        left -= len(piece)
+        if left <= 0:
+            return
+
+
+def _digest(reply: requests.Response, algorithm: str, most: int) -> str:
     found = hashlib.new(algorithm)
-    for chunk in reply.raw.stream(_CHUNK, decode_content=False):
-        found.update(chunk)
+    for piece in _pieces(reply, most):
+        found.update(piece)
     return found.hexdigest()
 
 
@@ -155,10 +191,12 @@ def wait_until_visible(mirror: settings.Mirror, repomd: str, below: str = "") ->
         NotVisible: the web server goes on serving something else, or does not answer.
 
     """
-    said = ""
+    said, ends = "", time.monotonic() + WHOLE
     with Served(mirror, below) as web:
         for attempt in range(VISIBLE_ATTEMPTS):
             time.sleep(VISIBLE_PAUSE * attempt)
+            if attempt and time.monotonic() > ends:
+                break
             try:
                 content = web.repomd(repomd)
                 if mirror.signing_home:

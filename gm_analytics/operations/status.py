@@ -5,7 +5,6 @@ It only reads, takes no lock, and says what differs, a line a finding.
 
 from __future__ import annotations
 
-import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -16,21 +15,23 @@ from gm_analytics import settings
 from gm_analytics.errors import BadAnswer, GitHubError, GmError, ManifestError, Untrusted
 from gm_analytics.manifest import Manifest
 from gm_analytics.mirror import seal
+from gm_analytics.mirror.checking import MAX_FILE, size_of
 from gm_analytics.mirror.history import Held, History
 from gm_analytics.mirror.ownership import Owner
-from gm_analytics.mirror.served import AT_ONCE, Differs, File, Served
+from gm_analytics.mirror.served import AT_ONCE, REPOMD, Differs, File, Served
 from gm_analytics.mirror.session import Session
 from gm_analytics.mirror.signing import Key
 from gm_analytics.mirror.survey import Survey
 from gm_analytics.operations.by_hand import Operations
 from gm_analytics.operations.findings import Finding, wrong
 from gm_analytics.rpm.package import Package
+from gm_analytics.rpm.repodata import parse_foreign, parse_repomd
+from gm_analytics.rpm.strict import Malformed
 from gm_analytics.settings import Settings
 from gm_analytics.updates.ports import Forge
 
 MOST = 20
 """Findings of one kind, before the rest is counted."""
-_REPO = "{http://linux.duke.edu/metadata/repo}"
 
 
 class Parts(Protocol):
@@ -188,10 +189,10 @@ def _web(
     with Served(mirror) as web:
         try:
             content = web.repomd(repomd)
+            named = _named(content, made=kept.made)
         except Differs as error:
             yield _differs(subject, error)
             return
-        named = _named(content)
         said = f"repomd.xml and the {len(named)} files that it names are the live publication's"
         yield from _all(web, subject, named, said)
         if mirror.signing_home:
@@ -244,13 +245,15 @@ def _all(web: Served, subject: str, files: list[File], said: str) -> Iterator[Fi
         yield Finding(subject, bad[-1].severity, f"and {len(bad) - MOST:,} files more")
 
 
-def _named(repomd: bytes) -> list[File]:
-    """Give the files that a repomd.xml names, with their checksums."""
-    found = []
-    for data in ET.fromstring(repomd).iter(f"{_REPO}data"):  # noqa: S314  # the mirror's own
-        location, checksum = data.find(f"{_REPO}location"), data.find(f"{_REPO}checksum")
-        if location is not None and checksum is not None:
-            kind = checksum.get("type", "sha256")
-            algorithm = "sha1" if kind == "sha" else kind
-            found.append(File(location.get("href", ""), checksum.text, algorithm))
-    return found
+def _named(repomd: bytes, *, made: bool) -> list[File]:
+    """Give the files that a repomd.xml names, with their checksums. Raises `Differs`."""
+    try:
+        found = (parse_repomd if made else parse_foreign)(repomd)
+        sizes = [size_of(data) if "size" in data.sizes else MAX_FILE for data in found]
+    except Malformed as error:
+        raise Differs(REPOMD, str(error)) from error
+    sums = [data.digests["checksum"] for data in found]
+    return [
+        File(data.href, digest.value, digest.algorithm, most=size)
+        for data, digest, size in zip(found, sums, sizes, strict=True)
+    ]

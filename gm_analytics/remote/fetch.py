@@ -1,4 +1,4 @@
-"""HTTP as the service speaks it to who answers for GitHub: bounded in time and in size.
+"""HTTP as the service speaks it to GitHub and to web servers of mirrors: bounded in time and size.
 
 What requests does by itself is left off where it would send credentials astray: it reads
 `~/.netrc`, and it follows redirects. Proxies and certificate authorities of the environment count:
@@ -9,11 +9,14 @@ who sets them starts the service. requests' own timeout is between two bytes
 from __future__ import annotations
 
 import io
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPResponse
-from typing import Any, NamedTuple
+from types import TracebackType
+from typing import Any, NamedTuple, Self
 from urllib.parse import urljoin
 
 import requests
@@ -97,7 +100,15 @@ class Reply:
     def location(self) -> str:
         """Where it redirects to, empty if it does not."""
         location = self.headers.get("location", "")
-        return urljoin(self.url, location) if 300 <= self.status < 400 and location else ""  # noqa: PLR2004
+        return _join(self.url, location) if 300 <= self.status < 400 and location else ""  # noqa: PLR2004
+
+
+def _join(url: str, reference: str) -> str:
+    """Give an address as seen from another; what is none as it is."""
+    try:
+        return urljoin(url, reference)
+    except ValueError:
+        return reference
 
 
 def fetch(method: str, url: str, limits: Limits, auth: Token, **options: Any) -> Reply:
@@ -107,21 +118,52 @@ def fetch(method: str, url: str, limits: Limits, auth: Token, **options: Any) ->
         requests.RequestException: there is no answer, or not in time.
 
     """
-    adapter = _Adapter(time.monotonic() + limits.whole)
-    with requests.Session() as session:
+    options["proxies"] = dict(_NO_PROXY)  # requests adds the environment's to it
+    with Asking() as asking, asking.ask(method, url, limits, auth=auth, **options) as response:
+        return _read(response, limits)
+
+
+class Asking:
+    """Asks servers, from several threads at once; each answer has its own deadline."""
+
+    def __init__(self, at_once: int = 1) -> None:
+        self._session = _Session()
+        self._adapter = _Adapter(at_once)
         for scheme in _PORTS:
-            session.mount(f"{scheme}://", adapter)
-        with session.request(
+            self._session.mount(f"{scheme}://", self._adapter)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        self._session.close()
+
+    @contextmanager
+    def ask(
+        self, method: str, url: str, limits: Limits, *, auth: Token, **options: Any
+    ) -> Iterator[requests.Response]:
+        """Give an answer whose body is yet to be read, in this thread; no redirect is followed.
+
+        Raises:
+            requests.RequestException: there is no answer, or not in time.
+
+        """
+        self._adapter.now.ends = time.monotonic() + limits.whole
+        with self._session.request(
             method,
             url,
             auth=auth,
             timeout=limits.pause,
             stream=True,
             allow_redirects=False,
-            proxies=dict(_NO_PROXY),  # requests adds the environment's to it
             **options,
         ) as response:
-            return _read(response, limits)
+            yield response
 
 
 def _read(response: requests.Response, limits: Limits) -> Reply:
@@ -142,29 +184,42 @@ def _read(response: requests.Response, limits: Limits) -> Reply:
         headers=response.headers,
         body=bytes(body),
         whole=whole,
-        following=urljoin(response.url, following) if following else "",
+        following=_join(response.url, following) if following else "",
     )
+
+
+class _Session(requests.Session):
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        """Tell of none: requests would read the whole body first, even if it is not to follow."""
 
 
 class _Adapter(HTTPAdapter):
     """Ends each read from the network when the time for the whole answer is over."""
 
-    def __init__(self, ends: float) -> None:
-        super().__init__()
-        self._ends = ends
+    def __init__(self, at_once: int) -> None:
+        super().__init__(pool_maxsize=at_once)
+        self.now = threading.local()
+        """Its `ends` is when what this thread asked for must be there."""
 
     def get_connection_with_tls_context(self, *args: Any, **options: Any) -> Any:
         """Give the pool of a host, which makes connections whose answers have an end."""
         pool: Any = super().get_connection_with_tls_context(*args, **options)
-        ends = self._ends
+        if issubclass(pool.ConnectionCls, _Ending):  # made for an earlier request
+            return pool
+        now = self.now
 
         class Response(HTTPResponse):
             def __init__(self, sock: Any, *rest: Any, **options: Any) -> None:
                 super().__init__(sock, *rest, **options)
-                self.fp = io.BufferedReader(_Timed(self.fp, sock, ends))
+                self.fp = io.BufferedReader(_Timed(self.fp, sock, now.ends))
 
-        pool.ConnectionCls = type("_", (pool.ConnectionCls,), {"response_class": Response})
+        members = {"response_class": Response}
+        pool.ConnectionCls = type("_", (_Ending, pool.ConnectionCls), members)
         return pool
+
+
+class _Ending:
+    """Marks connections whose answers have an end."""
 
 
 class _Timed(io.RawIOBase):

@@ -6,6 +6,7 @@ What createrepo writes, and nothing else; `strict` says why.
 from __future__ import annotations
 
 import re
+import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -19,6 +20,8 @@ LISTS = ("primary", "filelists", "other")
 _HREF = re.compile(r"repodata/[A-Za-z0-9_][A-Za-z0-9._+-]{0,200}")
 _DIGESTS = {"sha256": 64, "sha384": 96, "sha512": 128}
 """Algorithms, and their hexadecimal digits."""
+_FOREIGN_DIGESTS = {"sha1": 40, "sha224": 56, **_DIGESTS}
+"""What createrepo ever wrote, but for MD5."""
 _REPO = "http://linux.duke.edu/metadata/repo"
 _DATA = ("checksum", "open-checksum", "location", "timestamp", "size", "open-size")
 _REPOMD: Grammar = {"repomd": {"revision": {}, "data": {name: {} for name in _DATA}}}
@@ -62,6 +65,44 @@ def parse_repomd(content: bytes) -> tuple[Data, ...]:
     if missing := [kind for kind in LISTS if kind not in reading.found]:
         raise Malformed(f"no {', '.join(missing)}", "each of primary, filelists and other")
     return found
+
+
+def parse_foreign(content: bytes) -> tuple[Data, ...]:
+    """Give the files that the repomd.xml of a repository taken over names: of any type.
+
+    It is whatever wrote it that decides which there are; a size may be missing.
+
+    Raises:
+        Malformed: it is no repomd.xml, or names a file in a way that cannot be compared.
+
+    """
+    try:
+        found = ET.fromstring(content)  # noqa: S314  # expat bounds what entities become
+    except (ET.ParseError, ValueError, LookupError) as error:
+        raise Malformed(str(error), "well-formed XML") from error
+    if found.tag != f"{{{_REPO}}}repomd":
+        raise Malformed(f"a first element {found.tag[:80]!r}", "repomd")
+    return tuple(_foreign(data) for data in found.iterfind(f"{{{_REPO}}}data"))
+
+
+def _foreign(element: ET.Element) -> Data:
+    parts = {name: element.find(f"{{{_REPO}}}{name}") for name in ("location", "checksum", "size")}
+    location, checksum, size = parts.values()
+    if location is None or checksum is None:
+        raise Malformed("a file without location or checksum", "both")
+    data = Data(element.get("type", ""), location.get("href", ""))
+    if not _HREF.fullmatch(data.href):
+        raise Malformed(f"location {data.href[:200]!r}", "a file of repodata/")
+    kind, value = checksum.get("type", ""), (checksum.text or "").strip()
+    algorithm = "sha1" if kind == "sha" else kind
+    if algorithm not in _FOREIGN_DIGESTS:
+        raise Malformed(f"checksum of type {kind[:80]!r}", ", ".join(_FOREIGN_DIGESTS))
+    if not re.fullmatch(rf"[0-9a-f]{{{_FOREIGN_DIGESTS[algorithm]}}}", value):
+        raise Malformed(f"checksum {value[:200]!r}", f"{algorithm} in lower case")
+    data.digests["checksum"] = Digest(algorithm, value)
+    if size is not None:
+        data.sizes["size"] = number((size.text or "").strip())
+    return data
 
 
 class _Repomd:
