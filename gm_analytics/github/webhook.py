@@ -96,6 +96,9 @@ def read_pull_request(payload: Mapping[str, Any]) -> PullRequestEvent:
         )
     pull, happened = payload["pull_request"], _happened(payload)
     merged = happened == "merged"
+    merged_at = _optional(_TIME, pull, "merged_at")
+    if merged and not merged_at:
+        merged_at = _matching(_TIME, payload, "pull_request", "merged_at")
     return PullRequestEvent(
         happened=happened,
         action=_matching(_WORD, payload, "action"),
@@ -110,7 +113,7 @@ def read_pull_request(payload: Mapping[str, Any]) -> PullRequestEvent:
         merge_commit_sha=(
             _matching(_SHA, payload, "pull_request", "merge_commit_sha") if merged else ""
         ),
-        merged_at=_matching(_TIME, payload, "pull_request", "merged_at") if merged else "",
+        merged_at=merged_at if merged else "",
         updated_at=_optional(_TIME, pull, "updated_at"),
         default_branch=_optional(_REF, payload["repository"], "default_branch", at="repository."),
     )

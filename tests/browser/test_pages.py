@@ -63,11 +63,13 @@ def test_the_status_page_shows_what_was_added_and_each_step(service: Service) ->
     assert 'http-equiv="refresh"' not in page, "an ended update is not loaded again and again"
 
 
-def test_the_status_page_of_a_preview_shows_what_would_change(service: Service) -> None:
-    site = service.site
-    with Service.running(site, site.config(publish="on_merge")) as reviewed:
-        update_id = reviewed.perform(site.push("[]", number=8))["update_id"]
-        page = shown(f"{reviewed.url}/{update_id}")
+def test_the_status_page_of_a_preview_shows_what_would_change() -> None:
+    with Site.running() as site:
+        with Service.running(site) as service:
+            service.perform(site.push('["tree"]'))
+        with Service.running(site, site.config(publish="on_merge")) as reviewed:
+            update_id = reviewed.perform(site.push("[]", number=8))["update_id"]
+            page = shown(f"{reviewed.url}/{update_id}")
     assert "removed <code>tree-1.8.0-1.el9" in page
     assert f'<a href="{site.mirror.web.url}previews/8/">' in page
 

@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import requests
@@ -153,8 +154,12 @@ def test_a_store_that_cannot_be_written_gives_503_and_takes_the_redelivery(site:
 
 
 def test_the_same_on_postgresql_by_changing_one_url(site: Site, postgres: str) -> None:
+    def identity(_: int) -> str:
+        with closing(Store(postgres)) as store:
+            return store.identity()
+
     with ThreadPoolExecutor() as threads:  # whoever asks first makes it
-        known = set(threads.map(lambda _: Store(postgres).identity(), range(8)))
+        known = set(threads.map(identity, range(8)))
     assert len(known) == 1
     config = site.config(database_url=postgres)
     with Service.running(site, config) as service:

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from gm_analytics import settings
-from gm_analytics.errors import UnreadablePublication
+from gm_analytics.errors import Exit, UnreadablePublication
 from gm_analytics.manifest import Manifest
 from gm_analytics.mirror.session import Session
 from gm_analytics.mirror.signing import PUBLIC_NAME, Key
@@ -202,7 +202,7 @@ def test_a_publication_that_is_damaged_is_named_by_all_and_stops_none(
     assert cli("rollback").returncode == 0
     assert seen(site) == {"leaf01", "leaf02"}
     refused = cli("rollback", "2")
-    assert refused.returncode == Exit.MIRROR
+    assert refused.returncode == Exit.SET_UP
     assert f"{directory}/publication.json, which is kept, cannot be read" in refused.stderr
 
 

@@ -137,6 +137,7 @@ def _poison(connection: sa.Connection, canary: str) -> None:
     # So that the migration indexes all of it, from DBOS's rows.
     connection.execute(schema.VERSION.delete())
     schema.UPDATES.drop(connection)
+    schema.PROGRESS.drop(connection)
 
 
 class Reading(Work):
