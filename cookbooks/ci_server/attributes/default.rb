@@ -18,6 +18,9 @@ default['ci_server']['publish'] = 'on_pull_request'
 default['ci_server']['public_url'] = nil
 # One of PostgreSQL is put into a file of its own, since it may hold a password.
 default['ci_server']['database_url'] = 'sqlite:////var/lib/gm_analytics/updates.sqlite'
+# Which service publishes on the mirror. The host's name outlives its disk, as the id that a
+# database makes for itself does not: a CI server that is built again is the same service.
+default['ci_server']['service_id'] = node['hostname']
 default['ci_server']['port'] = 8080
 default['ci_server']['mirror'] = {
   'name' => 'mirror.icesi.edu.co',

@@ -109,6 +109,7 @@ module GmAnalytics
         },
         'publish' => site['publish'],
         'public_url' => site['public_url'] || domain_url(site['ngrok']),
+        'service_id' => site['service_id'],
         **database(site['database_url']),
         'mirrors' => [mirror_config(mirror).merge(site['sign'] ? { 'signing_home' => SIGNING } : {})],
       }.compact
