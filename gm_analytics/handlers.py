@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import logging
-import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any, cast
@@ -33,7 +32,6 @@ from gm_analytics.github.webhook import MAX_BODY, verify
 from gm_analytics.operations import permissions
 from gm_analytics.pull_requests.intake import Reply
 from gm_analytics.service import Service
-from gm_analytics.updates.model import Record
 from gm_analytics.web import quiet
 from gm_analytics.web.bodies import Bodies, RawHeaders, signature
 from gm_analytics.web.door import BODY, RETRY_AFTER, note, refusal
@@ -44,7 +42,6 @@ from gm_analytics.web.update_json import update_json
 CONTENT_TYPE = "gm_analytics.content_type"
 """Where the ASGI scope keeps the content type of a delivery."""
 JSON, HTML = "application/json", "text/html"
-_UPDATE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,199}")
 _OURS = ("x-github-event", "x-github-delivery", "x-hub-signature-256")
 
 log = logging.getLogger(__name__)
@@ -125,7 +122,7 @@ def show_update(update_id: str) -> ConnexionResponse:
     """Show an update and its steps."""
     vary = {"vary": "Accept"}
     try:
-        records = _records(update_id)
+        records = service().store.get(update_id)
     except UnknownUpdate as error:
         return _json(404, {"reason": error.public}, vary)
     except (StoreUnavailable, ConfigError) as error:
@@ -148,12 +145,6 @@ def health() -> ConnexionResponse:
         log.error("health: %s", error)
         return _json(503, {"status": "unavailable", "reason": error.public})
     return _json(200, {"status": "ok", "version": __version__})
-
-
-def _records(update_id: str) -> list[Record]:
-    if not _UPDATE_ID.fullmatch(update_id):
-        raise UnknownUpdate(update_id)
-    return service().store.get(update_id)
 
 
 async def _receive(headers: Mapping[str, str], body: bytes) -> ConnexionResponse:

@@ -6,6 +6,7 @@ where copies of the user database hold it. As an ordinary user, the account is t
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import getpass
 import itertools
@@ -101,7 +102,6 @@ exec "$$@"
 """)
 
 _uids = itertools.count(_FIRST_UID + secrets.randbelow(3000))
-_reserved: list[socket.socket] = []
 
 
 @dataclass(frozen=True)
@@ -388,7 +388,7 @@ def _reserve(uid: int) -> bool:
     except OSError:
         holder.close()
         return False
-    _reserved.append(holder)
+    atexit.register(holder.close)
     return True
 
 
