@@ -51,6 +51,13 @@ class Version:
 Sample = Callable[[Version, int], float]
 
 
+def understood(programs: Path, values: dict[str, object]) -> dict[str, object]:
+    """Leave out what an older version's configuration does not have yet."""
+    asked = "from gm_analytics.settings import Settings; print(*Settings.model_fields)"
+    known = subprocess.check_output([programs / "python", "-I", "-c", asked], text=True).split()
+    return {key: value for key, value in values.items() if key in known}
+
+
 class Bench:
     """One lab with both versions; every row gives what takes its samples."""
 
@@ -76,9 +83,9 @@ class Bench:
             self._site.sign(mirror)
         database = f"sqlite:///{self._site.directory}/{row}-{name}-db/updates.sqlite"
         values = self._site.settings(database_url=database, mirrors=[mirror.settings()], **changes)
-        config.touch(0o600)
-        config.write_text(yaml.safe_dump(values), encoding="utf-8")
         programs = self._installations[name]
+        config.touch(0o600)
+        config.write_text(yaml.safe_dump(understood(programs, values)), encoding="utf-8")
         if mirror.signing_home:
             subprocess.run(
                 [programs / "gm-analytics", "key", "--config", config],
