@@ -42,6 +42,7 @@ from gm_analytics.web.update_json import update_json
 CONTENT_TYPE = "gm_analytics.content_type"
 """Where the ASGI scope keeps the content type of a delivery."""
 JSON, HTML = "application/json", "text/html"
+_REFUSALS = (DeliveryError, ConfigError)
 _OURS = ("x-github-event", "x-github-delivery", "x-hub-signature-256")
 
 log = logging.getLogger(__name__)
@@ -99,23 +100,31 @@ def keep_body_raw(value: str, request: ConnexionRequest) -> dict[str, str] | Non
 
 async def manage_pullrequest() -> ConnexionResponse:
     """Take a delivery of GitHub's webhook."""
+    if flask.has_request_context():
+        return manage_pullrequest_in_thread()
     scope = _scope()
-    extensions = scope["extensions"]
-    headers = _github_headers(scope["headers"]) | {"content-type": extensions[CONTENT_TYPE]}
+    headers, extensions = _delivery_headers(scope), scope["extensions"]
     try:
-        if flask.has_request_context():  # in a thread of its own already
-            body = extensions[BODY] if BODY in extensions else _flask_body()
-            return _answer(service().intake.receive(headers, body))
         if BODY in extensions:
             return await _receive(headers, extensions[BODY])
         async with _bodies.taken(scope["headers"], receive, webhook_secret()) as body:
             return await _receive(headers, body)
-    except DeliveryError as error:
-        note(scope, error)
-        return _json(error.status, refusal(error))
-    except ConfigError as error:
-        log.error("a delivery cannot be checked: %s", error)
-        return _json(503, {"command_return": "unavailable", "reason": error.public})
+    except _REFUSALS as error:
+        return _refused(scope, error)
+
+
+def manage_pullrequest_in_thread() -> ConnexionResponse:
+    """Take a delivery under Flask, which gives each request a thread.
+
+    There, an async operation would have an event loop made for each delivery.
+    """
+    scope = _scope()
+    headers, extensions = _delivery_headers(scope), scope["extensions"]
+    try:
+        body = extensions[BODY] if BODY in extensions else _flask_body()
+        return _answer(service().intake.receive(headers, body))
+    except _REFUSALS as error:
+        return _refused(scope, error)
 
 
 def show_update(update_id: str) -> ConnexionResponse:
@@ -147,6 +156,15 @@ def health() -> ConnexionResponse:
     return _json(200, {"status": "ok", "version": __version__})
 
 
+def _refused(scope: Any, error: DeliveryError | ConfigError) -> ConnexionResponse:
+    """Answer a delivery that is not taken."""
+    if isinstance(error, DeliveryError):
+        note(scope, error)
+        return _json(error.status, refusal(error))
+    log.error("a delivery cannot be checked: %s", error)
+    return _json(503, {"command_return": "unavailable", "reason": error.public})
+
+
 async def _receive(headers: Mapping[str, str], body: bytes) -> ConnexionResponse:
     """Store it in a thread: the store may make us wait."""
     return _answer(await anyio.to_thread.run_sync(service().intake.receive, headers, body))
@@ -167,6 +185,11 @@ def _json(
         body=json.dumps(body),
         headers={**PROTECTION, **more, **(headers or {})},
     )
+
+
+def _delivery_headers(scope: Any) -> dict[str, str]:
+    """Give the headers that count, with the content type that Connexion did not see."""
+    return _github_headers(scope["headers"]) | {"content-type": scope["extensions"][CONTENT_TYPE]}
 
 
 def _github_headers(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:

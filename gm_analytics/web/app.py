@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from inspect import iscoroutinefunction
+from typing import Any
 
 import connexion
 from connexion.options import SwaggerUIOptions
+from connexion.resolver import Resolver
+from connexion.utils import get_function_from_name
 
 from gm_analytics.contract import specification
 from gm_analytics.web.bodies import Limits
@@ -19,5 +23,17 @@ def create_app(secret: Callable[[], str], limits: Limits | None = None) -> Door:
     have. `connexion run swagger/indexer.yaml` has it.
     """
     app = connexion.FlaskApp("gm_analytics")
-    app.add_api(specification(), swagger_ui_options=SwaggerUIOptions(swagger_ui=False))
+    app.add_api(
+        specification(),
+        resolver=Resolver(_operation),
+        swagger_ui_options=SwaggerUIOptions(swagger_ui=False),
+    )
     return Door(app, secret, limits)
+
+
+def _operation(operation_id: str) -> Callable[..., Any]:
+    """Find the function of an operation; of an async one, what it is in a thread of Flask."""
+    found: Callable[..., Any] = get_function_from_name(operation_id)
+    if iscoroutinefunction(found):
+        found = get_function_from_name(f"{operation_id}_in_thread")
+    return found
