@@ -22,6 +22,9 @@ Fault = Literal["author", "operator", "upstream", "github", "ourselves"]
 """Who can do something about it: who wrote the manifest (or the lock file), who runs the service
 and its mirrors, who runs the repositories they copy, GitHub, or who develops the service."""
 
+WaitsFor = Literal["mirror", "lock", "upstream", "github", "store", "web server"]
+"""What an update waits for that time, or a person, may bring back."""
+
 INSTALL_NEWER = "install the newer gm-analytics that wrote it"
 
 
@@ -73,6 +76,8 @@ class GmError(Exception):
     fault: ClassVar[Fault]
     code: ClassVar[Exit]
     transient: ClassVar[bool] = False
+    waits_for: ClassVar[WaitsFor | None] = None
+    """What an update that meets it waits for; None for what ends it at once."""
     text: ClassVar[str]
     public_text: ClassVar[str] = "an error inside the service; its log says more"
     advice: ClassVar[str]
@@ -323,6 +328,7 @@ class GitHubError(GmError, fault="github", code=Exit.GITHUB):
 class GitHubUnavailable(TransientError, fault="github", code=Exit.NOT_NOW):
     """GitHub could not answer, or asked to be called later (`retry_after` in seconds)."""
 
+    waits_for: ClassVar[WaitsFor | None] = "github"
     text = "GitHub: {doing}: {message}{later}"
     public_text = "GitHub: {doing!p}: no answer for now"
     advice = "Try again later; https://www.githubstatus.com tells of outages."
@@ -343,6 +349,7 @@ class GitHubUnavailable(TransientError, fault="github", code=Exit.NOT_NOW):
 class MirrorUnreachable(TransientError, fault="operator", code=Exit.NOT_NOW):
     """No SSH session could be had, or it broke; `command` tries the same by hand."""
 
+    waits_for: ClassVar[WaitsFor | None] = "mirror"
     text = "mirror {mirror}: opening an SSH session: {message}"
     public_text = "mirror {mirror}: opening an SSH session: not possible for now"
     advice = "See that the host is up and that its sshd accepts the service's key.{attempt}"
@@ -400,9 +407,13 @@ class AnotherService(GmError, fault="operator", code=Exit.SET_UP):
 class LockHeld(TransientError, fault="operator", code=Exit.NOT_NOW):
     """Another writer has the mirror's lock."""
 
-    text = "mirror {mirror}: locking {path}: another update holds it"
-    public_text = "mirror {mirror}: locking it: another update holds the lock"
-    advice = "Wait until that one has ended; `gm-analytics updates` lists what runs."
+    waits_for: ClassVar[WaitsFor | None] = "lock"
+    text = "mirror {mirror}: locking {path}: another writer holds it"
+    public_text = "mirror {mirror}: locking it: another writer holds the lock"
+    advice = (
+        "`gm-analytics updates` lists what runs; `fuser -v {path}` on the mirror's host names the "
+        "process."
+    )
 
     mirror: str
     path: str
@@ -442,6 +453,7 @@ class CommandFailed(GmError, fault="operator", code=Exit.SET_UP):
 class CommandTimedOut(TransientError, fault="operator", code=Exit.NOT_NOW):
     """A command on the mirror took too long and was stopped there."""
 
+    waits_for: ClassVar[WaitsFor | None] = "mirror"
     text = "mirror {mirror}: {doing}: no end after {seconds:g} s"
     public_text = "mirror {mirror}: {doing!p}: no end after {seconds:g} s"
     advice = "See what keeps the mirror busy, or raise mirrors[].command_timeout."
@@ -466,6 +478,7 @@ class OutputTooLarge(GmError, fault="operator", code=Exit.SET_UP):
 class UpstreamUnavailable(TransientError, fault="upstream", code=Exit.NOT_NOW):
     """The package manager could not fetch from an upstream repository."""
 
+    waits_for: ClassVar[WaitsFor | None] = "upstream"
     text = "mirror {mirror}: {doing}: {message}"
     public_text = "mirror {mirror}: {doing!p}: {network}"
     advice = "Try `dnf makecache` on the mirror; see its network and its repository files."
@@ -687,6 +700,7 @@ class Overtaken(GmError, fault="operator", code=Exit.NOT_NOW):
     Doing the same step again would not help: the candidate has to be built again.
     """
 
+    waits_for: ClassVar[WaitsFor | None] = "lock"
     text = "mirror {mirror}: publishing: built on {base}, but {live} is live"
     public_text = "mirror {mirror!p}: publishing: built on {base!p}, but {live!p} is live"
     advice = "Run the update again once the other writer has ended."
@@ -752,6 +766,7 @@ class LockBroken(GmError, fault="upstream", code=Exit.REFUSED):
 class NotVisible(TransientError, fault="operator", code=Exit.NOT_NOW):
     """The web server does not (yet) serve what was published."""
 
+    waits_for: ClassVar[WaitsFor | None] = "web server"
     text = "mirror {mirror}: reading {url}: {message}"
     public_text = "mirror {mirror}: reading what is served: not yet what was published"
     advice = "See that the web server is up, serves the mirror's root and follows its links."
@@ -767,6 +782,7 @@ class NotVisible(TransientError, fault="operator", code=Exit.NOT_NOW):
 class StoreUnavailable(TransientError, fault="operator", code=Exit.NOT_NOW):
     """The durable store cannot be read or written."""
 
+    waits_for: ClassVar[WaitsFor | None] = "store"
     text = "store: {doing}: {message}"
     public_text = "the store does not answer"
     advice = "See that the database of database_url answers, and that this account may write it."

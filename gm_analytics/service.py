@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cached_property, partial
@@ -10,7 +11,6 @@ from pathlib import Path
 
 from gm_analytics import settings
 from gm_analytics.engine.client import Store
-from gm_analytics.engine.steps import Retry
 from gm_analytics.engine.worker import worker
 from gm_analytics.github import webhook
 from gm_analytics.github.client import GitHub
@@ -24,6 +24,7 @@ from gm_analytics.pull_requests.request import StoredRequest
 from gm_analytics.pull_requests.rules import Rules
 from gm_analytics.settings import Settings
 from gm_analytics.updates.ports import World
+from gm_analytics.updates.waiting import Retry
 
 INTAKE_THREADS = 8
 PAGE = "/ci_server/updates"
@@ -103,11 +104,11 @@ class Service:
         return Reporter(self.store, self.github, self.page, refusal)
 
     @contextmanager
-    def worker(self) -> Iterator[None]:
+    def worker(self, clock: Callable[[], float] = time.time) -> Iterator[None]:
         """Perform updates in this process until the block ends."""
         config = self.settings
-        retry = Retry(config.retry_attempts, config.retry_seconds)
+        retry = Retry(config.retry_attempts, config.retry_seconds, config.waiting_hours)
         world = World(StoredRequest(self.store, self.github), self.mirrors)
-        perform = Performer(config, world, self._tell)
-        with worker(config.database_url, perform, self.reporter, retry, config.executor_id):
+        work = (Performer(config, world), self.reporter, retry, config.executor_id)
+        with worker(config.database_url, *work, tell=self._tell.ended, clock=clock):
             yield

@@ -86,6 +86,8 @@ class Settings(Section):
     """Who publishes, in every publication; by default the one that the database keeps."""
     retry_seconds: PositiveFloat = 2.0
     retry_attempts: PositiveInt = 6
+    waiting_hours: Annotated[float, Field(ge=0, le=24 * 365)] = 24.0
+    """How long an update waits for what is away, before it fails."""
     mirrors: Annotated[list[Mirror], Field(min_length=1)]
     _files: Files | None = PrivateAttr(None)
 

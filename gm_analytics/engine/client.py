@@ -15,7 +15,7 @@ from contextlib import ExitStack
 import sqlalchemy as sa
 from dbos import DBOS, DBOSClient, EnqueueOptions, error
 
-from gm_analytics.engine import index, records, schema
+from gm_analytics.engine import index, records, schema, waiting
 from gm_analytics.engine.codec import JSON, refuse_pickles
 from gm_analytics.engine.database import NAME, connect, guarded, locked, prepare
 from gm_analytics.engine.queries import Queries
@@ -140,6 +140,7 @@ class Store(Queries):
             ignored = (found.status, found.state) == ("SUCCESS", "ignored")
             if found.status not in records.RETRIABLE and not ignored:
                 return False
+            waiting.forget(connection, workflow_id)
             index.wait(connection, workflow_id)
         try:
             # Without them it would leave its mirror's partition, and run beside another update.

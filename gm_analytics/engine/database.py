@@ -90,6 +90,14 @@ def guarded(doing: str) -> Iterator[None]:
         raise StoreUnavailable(doing, str(failure).partition("\n")[0]) from failure
 
 
+def is_away(failure: BaseException) -> bool:
+    """Tell whether no value is to blame, but the database, which may come back."""
+    if isinstance(failure, StoreUnavailable):
+        return failure.__cause__ is None or is_away(failure.__cause__)
+    away = (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError)
+    return isinstance(failure, (*away, sqlite3.OperationalError, OSError))
+
+
 @contextmanager
 def locked(url: str, name: str, *, block: bool) -> Iterator[bool]:
     """Hold a lock file of this machine that belongs to the database; tell whether it was had."""

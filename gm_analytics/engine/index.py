@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
 
 from gm_analytics.engine import records, schema
-from gm_analytics.engine.schema import INPUTS, OUTPUTS, UPDATES, WORKFLOWS
+from gm_analytics.engine.schema import INPUTS, OUTPUTS, UPDATES, WAITS, WORKFLOWS
 from gm_analytics.updates.model import Update
 from gm_analytics.updates.states import State
 
@@ -98,6 +98,7 @@ def settle(connection: sa.Connection) -> int:
             .join(WORKFLOWS, WORKFLOWS.c.workflow_uuid == UPDATES.c.workflow_id)
             .where(UPDATES.c.ended_at.is_(None))
             .where(WORKFLOWS.c.status.not_in(list(records.UNDER_WAY)))
+            .where(~sa.exists().where(WAITS.c.workflow_id == UPDATES.c.workflow_id))
             .limit(_BATCH)
         )
     )

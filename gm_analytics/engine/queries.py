@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from gm_analytics.engine import identity, index, progress, records
 from gm_analytics.engine.database import guarded
-from gm_analytics.engine.schema import PROGRESS, STEPS, UPDATES, WORKFLOWS
+from gm_analytics.engine.schema import PROGRESS, STEPS, UPDATES, WAITS, WORKFLOWS
 from gm_analytics.errors import UnknownUpdate
 from gm_analytics.updates.model import Record, StepRecord, Update
 from gm_analytics.updates.progress import Now
@@ -25,7 +25,15 @@ _SUMMARY = sa.select(
     WORKFLOWS.c.status,
     WORKFLOWS.c.started_at_epoch_ms,
     WORKFLOWS.c.completed_at,
-).select_from(sa.outerjoin(UPDATES, WORKFLOWS, WORKFLOWS.c.workflow_uuid == UPDATES.c.workflow_id))
+    *(column for column in WAITS.c if column.name not in UPDATES.c),
+).select_from(
+    sa.outerjoin(
+        sa.outerjoin(UPDATES, WORKFLOWS, WORKFLOWS.c.workflow_uuid == UPDATES.c.workflow_id),
+        WAITS,
+        WAITS.c.workflow_id == UPDATES.c.workflow_id,
+    )
+)
+_WAITS = (WORKFLOWS.c.status == records.WAITS) & WAITS.c.workflow_id.is_not(None)
 _LIVE_OR_DONE = [*records.UNDER_WAY, "SUCCESS"]
 
 
@@ -96,10 +104,17 @@ class Queries:
             .where(WORKFLOWS.c.status.in_(list(records.UNDER_WAY)))
             .group_by(WORKFLOWS.c.status)
         )
+        waits = (
+            sa.select(sa.func.count())
+            .select_from(WAITS)
+            .join(WORKFLOWS, WORKFLOWS.c.workflow_uuid == WAITS.c.workflow_id)
+            .where(WORKFLOWS.c.status == records.WAITS)
+        )
         found = dict.fromkeys(records.UNDER_WAY.values(), 0)
         with guarded("counting updates"), self._engine.connect() as connection:
             for status, count in connection.execute(query):
                 found[records.UNDER_WAY[status]] += count
+            found["waiting"] += connection.scalars(waits).one()
         return {str(state): count for state, count in found.items()}
 
     def heard_at(self) -> float | None:
@@ -147,8 +162,9 @@ class Queries:
         query = (
             sa.select(UPDATES.c.changed_at, UPDATES.c.requested_at)
             .join(WORKFLOWS, WORKFLOWS.c.workflow_uuid == UPDATES.c.workflow_id)
+            .outerjoin(WAITS, WAITS.c.workflow_id == UPDATES.c.workflow_id)
             .where(*_is_of(update.pull_request), UPDATES.c.mirror == update.mirror)
-            .where(WORKFLOWS.c.status.in_(_LIVE_OR_DONE))
+            .where(WORKFLOWS.c.status.in_(_LIVE_OR_DONE) | _WAITS)
         )
         doing = f"looking for updates of {update.pull_request}"
         with guarded(doing), self._engine.connect() as connection:

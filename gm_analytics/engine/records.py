@@ -15,6 +15,7 @@ from gm_analytics.errors import ForeignFormat, GmError, Malformed, NewerFormat
 from gm_analytics.updates import states
 from gm_analytics.updates.model import MAX_TIME, NOTHING, Outcome, Record, StepRecord, Update
 from gm_analytics.updates.states import State
+from gm_analytics.updates.waiting import Wait, known
 from gm_analytics.wording import clean
 
 Row: TypeAlias = Any
@@ -32,6 +33,8 @@ UNDER_WAY = {status: state for status, state in _STATES.items() if not states.en
 """DBOS's statuses of what has not ended."""
 RETRIABLE = frozenset(status for status, state in _STATES.items() if states.retriable(state))
 """DBOS's statuses of what ended otherwise than with an outcome."""
+WAITS = "ERROR"
+"""DBOS's status of what waits between two attempts, where `gm_waits` has a row of it."""
 MAX_MESSAGE = 1000
 """Characters of a message that the index keeps; the whole is with the outcome or the error."""
 
@@ -96,6 +99,26 @@ def _damaged() -> ForeignFormat:
     return ForeignFormat(DAMAGED)
 
 
+def wait_of(row: Row) -> Wait | None:
+    """Read what an update waits for, or waited for; None if nothing is known of it."""
+    what = known(row.waits_for)
+    return what and Wait(
+        what,
+        str(row.reason),
+        moment(row.since),
+        moment(row.next_try),
+        int(row.tries),
+        moment(row.not_before),
+        int(row.woken),
+        bool(row.told),
+    )
+
+
+def waiting(row: Row) -> Wait | None:
+    """Give what an update waits for whose last attempt has ended, and which has not."""
+    return wait_of(row) if row.status == WAITS else None
+
+
 def settled(row: Row) -> State | None:
     """Give the state of an indexed row, or None if only DBOS's own record can tell how it ended.
 
@@ -107,6 +130,8 @@ def settled(row: Row) -> State | None:
         return state
     if row.status in UNDER_WAY:
         return UNDER_WAY[row.status]
+    if waiting(row):
+        return "waiting"
     failed = row.state in states.BROKEN
     agrees = row.ended_at is not None and failed == (row.status in RETRIABLE)
     return row.state if agrees else None
@@ -114,19 +139,24 @@ def settled(row: Row) -> State | None:
 
 def summary(row: Row, end: Ending | None = None) -> Record:
     """Give an indexed row as a record, with an ending that was read where one is needed."""
-    state = end.state if end else settled(row)
+    wait = waiting(row)
+    state: State | None = "waiting" if wait else end.state if end else settled(row)
     assert state is not None  # noqa: S101  # the callers read an ending then
     update = update_of(_values(row.update_values), str(row.workflow_id), str(row.mirror))
-    message = end.message if end else row.message if row.status not in UNDER_WAY else state
+    if wait:
+        message: object = wait.says(update.mirror, wait.reason)
+    else:
+        message = end.message if end else row.message if row.status not in UNDER_WAY else state
     return Record(
         update=update,
         state=state,
         message=str(message or state),
         accepted_at=moment(row.accepted_at),
         started_at=_started(row),
-        completed_at=_completed(row),
+        completed_at=None if wait else _completed(row),
         outcome=end.outcome if end else None,
         error=end.error if end else None,
+        wait=wait,
     )
 
 

@@ -68,6 +68,23 @@ IDENTITY = sa.Table(
 )
 """One row: which service this is."""
 
+WAITS = sa.Table(
+    "gm_waits",
+    _metadata,
+    sa.Column("workflow_id", sa.Text, primary_key=True),
+    sa.Column("mirror", sa.Text),
+    sa.Column("waits_for", sa.Text),
+    sa.Column("reason", sa.Text),
+    sa.Column("since", sa.Double),
+    sa.Column("next_try", sa.Double),
+    sa.Column("not_before", sa.Double),
+    sa.Column("tries", sa.Integer),
+    sa.Column("woken", sa.Integer),
+    sa.Column("told", sa.Integer),
+)
+"""What an update waits for between two attempts, or waited for before the one that runs: see
+`engine.waiting`."""
+
 
 _dbos = sa.MetaData(schema="dbos")
 
@@ -137,10 +154,28 @@ def _progress(connection: sa.Connection) -> None:
     )
 
 
+def _waits(connection: sa.Connection) -> None:
+    _run(
+        connection,
+        f"""CREATE TABLE {prefix(connection)}gm_waits (
+            workflow_id TEXT NOT NULL PRIMARY KEY,
+            mirror TEXT NOT NULL,
+            waits_for TEXT NOT NULL,
+            reason TEXT NOT NULL,
+            since DOUBLE PRECISION NOT NULL,
+            next_try DOUBLE PRECISION NOT NULL,
+            not_before DOUBLE PRECISION NOT NULL,
+            tries INTEGER NOT NULL,
+            woken INTEGER NOT NULL,
+            told INTEGER NOT NULL)""",
+    )
+
+
 MIGRATIONS: tuple[Callable[[sa.Connection], None], ...] = (
     _index_of_updates,
     _identity,
     _progress,
+    _waits,
 )
 """The first is migration 1."""
 

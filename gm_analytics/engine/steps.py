@@ -4,53 +4,43 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, get_type_hints
+from itertools import count
+from typing import Any, Protocol, get_type_hints
 
 from dbos import DBOS
 from pydantic import TypeAdapter, ValidationError
 
 from gm_analytics import stored
-from gm_analytics.errors import GitHubUnavailable, TransientError
+from gm_analytics.errors import GmError, NotVisible, TransientError
 from gm_analytics.updates.ports import P, R
 from gm_analytics.updates.progress import Telling
-
-MAX_WAIT = 900.0
-"""Seconds; a rate limit that lasts longer than this fails the update."""
-MAX_FEEDBACK_WAIT = 4000.0
-"""Seconds; GitHub's limits are an hour's."""
 
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Retry:
-    """How often a transient error is tried again, and the first pause in seconds; it doubles."""
+class Pauses(Protocol):
+    """Says whether and when a step is tried again."""
 
-    attempts: int = 6
-    seconds: float = 2.0
+    def pause(self, failure: GmError, attempt: int, slept: float) -> float | None:
+        """Give the seconds until the next attempt, having `slept` before; None for no more."""
+        ...
 
 
 class DurableStep:
     """Runs a function as a DBOS step and tries transient errors again, with growing pauses.
 
     Each attempt is a step of its own and each pause is durable, so a restart neither repeats
-    nor forgets one. Values are stored as JSON and come back as the function's annotation says.
+    nor forgets one; what is decided depends on nothing that a restart changes. Values are stored
+    as JSON and come back as the function's annotation says.
     """
 
-    def __init__(
-        self,
-        subject: str,
-        retry: Retry,
-        max_wait: float = MAX_WAIT,
-        telling: Telling | None = None,
-    ) -> None:
-        """Name what the steps are of, for the log; `max_wait` in seconds bounds one pause."""
+    def __init__(self, subject: str, pauses: Pauses, telling: Telling | None = None) -> None:
+        """Name what the steps are of, for the log."""
         self.telling = telling or Telling()
         self._subject = subject
-        self._retry = retry
-        self._max_wait = max_wait
+        self._pauses = pauses
+        self._gave_up = False
 
     def __call__(
         self, name: str, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs
@@ -62,12 +52,13 @@ class DurableStep:
             with self.telling.step(name):
                 return adapter.dump_python(function(*args, **kwargs), mode="json")
 
-        for attempt in range(1, self._retry.attempts + 1):
+        slept = 0.0
+        for attempt in count(1):
             try:
                 value = DBOS.run_step({"name": name}, once)
             except TransientError as failure:
-                pause = self._pause(failure, attempt)
-                if attempt == self._retry.attempts or pause > self._max_wait:
+                pause = self._pause(failure, attempt, slept)
+                if pause is None:
                     raise
                 log.warning(
                     "%s: %s: %s; trying again in %g s",
@@ -77,15 +68,17 @@ class DurableStep:
                     pause,
                 )
                 DBOS.sleep(pause)
+                slept += pause
             else:
                 found: R = _read(name, adapter, value)
                 return found
         raise AssertionError("unreachable")
 
-    def _pause(self, failure: TransientError, attempt: int) -> float:
-        backoff: float = self._retry.seconds * 2 ** (attempt - 1)
-        asked = failure.retry_after if isinstance(failure, GitHubUnavailable) else None
-        return max(backoff, asked or 0)
+    def _pause(self, failure: GmError, attempt: int, slept: float) -> float | None:
+        """Give the pause; after a step that was given up, what still runs only cleans up."""
+        pause = None if self._gave_up else self._pauses.pause(failure, attempt, slept)
+        self._gave_up = pause is None and not isinstance(failure, NotVisible)
+        return pause
 
 
 def _read(name: str, adapter: TypeAdapter[R], value: Any) -> R:

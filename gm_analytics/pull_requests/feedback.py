@@ -27,7 +27,8 @@ from gm_analytics.rpm import grammar
 from gm_analytics.rpm.changes import Change, Plan, size_text
 from gm_analytics.updates import states
 from gm_analytics.updates.model import Outcome, Record, Update
-from gm_analytics.wording import redact
+from gm_analytics.updates.waiting import Wait
+from gm_analytics.wording import redact, when
 
 MARKER = "<!-- gm-analytics: one comment, edited in place -->"
 """How the comment begins; GitHub does not show it."""
@@ -56,6 +57,8 @@ class Status:
 
 def status(record: Record) -> Status:
     """Word an update as a commit status: a failure is its author's to mend, an error others'."""
+    if record.wait:
+        return Status("pending", _short(record.public_message))
     if not record.ended:
         return Status("pending", f"{record.state}: {_purpose(record.update)}")
     if record.state == "ignored":
@@ -112,6 +115,8 @@ def _section(record: Record, page: Callable[[str], str], room: Room) -> Iterator
     if record.error:
         yield from _failure(record.error, room)
         yield f"**What to do:** {record.public_hint}"  # the service's own words
+    if record.wait:
+        yield _next_try(record.wait)
     if outcome:
         if not outcome.changes and outcome.state != "closed":
             yield f"{words(redact(outcome.message[:1].upper() + outcome.message[1:]))}."
@@ -125,11 +130,19 @@ def _section(record: Record, page: Callable[[str], str], room: Room) -> Iterator
 
 
 def _headline(record: Record) -> str:
+    if record.wait:
+        return f"waiting for {words(record.wait.what(record.update.mirror))}"
     return {
         "previewed": "a preview is ready",
         "closed": "the preview is gone",
         "unchanged": "nothing to change",
     }.get(record.state, record.state)
+
+
+def _next_try(wait: Wait) -> str:
+    """Say when it is tried again; what waits has not failed."""
+    at = f" at {when(wait.next_try, ' UTC')}" if wait.next_try else " now"
+    return f"It is tried again{at}, and goes on by itself once that is there."
 
 
 # --- what changes ---------------------------------------------------------------------------

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from gm_analytics.engine.steps import DurableStep
-from gm_analytics.errors import GmError
 from gm_analytics.pull_requests import admission
 from gm_analytics.pull_requests.ports import Updates
 from gm_analytics.pull_requests.reporter import ask_for_feedback, is_worth_telling
@@ -28,16 +27,23 @@ class Teller:
     """Opens the store, which may be away for a while."""
 
     def began(self, update: Update) -> None:
-        """Have it told that an update waits."""
-        self._tell(update, None, ended=False)
+        """Have it told that an update waits; never fail for it."""
+        if self._is_told(update, None, ended=False):
+            ask_for_feedback(self.updates(), update, ended=False)
 
     def ended(self, update: Update, outcome: Outcome | None) -> None:
-        """Have it told how an update ended; without an outcome it failed."""
-        self._tell(update, outcome, ended=True)
+        """Have it told how an update ended; without an outcome it failed, or waits.
 
-    def _tell(self, update: Update, outcome: Outcome | None, *, ended: bool) -> None:
-        if self.config.github.has_token and is_worth_telling(update, outcome, ended=ended):
-            ask_for_feedback(self.updates(), update, ended=ended)
+        Raises:
+            StoreUnavailable: that could not be stored.
+
+        """
+        allowed = admission.reason_to_ignore(update, self.config) is None
+        if allowed and self._is_told(update, outcome, ended=True):
+            self.updates().enqueue_feedback(update, ended=True)
+
+    def _is_told(self, update: Update, outcome: Outcome | None, *, ended: bool) -> bool:
+        return self.config.github.has_token and is_worth_telling(update, outcome, ended=ended)
 
 
 @dataclass(frozen=True)
@@ -46,7 +52,6 @@ class Performer:
 
     config: Settings
     world: World
-    tell: Teller
 
     def __call__(self, update: Update, step: DurableStep) -> Outcome:
         """Give how an update ended.
@@ -59,10 +64,4 @@ class Performer:
         if reason := admission.reason_to_ignore(update, self.config):
             return Outcome("ignored", reason)
         heard = self.world.mirrors.heard_by(step.telling.line)
-        try:
-            outcome = perform(update, replace(self.world, mirrors=heard), step)
-        except GmError:
-            self.tell.ended(update, None)
-            raise
-        self.tell.ended(update, outcome)
-        return outcome
+        return perform(update, replace(self.world, mirrors=heard), step)

@@ -12,6 +12,7 @@ from gm_analytics.errors import GmError
 from gm_analytics.rpm.changes import Change
 from gm_analytics.updates import states
 from gm_analytics.updates.states import Ended, State
+from gm_analytics.updates.waiting import Wait
 from gm_analytics.wording import cleaned, redact
 
 FORMAT = 1
@@ -210,6 +211,8 @@ class Record:
     outcome: Outcome | None = None
     error: GmError | None = None
     steps: tuple[StepRecord, ...] = ()
+    wait: Wait | None = None
+    """What it waits for, if it is that; its last attempt ended with `error`."""
 
     @property
     def ended(self) -> bool:
@@ -229,4 +232,8 @@ class Record:
     @property
     def public_message(self) -> str:
         """What strangers may read of the message."""
-        return self.error.public if self.error else redact(self.message)
+        if not self.error:
+            return redact(self.message)
+        if self.wait:
+            return self.wait.says(self.update.mirror, self.error.public)
+        return self.error.public

@@ -42,6 +42,7 @@ def record_json(record: Record, *, private: bool = False) -> dict[str, Any]:
         "started_at": record.started_at,
         "completed_at": record.completed_at,
         "outcome": asdict(told.outcome) if told.outcome else None,
+        "waiting": _waiting(record, private),
         "error": _error(record.error, private) if record.error else None,
         "steps": [_step(step) for step in told.steps],
     }
@@ -76,6 +77,21 @@ def _error(error: GmError, private: bool) -> dict[str, Any]:
     whole = private or isinstance(error, _TELLING)
     data = error.to_json() if whole else {"error": type(error).__name__}
     return {**data, "fault": error.fault, **said}
+
+
+def _waiting(record: Record, private: bool) -> dict[str, Any] | None:
+    """Give what an update waits for; `next_try` is 0 where that is now."""
+    wait, error = record.wait, record.error
+    if wait is None:
+        return None
+    reason = wait.reason if private else error.public if error else redact(wait.reason)
+    return {
+        "waits_for": wait.waits_for,
+        "reason": reason,
+        "since": wait.since,
+        "next_try": wait.next_try,
+        "tries": wait.tries,
+    }
 
 
 def _step(step: StepRecord) -> dict[str, Any]:

@@ -17,9 +17,10 @@ from dbos._schemas import SCHEMA_PLACEHOLDER
 
 from gm_analytics.engine.client import Store
 from gm_analytics.engine.database import connect
-from gm_analytics.engine.steps import DurableStep, Retry
+from gm_analytics.engine.steps import DurableStep
 from gm_analytics.engine.worker import worker
 from gm_analytics.updates.model import Outcome, Record, Update
+from gm_analytics.updates.waiting import Retry
 
 NOW = 1_764_000_000.0
 EXECUTOR = "golden"

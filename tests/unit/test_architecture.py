@@ -20,7 +20,8 @@ MODULES = {_name(path): ast.parse(path.read_text("utf-8")) for path in PACKAGE.r
 
 PURE = {
     "errors", "wording", "manifest", "places", "remote.commands", "updates.model",
-    "updates.states", "github.webhook", "pull_requests.feedback", "pull_requests.markdown",
+    "updates.states", "updates.waiting",
+    "github.webhook", "pull_requests.feedback", "pull_requests.markdown",
     "mirror.survey", "mirror.yum", "mirror.repository", "mirror.history", "mirror.retention",
     "mirror.lock", "mirror.publication", "mirror.ownership",
     *(name for name in MODULES if name.startswith("rpm.")),
@@ -47,13 +48,16 @@ EXTERNAL = {
     "invoke": set(),
     "paramiko": {"remote.channel", "remote.ssh"},
     "dbos": {
+        "engine.attempts",
         "engine.client",
         "engine.codec",
         "engine.database",
         "engine.steps",
+        "engine.waiting",
         "engine.worker",
     },
     "sqlalchemy": {
+        "engine.attempts",
         "engine.client",
         "engine.database",
         "engine.identity",
@@ -62,6 +66,7 @@ EXTERNAL = {
         "engine.queries",
         "engine.schema",
         "engine.worker",
+        "engine.waiting",
     },
     "yaml": {"contract", "settings"},
     "connexion": {"contract", "web.app", "web.operator", "handlers"},

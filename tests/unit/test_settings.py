@@ -91,6 +91,7 @@ def test_a_short_configuration_has_these_defaults(load: Any) -> None:
         "service_id": None,
         "retry_seconds": 2.0,
         "retry_attempts": 6,
+        "waiting_hours": 24.0,
         "mirrors": [
             {
                 "name": "mirror.icesi.edu.co",
@@ -352,6 +353,7 @@ def test_an_address_is_one_of_http(problems: Any, path: str, value: str) -> None
         ("webhook.trusted_associations", ["FRIEND"]),
         ("retry_attempts", 0),
         ("retry_seconds", -1),
+        ("waiting_hours", -1),
         ("mirrors.0.port", 0),
         ("mirrors.0.grace_minutes", 0),
         ("mirrors.0.command_timeout", "soon"),

@@ -14,7 +14,6 @@ from gm_analytics import settings
 from gm_analytics.cli import output as console
 from gm_analytics.cli import updates as cli
 from gm_analytics.engine.codec import JsonSerializer
-from gm_analytics.engine.steps import DurableStep, Retry
 from gm_analytics.errors import (
     GitHubUnavailable,
     GmError,
@@ -134,23 +133,6 @@ def test_what_is_not_json_cannot_be_stored() -> None:
         JsonSerializer().serialize(object())
 
 
-@pytest.mark.parametrize(
-    ("error", "attempt", "pause"),
-    [
-        (LockHeld("m", "x"), 1, 2.0),
-        (LockHeld("m", "x"), 2, 4.0),
-        (LockHeld("m", "x"), 5, 32.0),
-        (GitHubUnavailable("x", "y"), 1, 2.0),
-        (GitHubUnavailable("x", "y", 17.0), 1, 17.0),
-        (GitHubUnavailable("x", "y", 1.0), 3, 8.0),
-    ],
-)
-def test_pauses_double_and_are_no_shorter_than_github_asks(
-    error: Any, attempt: int, pause: float
-) -> None:
-    assert DurableStep("update u", Retry(6, 2.0))._pause(error, attempt) == pause
-
-
 # --- command line ---------------------------------------------------------------------------
 
 
@@ -210,7 +192,7 @@ def test_an_update_is_shown_with_its_steps_and_their_errors() -> None:
 
 def test_an_error_is_shown_with_its_hint() -> None:
     text = cli._record_text(record(error=LockHeld("m", "x")))
-    assert text.splitlines()[2] == f"    hint: {LockHeld.advice}"
+    assert text.splitlines()[2] == f"    hint: {LockHeld('m', 'x').hint}"
 
 
 def test_an_update_as_json_has_its_error_s_data_for_the_operator_alone() -> None:
@@ -222,8 +204,8 @@ def test_an_update_as_json_has_its_error_s_data_for_the_operator_alone() -> None
     assert private["error"] == {
         "error": "LockHeld",
         "fault": "operator",
-        "hint": LockHeld.advice,
-        "message": "mirror m: locking /x/.lock: another update holds it",
+        "hint": LockHeld("m", "/x/.lock").hint,
+        "message": "mirror m: locking /x/.lock: another writer holds it",
         "mirror": "m",
         "path": "/x/.lock",
     }
@@ -231,7 +213,7 @@ def test_an_update_as_json_has_its_error_s_data_for_the_operator_alone() -> None
         "error": "LockHeld",
         "fault": "operator",
         "hint": LockHeld("m", "x").public_hint,
-        "message": "mirror m: locking it: another update holds the lock",
+        "message": "mirror m: locking it: another writer holds the lock",
     }
     assert private.keys() == public.keys()
 

@@ -51,7 +51,7 @@ def test_a_call_that_cannot_be_read_is_none(inputs: str | None) -> None:
 def test_dbos_says_whether_an_update_has_ended_and_the_index_how(
     status: str | None, state: str, ended_at: float | None, expected: str | None
 ) -> None:
-    indexed = SimpleNamespace(status=status, state=state, ended_at=ended_at)
+    indexed = SimpleNamespace(status=status, state=state, ended_at=ended_at, waits_for=None)
     assert records.settled(indexed) == expected
 
 
