@@ -343,6 +343,31 @@ class GitHubUnavailable(TransientError, fault="github", code=Exit.NOT_NOW):
         return f" (asked to wait {self.retry_after:g} s)" if self.retry_after else ""
 
 
+class CommitUnknown(TransientError, fault="github", code=Exit.NOT_NOW):
+    """GitHub does not know a commit that it told of, and shows it a little later."""
+
+    waits_for: ClassVar[WaitsFor | None] = "github"
+    text = "GitHub: reading {path} of {repository} at {commit}: no such commit yet"
+    public_text = text
+    advice = "Wait: GitHub shows a new commit after a while. If it never does, it was removed."
+
+    path: str
+    repository: str
+    commit: str
+
+
+class NoManifest(GmError, fault="author", code=Exit.REFUSED):
+    """A commit without the manifest: that says nothing about packages, so nothing changes."""
+
+    text = "no manifest: {repository} has no {path} at {commit}; nothing changes"
+    public_text = text
+    advice = "Bring the file back. To ask for no packages, let it hold an empty list: []."
+
+    path: str
+    repository: str
+    commit: str
+
+
 # --- mirror -----------------------------------------------------------------------------
 
 

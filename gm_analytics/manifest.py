@@ -88,6 +88,8 @@ class Manifest:
     """A parsed manifest: not empty of problems unless it raised."""
 
     entries: tuple[Entry, ...]
+    untouched: bool = False
+    """Whether a pull request leaves it as it was where its branch began; then no entries count."""
 
     @property
     def specs(self) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ and error texts where the service could meet them. Source: https://docs.github.c
 from __future__ import annotations
 
 import base64
+import hashlib
 import itertools
 import logging
 import os
@@ -20,6 +21,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import urlencode
 
 from flask import Flask, Response, jsonify, request
 from werkzeug.datastructures import Headers
@@ -30,14 +32,24 @@ from lab.processes import find_program, run
 MAX_DESCRIPTION = 140
 MAX_COMMENT = 65_536
 """Characters, both."""
+MAX_FILES = 300
+"""Of a comparison."""
 MAX_STATUSES = 1000
 """For one SHA and context."""
 MAX_CONTENTS = 1_000_000
 """Bytes of a file above which only the raw media type gives it."""
 RAW_MEDIA_TYPE = "application/vnd.github.raw+json"
+SHA_MEDIA_TYPE = "application/vnd.github.sha"
 STATES = ("error", "failure", "pending", "success")
-RIGHTS = {"contents": "contents=read", "statuses": "statuses=write", "issues": "issues=write"}
+RIGHTS = {
+    "contents": "contents=read",
+    "statuses": "statuses=write",
+    "issues": "issues=write",
+    "pulls": "pull_requests=read",
+}
 """Of a token: part of the API to what GitHub calls it."""
+_PARTS = {"compare": "contents", "commits": "contents", "branches": "contents"}
+"""Parts that need the right of another one."""
 _PATIENCE = 60.0
 
 
@@ -47,6 +59,8 @@ class Repository:
     def __init__(self, path: Path, name: str = "team/packages", private: bool = False) -> None:
         self.path = path
         self.name = name
+        self.id = 2_000_001
+        """As the template of deliveries has it."""
         self.private = private
         self._writing = threading.Lock()
         path.mkdir(parents=True)
@@ -71,7 +85,7 @@ class Repository:
             return self.head(branch)
 
     def _checkout(self, branch: str, base: str) -> None:
-        known = self._git("branch", "--list", "--format=%(refname:short)").split()
+        known = self.branches()
         if branch in known:
             self._git("checkout", "--quiet", branch)
         elif known:
@@ -84,6 +98,10 @@ class Repository:
             return
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content.encode() if isinstance(content, str) else content)
+
+    def branches(self) -> list[str]:
+        """Name the branches."""
+        return self._git("branch", "--list", "--format=%(refname:short)").split()
 
     def head(self, branch: str = "main") -> str:
         """Give the SHA of a branch's newest commit."""
@@ -108,10 +126,36 @@ class Repository:
         command = ["git", "-C", str(self.path), "cat-file", "-e", f"{sha}^{{commit}}"]
         return run(command, check=False, env=_git_environment()).returncode == 0
 
-    def descends(self, commit: str, ancestor: str) -> bool:
-        """Tell whether `ancestor` is in the history of a commit."""
-        command = ["git", "-C", str(self.path), "merge-base", "--is-ancestor", ancestor, commit]
-        return run(command, check=False, env=_git_environment()).returncode == 0
+    def commit_at(self, ref: str) -> str | None:
+        """Give the SHA that a branch, a commit or HEAD stands for."""
+        wanted = f"{'main' if ref == 'HEAD' else ref}^{{commit}}"
+        command = ["git", "-C", str(self.path), "rev-parse", "--quiet", "--verify", wanted]
+        done = run(command, check=False, env=_git_environment())
+        return done.stdout.strip() if done.returncode == 0 else None
+
+    def committed_at(self, sha: str) -> str:
+        """Give when a commit was made, as GitHub writes it."""
+        seconds = int(self._git("show", "--no-patch", "--format=%ct", sha))
+        return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    def merge_base(self, one: str, other: str) -> str | None:
+        """Give the newest commit that both have in their history."""
+        command = ["git", "-C", str(self.path), "merge-base", one, other]
+        done = run(command, check=False, env=_git_environment())
+        return done.stdout.strip() if done.returncode == 0 else None
+
+    def changed(self, before: str, after: str) -> list[dict[str, Any]]:
+        """Give the files in which two commits differ, as GitHub's comparison names them."""
+        counts = self._git("diff", "--no-renames", "--numstat", before, after).splitlines()
+        kinds = self._git("diff", "--no-renames", "--name-status", before, after).splitlines()
+        words = {"A": "added", "D": "removed", "M": "modified", "T": "changed"}
+        found = []
+        for numbers, kind in zip(counts, kinds, strict=True):
+            added, removed, name = numbers.split("\t")
+            lines = [0 if number == "-" else int(number) for number in (added, removed)]
+            file = {"filename": name, "status": words[kind[0]], "changes": sum(lines)}
+            found.append(file | {"additions": lines[0], "deletions": lines[1]})
+        return found
 
     def _git(self, *arguments: str) -> str:
         return run(["git", "-C", str(self.path), *arguments], env=_git_environment()).stdout
@@ -331,7 +375,11 @@ class GitHub:
             ("PATCH", f"{mine}/issues/comments/<int:comment_id>", self._edit_comment),
             ("DELETE", f"{mine}/issues/comments/<int:comment_id>", self._delete_comment),
             ("GET", f"{mine}/pulls/<int:number>", self._show_pull),
-            ("GET", f"{mine}/compare/<basehead>", self._compare),
+            ("GET", f"{mine}/pulls", self._list_pulls),
+            ("GET", f"{mine}/compare/<path:basehead>", self._compare),
+            ("GET", f"{mine}/commits/<path:ref>", self._commit),
+            ("GET", f"{mine}/branches/<path:name>", self._branch),
+            ("GET", api, self._show_repository),
             ("GET", "/api/v3/rate_limit", self._rate_limit),
             ("GET", "/api/v3/user", lambda: jsonify(dict(_BOT))),
         ]
@@ -362,7 +410,8 @@ class GitHub:
             return _refuse(404, "Not Found")
         if not given and request.method != "GET":
             return _refuse(401, "Requires authentication")
-        part = next((name for name in RIGHTS if f"/{name}/" in request.path), None)
+        named = request.path.removeprefix("/api/v3/repos/").split("/")[2:3]
+        part = next((found for name in named if (found := _PARTS.get(name, name)) in RIGHTS), None)
         # What is public may be read with any token.
         needed = request.method != "GET" or self.repository.private
         if needed and part and part not in self.rights:
@@ -372,6 +421,10 @@ class GitHub:
         return None
 
     def _decorate(self, response: Response) -> Response:
+        if request.method == "GET" and request.path.startswith("/api/") and response.is_json:
+            # GitHub's are weak, and it answers 304 to a name that it gave.
+            response.set_etag(hashlib.sha256(response.get_data()).hexdigest(), weak=True)
+            response.make_conditional(request)
         limit = 5000 if request.headers.get("Authorization") else 60
         response.headers.setdefault("X-GitHub-Request-Id", f"LAB0:{len(self.calls):06X}")
         response.headers.setdefault("X-RateLimit-Limit", str(limit))
@@ -495,15 +548,56 @@ class GitHub:
         return next((comment for comment in every if comment["id"] == comment_id), None)
 
     def _compare(self, basehead: str) -> Any:
-        ancestor, _, commit = basehead.partition("...")
-        if not (self.repository.knows(ancestor) and self.repository.knows(commit)):
+        names = basehead.partition("...")[::2]
+        base, head = (self.repository.commit_at(name) for name in names)
+        common = self.repository.merge_base(base, head) if base and head else None
+        if not (base and head and common):
+            unrelated = f"No common ancestor between {names[0]} and {names[1]}."
+            return _refuse(404, unrelated if base and head else "Not Found")
+        ways = {(True, True): "identical", (True, False): "ahead", (False, True): "behind"}
+        status = ways.get((common == base, common == head), "diverged")
+        files = self.repository.changed(common, head)[:MAX_FILES]
+        return jsonify(status=status, merge_base_commit={"sha": common}, commits=[], files=files)
+
+    def _commit(self, ref: str) -> Any:
+        sha = self.repository.commit_at(ref)
+        if sha is None:
+            return _refuse(422, f"No commit found for SHA: {ref}")
+        if request.headers.get("Accept") == SHA_MEDIA_TYPE:
+            return Response(sha, mimetype=f"{SHA_MEDIA_TYPE}; charset=utf-8")
+        return jsonify(self._commit_object(sha))
+
+    def _commit_object(self, sha: str) -> dict[str, Any]:
+        date = {"date": self.repository.committed_at(sha)}
+        return {"sha": sha, "commit": {"author": date, "committer": date}}
+
+    def _branch(self, name: str) -> Any:
+        sha = self.repository.head(name) if name in self.repository.branches() else None
+        if sha is None:
+            return _refuse(404, "Branch not found")
+        return jsonify(name=name, commit=self._commit_object(sha), protected=False)
+
+    def _show_repository(self, owner: str, name: str) -> Any:
+        if f"{owner}/{name}".lower() != self.repository.name.lower():
             return _refuse(404, "Not Found")
-        if ancestor == commit:
-            return jsonify(status="identical")
-        if self.repository.descends(commit, ancestor):
-            return jsonify(status="ahead")
-        behind = self.repository.descends(ancestor, commit)
-        return jsonify(status="behind" if behind else "diverged")
+        whole = dict.fromkeys(("admin", "maintain", "push", "triage", "pull"), True)
+        shown = {
+            "id": self.repository.id,
+            "full_name": self.repository.name,
+            "private": self.repository.private,
+            "default_branch": "main",
+        }
+        given = request.headers.get("Authorization")
+        return jsonify(shown | ({"permissions": whole} if given else {}))
+
+    def _list_pulls(self) -> Any:
+        """List as GitHub does: the newest first; open ones unless `state` says otherwise."""
+        state = request.args.get("state", "open")
+        order = f"{request.args.get('sort', 'created')}_at"
+        falling = request.args.get("direction", "desc" if order == "created_at" else "asc")
+        found = [pull for pull in self.pulls.values() if state in {"all", pull["state"]}]
+        found.sort(key=lambda pull: (pull[order], pull["number"]), reverse=falling == "desc")
+        return self._page([{k: v for k, v in p.items() if k not in _ALONE} for p in found])
 
     def _show_pull(self, number: int) -> Any:
         known = number in self.pulls
@@ -530,9 +624,10 @@ class GitHub:
         size = min(int(request.args.get("per_page", 30)), 100)
         page, last = int(request.args.get("page", 1)), max(-(-len(items) // size), 1)
         pages = {"prev": page - 1, "next": page + 1, "last": last, "first": 1}
+        asked = {**request.args.to_dict(), "per_page": size}
         wanted = ("prev", "first") * (page > 1) + ("next", "last") * (page < last)
         links = [
-            f'<{request.base_url}?per_page={size}&page={pages[name]}>; rel="{name}"'
+            f'<{request.base_url}?{urlencode(asked | {"page": pages[name]})}>; rel="{name}"'
             for name in wanted
         ]
         reply = jsonify(items[(page - 1) * size : page * size])
@@ -541,6 +636,8 @@ class GitHub:
         return reply
 
 
+_ALONE = frozenset({"merged", "mergeable", "mergeable_state", "merged_by", "comments", "commits"})
+"""What a pull request says only where it is shown alone."""
 _BOT: dict[str, Any] = {"login": "lab-bot", "id": 1, "type": "User", "site_admin": False}
 
 

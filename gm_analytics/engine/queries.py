@@ -34,6 +34,7 @@ _SUMMARY = sa.select(
     )
 )
 _WAITS = (WORKFLOWS.c.status == records.WAITS) & WAITS.c.workflow_id.is_not(None)
+_MAY_PREVIEW = ("waiting", "running", "previewed", "failed", "cancelled", "closed")
 _LIVE_OR_DONE = [*records.UNDER_WAY, "SUCCESS"]
 
 
@@ -170,6 +171,26 @@ class Queries:
         with guarded(doing), self._engine.connect() as connection:
             found = connection.execute(query).all()
         return any((str(at), records.moment(asked)) > update.order for at, asked in found)
+
+    def may_have_preview(self, update: Update) -> bool:
+        """Tell whether an earlier update may have left a preview of the same pull request.
+
+        One that failed may have; what took the preview away, or published it, left none.
+
+        Raises:
+            StoreUnavailable: the store did not answer.
+
+        """
+        query = (
+            sa.select(UPDATES.c.state)
+            .where(*_is_of(update.pull_request), UPDATES.c.mirror == update.mirror)
+            .where(UPDATES.c.workflow_id != update.id, UPDATES.c.state.in_(_MAY_PREVIEW))
+            .order_by(UPDATES.c.accepted_at.desc())
+        )
+        doing = f"looking for a preview of {update.pull_request}"
+        with guarded(doing), self._engine.connect() as connection:
+            newest = connection.scalar(query.limit(1))
+        return newest not in {None, "closed"}
 
     def await_end(self, update_id: str) -> None:
         """Wait until the update of one mirror has ended, however it did."""

@@ -1,7 +1,7 @@
-"""What is asked of GitHub and said there: the manifest, statuses, the one comment.
+"""What is said on GitHub: statuses, the one comment. What is read of it is in `contents`.
 
-Sources: https://docs.github.com/en/rest/repos/contents,
-https://docs.github.com/en/rest/commits/statuses, https://docs.github.com/en/rest/issues/comments
+Sources: https://docs.github.com/en/rest/commits/statuses,
+https://docs.github.com/en/rest/issues/comments
 """
 
 from __future__ import annotations
@@ -12,15 +12,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from http import HTTPStatus
 from typing import Annotated, Literal
-from urllib.parse import quote
 
 from pydantic import Field, TypeAdapter
 
-from gm_analytics import settings
 from gm_analytics.errors import GitHubError
 from gm_analytics.github import api
-from gm_analytics.manifest import MAX_BYTES
-from gm_analytics.remote import fetch
+from gm_analytics.github.contents import Contents
 
 TO_SET_STATUSES = "Commit statuses: write"
 TO_COMMENT = "Pull requests: write"
@@ -32,33 +29,8 @@ MAX_PAGES = 100
 CommitState = Literal["pending", "success", "failure", "error"]
 
 
-class GitHub:
+class GitHub(Contents):
     """One GitHub, with or without a token; safe to share between threads."""
-
-    def __init__(self, config: settings.GitHub) -> None:
-        self._config = config
-        self._api = api.Api(config)
-
-    def manifest(self, repository: str, sha: str) -> bytes:
-        """Read the manifest at a commit, from the base repository (which has forks' heads too).
-
-        One that is too long is cut so that it is longer than `MAX_BYTES` still.
-
-        Raises:
-            GitHubError: it is not there, or the token may not read it.
-            GitHubUnavailable: GitHub could not answer, or asked to wait.
-
-        """
-        path = self._config.manifest
-        doing = f"reading {path} of {repository} at {sha}"
-        if self._config.token:
-            url = self._api.url(f"repos/{repository}/contents/{quote(path)}")
-            headers = {"Accept": "application/vnd.github.raw+json"}
-            return self._api.ask(
-                doing, "GET", url, MAX_BYTES, headers=headers, params={"ref": sha}
-            ).body
-        url = f"{self._config.raw_url}".rstrip("/") + f"/{repository}/{sha}/{quote(path)}"
-        return self._api.follow(doing, "GET", url, MAX_BYTES, auth=fetch.NOBODY).body
 
     def calls_left(self) -> tuple[int, int]:
         """Give how many calls GitHub takes within this hour, and how many it takes in all.
@@ -71,19 +43,6 @@ class GitHub:
         doing = "asking for the rate limit"
         core = self._api.read(doing, self._api.url("rate_limit"), _RATE_LIMIT)[0].resources.core
         return core.remaining, core.limit
-
-    def contains(self, repository: str, commit: str, ancestor: str) -> bool:
-        """Tell whether a commit is, or descends from, another one.
-
-        Raises:
-            GitHubError: GitHub does not know one of them.
-            GitHubUnavailable: GitHub could not answer, or asked to wait.
-
-        """
-        doing = f"comparing {ancestor} with {commit} of {repository}"
-        url = self._api.url(f"repos/{repository}/compare/{ancestor}...{commit}")
-        found, _ = self._api.read(doing, f"{url}?per_page=1", _COMPARISON)
-        return found.status in {"ahead", "identical"}
 
     def set_status(
         self,
@@ -110,8 +69,12 @@ class GitHub:
         with _naming(TO_SET_STATUSES):
             self._send(doing, "POST", self._api.url(f"repos/{repository}/statuses/{sha}"), body)
 
-    def put_comment(self, repository: str, number: int, marker: str, body: str) -> None:
+    def put_comment(
+        self, repository: str, number: int, marker: str, body: str, *, begin: bool = True
+    ) -> None:
         """Make `body`, which begins with `marker`, the service's one comment on a pull request.
+
+        Without `begin` none is begun: there may be one already.
 
         The comment is found by its marker, changed where it is, and written again if somebody
         deleted it. Of two callers at once each may write one, so call it in turns.
@@ -128,7 +91,8 @@ class GitHub:
                 ours = self._api.url(f"repos/{repository}/issues/comments/{comment.id}")
                 if _same(comment.body or "", body) or self._edit(doing, ours, body):
                     return
-            self._send(doing, "POST", comments, {"body": body})
+            if begin:
+                self._send(doing, "POST", comments, {"body": body})
 
     def _edit(self, doing: str, comment: str, body: str) -> bool:
         """Change a comment; tell whether it was there, and ours to change."""
@@ -204,11 +168,6 @@ class _Comment:
 
 
 @dataclass(frozen=True)
-class _Comparison:
-    status: str
-
-
-@dataclass(frozen=True)
 class _Core:
     remaining: int
     limit: int
@@ -225,6 +184,5 @@ class _Limits:
 
 
 _USER = TypeAdapter(_User)
-_COMPARISON = TypeAdapter(_Comparison)
 _RATE_LIMIT = TypeAdapter(_Limits)
 _COMMENTS = TypeAdapter(list[_Comment])

@@ -37,6 +37,10 @@ class ByHand:
         """Give the manifest at hand."""
         return self.given
 
+    def may_have_preview(self, update: Update) -> bool:  # noqa: ARG002
+        """Nobody asks for one by hand."""
+        return False
+
     def lock(self, update: Update) -> Lock | None:  # noqa: ARG002
         """Give the lock file at hand."""
         return self.locked

@@ -12,7 +12,14 @@ from http import HTTPStatus
 from typing import Protocol
 
 from gm_analytics import settings
-from gm_analytics.errors import BadAnswer, GitHubError, GmError, ManifestError, Untrusted
+from gm_analytics.errors import (
+    BadAnswer,
+    GitHubError,
+    GmError,
+    ManifestError,
+    NoManifest,
+    Untrusted,
+)
 from gm_analytics.manifest import Manifest
 from gm_analytics.mirror import seal
 from gm_analytics.mirror.checking import MAX_FILE, size_of
@@ -165,7 +172,7 @@ def _manifest(
 def _is_its_own(error: GmError) -> bool:
     """Tell a manifest that is missing or wrong from one that could not be read."""
     missing = isinstance(error, GitHubError) and error.status == HTTPStatus.NOT_FOUND
-    return missing or isinstance(error, ManifestError)
+    return missing or isinstance(error, ManifestError | NoManifest)
 
 
 def satisfied_by(past: History) -> list[Held]:

@@ -22,6 +22,7 @@ _FORMS: dict[str, Callable[[str], object]] = {
     "head_sha": re.compile(r"[0-9a-f]{40}").fullmatch,
     "merge_sha": re.compile(r"([0-9a-f]{40})?").fullmatch,
     "merged_at": re.compile(_TIME).fullmatch,
+    "base_ref": re.compile(r"[^\x00-\x20\x7f-\x9f~^:?*\[\\\ud800-\udfff]{0,255}").fullmatch,
 }
 """The texts that become part of a command, a path or an address."""
 

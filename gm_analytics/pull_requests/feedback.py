@@ -118,7 +118,7 @@ def _section(record: Record, page: Callable[[str], str], room: Room) -> Iterator
     if record.wait:
         yield _next_try(record.wait)
     if outcome:
-        if not outcome.changes and outcome.state != "closed":
+        if not outcome.changes and update.aim.source != "nothing":
             yield f"{words(redact(outcome.message[:1].upper() + outcome.message[1:]))}."
         yield from _changes(outcome, room, future=update.aim.target == "preview")
         yield from (f"**Warning:** {words(redact(warning))}." for warning in outcome.warnings)

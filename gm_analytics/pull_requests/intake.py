@@ -115,4 +115,5 @@ def _update(name: str, mirror: str, event: PullRequestEvent, aim: Aim) -> Update
         merge_sha=event.merge_commit_sha,
         merged_at=event.merged_at,
         updated_at=event.updated_at,
+        base_ref=event.base_ref,
     )

@@ -32,6 +32,10 @@ class Updates(Protocol):
         """Tell whether a newer update of the same pull request is there for this mirror."""
         ...
 
+    def may_have_preview(self, update: Update) -> bool:
+        """Tell whether an earlier update may have left a preview of the same pull request."""
+        ...
+
     def await_end(self, update_id: str) -> None:
         """Wait until an update has ended, however it did."""
         ...
@@ -53,6 +57,11 @@ class Voice(Protocol):
         """Say of a commit how it fares in a context."""
         ...
 
-    def put_comment(self, repository: str, number: int, marker: str, body: str) -> None:
-        """Make `body`, which begins with `marker`, the one comment on a pull request."""
+    def put_comment(
+        self, repository: str, number: int, marker: str, body: str, *, begin: bool
+    ) -> None:
+        """Make `body`, which begins with `marker`, the one comment on a pull request.
+
+        Without `begin`, only one that is there is edited.
+        """
         ...

@@ -88,4 +88,7 @@ class Reporter:
         newest = {record.update.mirror: record for record in reversed(records)}
         whole = [self._updates.whole(newest[name]) for name in sorted(newest)]
         text = feedback.comment(whole, self._page)
-        self._voice.put_comment(update.repository, update.number, feedback.MARKER, text)
+        begin = any(one.ended and not (one.outcome and one.outcome.quiet) for one in whole)
+        self._voice.put_comment(
+            update.repository, update.number, feedback.MARKER, text, begin=begin
+        )

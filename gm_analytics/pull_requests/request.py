@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import logging
+
+from gm_analytics.errors import GitHubError, GitHubUnavailable
 from gm_analytics.manifest import Manifest
 from gm_analytics.mirror.lock import Lock
 from gm_analytics.pull_requests.ports import Updates
 from gm_analytics.updates.model import Update
 from gm_analytics.updates.ports import Forge
+
+log = logging.getLogger(__name__)
 
 
 class StoredRequest:
@@ -20,8 +25,27 @@ class StoredRequest:
         return self._updates.is_superseded(update)
 
     def manifest(self, update: Update) -> Manifest:
-        """Read it from the forge: of a merge at the merge commit, else at the head."""
+        """Read it from the forge: of a merge at the merge commit, else at the head.
+
+        A pull request's is compared first: one that keeps it asks for nothing.
+        """
+        if self._is_untouched(update):
+            return Manifest((), untouched=True)
         return Manifest.parse(self._forge.manifest(update.repository, update.commit))
+
+    def _is_untouched(self, update: Update) -> bool:
+        """Ask the forge; what it cannot tell counts as a change, and waits for nothing."""
+        if update.aim.cause != "pull_request" or not update.base_ref:
+            return False
+        try:
+            return self._forge.keeps_manifest(update.repository, update.base_ref, update.head_sha)
+        except (GitHubError, GitHubUnavailable) as error:
+            log.warning("update %s: taken to change the manifest: %s", update.id, error)
+            return False
+
+    def may_have_preview(self, update: Update) -> bool:
+        """Ask the store."""
+        return self._updates.may_have_preview(update)
 
     def contains(self, update: Update, commit: str) -> bool:
         """Ask the forge."""

@@ -76,6 +76,8 @@ class Update:
     """When GitHub merged, ISO 8601 in UTC."""
     updated_at: str = ""
     """When GitHub last changed the pull request, ISO 8601 in UTC."""
+    base_ref: str = ""
+    """The branch that a pull request is to be merged into; earlier versions stored none."""
 
     @classmethod
     def read(cls, values: Any) -> Update:
@@ -159,6 +161,8 @@ class Outcome:
     """What differs from what was live: what clients see now or, of a preview, would see."""
     preview: str = ""
     """The preview's address."""
+    quiet: bool = False
+    """Whether no comment is begun for it; one that is there is edited."""
 
     @classmethod
     def read(cls, values: Any) -> Outcome:

@@ -216,7 +216,11 @@ class Request(Protocol):
         ...
 
     def manifest(self, update: Update) -> Manifest:
-        """Read the manifest at the update's commit."""
+        """Read the manifest at the update's commit, or tell that a pull request keeps it."""
+        ...
+
+    def may_have_preview(self, update: Update) -> bool:
+        """Tell whether an earlier update may have left a preview of the same pull request."""
         ...
 
     def lock(self, update: Update) -> Lock | None:
@@ -237,6 +241,10 @@ class Forge(Protocol):
 
     def manifest(self, repository: str, sha: str) -> bytes:
         """Read the manifest at a commit."""
+        ...
+
+    def keeps_manifest(self, repository: str, base: str, head: str) -> bool:
+        """Tell whether the manifest at a head is what it was where that left its base branch."""
         ...
 
     def contains(self, repository: str, commit: str, ancestor: str) -> bool:

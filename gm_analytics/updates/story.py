@@ -19,6 +19,7 @@ from gm_analytics.mirror.history import Held
 from gm_analytics.mirror.publication import Publication
 from gm_analytics.mirror.survey import Survey
 from gm_analytics.rpm.changes import Plan
+from gm_analytics.updates import untouched
 from gm_analytics.updates.closures import find
 from gm_analytics.updates.model import Outcome, Update
 from gm_analytics.updates.ports import Step, World
@@ -38,6 +39,8 @@ def perform(update: Update, world: World, step: Step) -> Outcome:
     if step("supersede", world.request.is_superseded, update):
         return Outcome("superseded", f"replaced by a newer delivery of {update.pull_request}")
     manifest = _manifest(update, world, step)
+    if manifest.untouched:
+        return untouched.end(update, world, step)
     if not (manifest.specs or update.exact):
         return Outcome("unchanged", "the manifest names no packages")
     with world.mirrors.open(update.mirror) as mirror:

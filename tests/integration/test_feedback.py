@@ -324,7 +324,9 @@ def test_without_a_token_nothing_is_asked_and_nothing_stored(site: Site, number:
     with Service.running(site, site.config(database_url=database)) as service:
         status = service.perform(site.push(manifest("leaf14"), number=number))
     assert status["state"] == "published", status
-    assert [call.path.split("/")[1] for call in site.github.calls[before:]] == ["raw"]
+    asked = [call.path.rpartition("/packages/")[2] for call in site.github.calls[before:]]
+    compared = [f"compare/main...{status['commit']}", f"{status['commit']}/packages.json"]
+    assert asked == compared, "one request of GitHub's quota"
     store = Store(database)
     assert store._client.list_workflows(name=FEEDBACK) == []
     store.close()
@@ -337,6 +339,81 @@ def reviewed(site: Site) -> Iterator[Service]:
     config = site.config(**with_token(site, publish="on_merge", database_url=database))
     with Service.running(site, config) as running:
         yield running
+
+
+UNTOUCHED = "packages.json is not changed here"
+
+
+def test_a_pull_request_that_keeps_the_manifest_has_a_quick_success_and_no_more(
+    site: Site, reviewed: Service, number: int
+) -> None:
+    sha = site.repository.commit({"README.md": "Words"}, f"words-{number}")
+    pull = PullRequest(sha, site.repository.name, number)
+    before = len(site.github.calls)
+    status = reviewed.perform(pull)
+    assert (status["state"], status["message"]) == ("unchanged", UNTOUCHED)
+    assert [step["name"] for step in status["steps"]] == [
+        "supersede", "fetch manifest", "look for preview",
+    ]  # fmt: skip
+    wait_for(lambda: site.github.calls_to(f"/issues/{number}/", "GET"), "a look for a comment")
+    assert states(site, sha)[-1] == "success"
+    assert site.github.statuses[sha][0]["description"] == UNTOUCHED
+    asked = [call.path.rpartition("/packages/")[2] for call in site.github.calls[before:]]
+    assert [path for path in asked if "packages.json" in path or "compare" in path] == [
+        f"compare/main...{sha}"
+    ]
+    assert comments(site, number) == []
+
+
+def test_one_that_takes_its_change_back_loses_its_preview_and_its_comment_says_so(
+    site: Site, reviewed: Service, number: int
+) -> None:
+    branch, kept = f"back-{number}", site.repository.read("main", "packages.json") or b""
+    pull = site.push(manifest("leaf15"), branch, number=number)
+    assert reviewed.perform(pull)["state"] == "previewed"
+    await_comment(site, number, "a preview is ready")
+    again = site.push(kept.decode(), branch, number=number, action="synchronize")
+    assert reviewed.perform(again)["state"] == "closed"
+    body = await_comment(site, number, "the preview is gone")
+    assert f"{UNTOUCHED[:1].upper()}{UNTOUCHED[1:]}; the preview is removed" in body.replace(
+        "`", ""
+    )
+    assert len(comments(site, number)) == 1
+    assert site.client(path=f"previews/{number}/").makecache(check=False).returncode != 0
+    assert states(site, again.head_sha)[-1] == "success"
+
+
+def test_no_manifest_is_told_so_and_a_merge_without_one_changes_nothing(
+    site: Site, reviewed: Service, number: int
+) -> None:
+    sha = site.repository.commit({"packages.json": None}, f"without-{number}")
+    pull = PullRequest(sha, site.repository.name, number)
+    for event, commit in (
+        (pull, sha),
+        (replace(pull, action="closed", merged=True, merge_commit_sha=sha,
+                 merged_at="2026-11-26T10:00:00Z"), sha),
+    ):  # fmt: skip
+        status = reviewed.perform(event)
+        assert status["state"] == "failed"
+        assert status["message"] == (
+            f"no manifest: {site.repository.name} has no packages.json at {commit}; "
+            "nothing changes"
+        )
+        assert [step["name"] for step in status["steps"]] == ["supersede", "fetch manifest"]
+    body = await_comment(site, number, "no manifest")
+    assert "To ask for no packages, let it hold an empty list: []." in body
+    wait_for(lambda: states(site, sha)[-1] == "failure", "its author's failure")
+
+
+def test_a_commit_that_github_shows_a_moment_later_is_waited_for(
+    site: Site, reviewed: Service, number: int
+) -> None:
+    pull = site.push(manifest("leaf16"), f"late-{number}", number=number)
+    for path, status in (("/compare/", 404), ("/contents/", 404), ("/commits/", 422)):
+        site.github.answer_next(path, status=status, body={"message": "No commit found"})
+    status = reviewed.perform(pull)
+    assert status["state"] == "previewed", status["message"]
+    assert "no such commit yet" in reviewed.log
 
 
 def test_the_line_in_a_previews_comment_installs_from_it_also_after_the_next_push(

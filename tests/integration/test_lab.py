@@ -408,6 +408,48 @@ def test_the_contents_api_gives_json_or_the_raw_file(github: GitHub) -> None:
     assert as_bot("GET", api(github, "contents/none")).json()["message"] == "Not Found"
 
 
+def test_commits_are_compared_as_github_does(github: GitHub) -> None:
+    repository = github.repository
+    repository.commit({"packages.json": "[]\n"})
+    old = repository.commit({"packages.json": "[]\n", "README.md": "a\n"}, "old")
+    head = repository.commit({"README.md": "a\nb\n"}, "work", base="old")
+    tip = repository.commit({"packages.json": '["tree"]\n'}, "old")
+    found = as_bot("GET", api(github, f"compare/old...{head}?per_page=1")).json()
+    assert (found["status"], found["merge_base_commit"]["sha"]) == ("diverged", old)
+    assert [(file["filename"], file["changes"]) for file in found["files"]] == [("README.md", 1)]
+    for pair, status in ((f"{old}...{head}", "ahead"), (f"{tip}...{old}", "behind"),
+                         (f"{tip}...old", "identical")):  # fmt: skip
+        assert as_bot("GET", api(github, f"compare/{pair}")).json()["status"] == status
+    assert as_bot("GET", api(github, f"compare/old...{'0' * 40}")).status_code == 404
+    assert as_bot("GET", api(github, f"commits/{'0' * 40}")).status_code == 422
+    sha = {"Accept": "application/vnd.github.sha"}
+    assert as_bot("GET", api(github, "commits/old"), headers=sha).text == tip
+    branch = as_bot("GET", api(github, "branches/old")).json()
+    assert branch["commit"]["sha"] == tip
+    assert branch["commit"]["commit"]["committer"]["date"].endswith("Z")
+    assert as_bot("GET", api(github, "branches/nope")).json()["message"] == "Branch not found"
+
+
+def test_pull_requests_are_listed_by_pages_and_not_sent_twice(github: GitHub) -> None:
+    for number in (1, 2, 3):
+        action = "closed" if number == 2 else "opened"
+        at = f"2026-11-26T10:00:0{number}Z"
+        pull = PullRequest("1" * 40, number=number, action=action, updated_at=at)
+        github.add_pull(pull.payload())
+    query = "state=all&sort=updated&direction=desc"
+    first = as_bot("GET", api(github, f"pulls?{query}&per_page=2"))
+    assert [pull["number"] for pull in first.json()] == [3, 2]
+    assert "merged" not in first.json()[0], "only a pull request that is shown alone has it"
+    rest = as_bot("GET", first.links["next"]["url"])
+    assert [pull["number"] for pull in rest.json()] == [1]
+    assert sorted(p["number"] for p in as_bot("GET", api(github, "pulls")).json()) == [1, 3]
+    known = {"If-None-Match": first.headers["ETag"]}
+    again = as_bot("GET", api(github, f"pulls?{query}&per_page=2"), headers=known)
+    assert (again.status_code, again.content) == (304, b"")
+    github.pulls.clear()
+    assert as_bot("GET", first.url, headers=known).status_code == 200
+
+
 def test_a_private_repository_and_a_token_are_guarded_as_githubs(github: GitHub) -> None:
     sha = github.repository.commit({"packages.json": "[]"})
     contents = api(github, f"contents/packages.json?ref={sha}")

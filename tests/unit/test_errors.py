@@ -160,6 +160,7 @@ def test_braces_in_an_error_s_data_mean_nothing() -> None:
 def test_only_what_time_may_cure_is_transient() -> None:
     assert {cls.__name__ for cls in CLASSES if cls.transient} == {
         "CommandTimedOut",
+        "CommitUnknown",
         "GitHubUnavailable",
         "LockHeld",
         "MirrorUnreachable",

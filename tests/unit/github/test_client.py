@@ -100,7 +100,7 @@ def test_a_timeout_is_always_set_and_certificates_are_verified(
     assert read(timeout=3.5) == b"[]"
 
 
-@pytest.mark.parametrize("status", [400, 401, 404, 410, 422])
+@pytest.mark.parametrize("status", [400, 401, 410, 422])
 def test_a_refusal_is_final_and_says_what_github_said(
     http: responses.RequestsMock, status: int
 ) -> None:
@@ -112,7 +112,7 @@ def test_a_refusal_is_final_and_says_what_github_said(
 
 
 def test_an_answer_without_json_is_quoted_in_part(http: responses.RequestsMock) -> None:
-    http.get(CONTENTS, status=404, body="<html>" + "x" * 10_000)
+    http.get(CONTENTS, status=410, body="<html>" + "x" * 10_000)
     assert len(str(failure())) < 400
 
 
@@ -247,6 +247,14 @@ def test_the_comment_is_found_on_a_later_page_and_edited_in_place(
     http.patch(ours["url"], json={})
     put_comment()
     assert sent(http) == [("PATCH", ours["url"], {"body": "<!-- m --> text"})]
+
+
+def test_no_comment_is_begun_where_only_one_that_is_there_is_to_be_edited(
+    http: responses.RequestsMock,
+) -> None:
+    http.get(COMMENTS, json=[comment(1, "what somebody says of <!-- m -->", 2)])
+    token().put_comment(REPOSITORY, 7, "<!-- m -->", "<!-- m --> text", begin=False)
+    assert sent(http) == []
 
 
 def test_a_comment_that_says_the_same_is_left_alone(http: responses.RequestsMock) -> None:

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self
 
 import pytest
+from pydantic import TypeAdapter
 
 from gm_analytics.errors import (
     GmError,
@@ -88,6 +89,10 @@ class World:
     shown: Preview | None = None
     """The pull request's preview."""
     signing_key: str = ""
+    untouched: bool = False
+    """Whether the pull request keeps the manifest."""
+    earlier: bool = False
+    """Whether an update before this one may have made a preview."""
     signed_for: tuple[str, ...] = ()
     """Digests of the manifests that the signed publication satisfies."""
 
@@ -123,7 +128,12 @@ class World:
         return self.newer
 
     def manifest(self, update: Update) -> Manifest:
+        if self.untouched:
+            return Manifest((), untouched=True)
         return Manifest.parse(self.text.encode())
+
+    def may_have_preview(self, update: Update) -> bool:
+        return self.earlier
 
     def solve_key(self, name: str, manifest: Manifest, *, exact: bool) -> SolveKey:
         key = SolveKey(manifest.digest, exact, "/etc/yum.repos.d", self.policy_text)
@@ -609,6 +619,31 @@ def test_what_a_person_applies_keeps_the_mark_of_the_newest_merge() -> None:
     assert world.perform().state == "published"
     assert made(world).mark == MERGE.mark
     assert "drop preview" not in world.steps, "there is no pull request"
+
+
+QUIET = Outcome("unchanged", "packages.json is not changed here", quiet=True)
+
+
+@pytest.mark.parametrize("update", [UPDATE, PREVIEW])
+def test_a_pull_request_that_keeps_the_manifest_needs_no_mirror(update: Update) -> None:
+    world = World(update, untouched=True, earlier=update is UPDATE)
+    assert world.perform() == QUIET
+    looked = ["look for preview"] if update is PREVIEW else []
+    assert world.steps == ["supersede", "fetch manifest", *looked]
+
+
+@pytest.mark.parametrize("shown", [True, False])
+def test_one_that_takes_its_change_back_loses_its_preview(shown: bool) -> None:
+    world = World(PREVIEW, untouched=True, earlier=True)
+    world.shown = preview_of(World(MERGE)) if shown else None
+    gone = Outcome("closed", "packages.json is not changed here; the preview is removed")
+    assert world.perform() == (gone if shown else QUIET)
+    assert world.steps == ["supersede", "fetch manifest", "look for preview", "drop preview"]
+
+
+def test_what_an_earlier_version_read_of_a_manifest_counts_as_a_change() -> None:
+    recorded = {"entries": [{"name": "tree", "specs": ["tree"], "where": "/0"}]}
+    assert not TypeAdapter(Manifest).validate_python(recorded).untouched
 
 
 def test_closing_takes_the_preview_away_and_reads_no_manifest() -> None:

@@ -33,7 +33,7 @@ def test_what_time_or_a_person_may_bring_back_is_waited_for() -> None:
     named = {cls.__name__ for cls in subclasses(GmError) if cls.waits_for}
     assert named == {
         "MirrorUnreachable", "LockHeld", "CommandTimedOut", "UpstreamUnavailable", "NotVisible",
-        "GitHubUnavailable", "StoreUnavailable", "Overtaken",
+        "GitHubUnavailable", "StoreUnavailable", "Overtaken", "CommitUnknown",
     }  # fmt: skip
     for final in (
         errors.HostKeyRefused("m", "changed"),

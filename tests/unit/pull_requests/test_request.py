@@ -1,0 +1,82 @@
+"""What a stored update asks for, and what it asks of the forge for that."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+
+from gm_analytics.errors import GitHubError, GitHubUnavailable, GmError
+from gm_analytics.manifest import Manifest
+from gm_analytics.pull_requests.request import StoredRequest
+from gm_analytics.updates import model
+from gm_analytics.updates.model import Update
+
+PREVIEW = Update("u1", "m", "icesi/packages", 7, "a" * 40, aim=model.PREVIEW, base_ref="main")
+
+
+@dataclass
+class Forge:
+    """Answers, and writes down what it was asked."""
+
+    keeps: bool | GmError = False
+    text: bytes = b'["tree"]'
+    asked: list[tuple[str, ...]] = field(default_factory=list)
+
+    def manifest(self, repository: str, sha: str) -> bytes:
+        self.asked.append(("manifest", sha))
+        return self.text
+
+    def keeps_manifest(self, repository: str, base: str, head: str) -> bool:
+        self.asked.append(("compare", base, head))
+        if isinstance(self.keeps, GmError):
+            raise self.keeps
+        return self.keeps
+
+    def contains(self, repository: str, commit: str, ancestor: str) -> bool:
+        raise AssertionError
+
+
+def wanted(forge: Forge, update: Update = PREVIEW) -> Manifest:
+    updates: Any = None
+    return StoredRequest(updates, forge).manifest(update)
+
+
+def test_a_pull_request_that_keeps_the_manifest_asks_for_nothing_and_one_request() -> None:
+    """Also where that manifest is a broken one: it is not this pull request's to mend."""
+    forge = Forge(keeps=True, text=b"broken")
+    assert wanted(forge) == Manifest((), untouched=True)
+    assert forge.asked == [("compare", "main", "a" * 40)]
+
+
+def test_one_that_changes_it_is_read_at_its_head() -> None:
+    forge = Forge()
+    assert wanted(forge, replace(PREVIEW, aim=model.ADDITION)).specs == ("tree",)
+    assert [what for what, *_ in forge.asked] == ["compare", "manifest"]
+
+
+@pytest.mark.parametrize(
+    "update",
+    [
+        replace(PREVIEW, aim=model.MERGE, merge_sha="b" * 40),
+        replace(PREVIEW, base_ref=""),  # stored by an earlier version
+    ],
+)
+def test_a_merge_and_what_an_earlier_version_stored_are_not_compared(update: Update) -> None:
+    forge = Forge(keeps=True)
+    assert wanted(forge, update).specs == ("tree",)
+    assert forge.asked == [("manifest", update.commit)]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [GitHubError("comparing", 404, "Not Found"), GitHubUnavailable("comparing", "429", 3000.0)],
+)
+def test_what_cannot_be_compared_counts_as_a_change_and_waits_for_nothing(
+    error: GmError, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        assert wanted(Forge(keeps=error)).specs == ("tree",)
+    assert "update u1: taken to change the manifest: GitHub: comparing" in caplog.text
