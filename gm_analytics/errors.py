@@ -444,6 +444,69 @@ class LockHeld(TransientError, fault="operator", code=Exit.NOT_NOW):
     path: str
 
 
+class LockLost(TransientError, fault="operator", code=Exit.NOT_NOW):
+    """The mirror let its lock go, since it heard nothing of this process; nothing is run then."""
+
+    text = "mirror {mirror}: {doing}: the lock was lost: the mirror heard nothing of this process"
+    public_text = "mirror {mirror}: {doing!p}: its lock was lost"
+    advice = "See what held this process up, or the network between it and the mirror."
+
+    mirror: str
+    doing: str
+
+
+class LoginUnusable(GmError, fault="operator", code=Exit.SET_UP):
+    """The account's login on the mirror runs no command; `printed` is what it said instead."""
+
+    text = "mirror {mirror}: {doing}: the login ran no command: {reason}; it printed: {said}"
+    public_text = "mirror {mirror}: {doing!p}: the login there runs no command"
+    advice = "Give the account an ordinary shell (`chsh -s /bin/sh`); see what its start files do."
+
+    mirror: str
+    doing: str
+    reason: str
+    printed: str
+
+    @property
+    def said(self) -> str:
+        """What it printed, in a line."""
+        return " ".join(self.printed.split()) or "nothing"
+
+
+_ENDS = {
+    "SIGHUP": ", as when its session ends",
+    "SIGKILL": ", as the kernel does where memory is short",
+    "SIGTERM": ", as when a host goes down",
+}
+
+
+class CommandStopped(TransientError, fault="operator", code=Exit.NOT_NOW):
+    """Somebody else ended a command on the mirror by a signal, as a reboot does."""
+
+    text = "mirror {mirror}: {doing}: ended there by {signal}{reason}"
+    public_text = "mirror {mirror}: {doing!p}: ended there by {signal!p}"
+    advice = "See if the mirror was restarted, or ran out of memory (`journalctl -k` there)."
+
+    mirror: str
+    doing: str
+    signal: str
+
+    @property
+    def reason(self) -> str:
+        """What does that, as a rule."""
+        return _ENDS.get(self.signal, "")
+
+
+class Stopped(GmError, fault="operator", code=Exit.NOT_NOW):
+    """Somebody asked this process to stop what it does on a mirror; it is not tried again."""
+
+    text = "stopped: {reason}"
+    public_text = "stopped: {reason!p}"
+    advice = "Run it again if it is still wanted."
+
+    reason: str
+
+
 _CRASHES = {134: "SIGABRT", 135: "SIGBUS", 136: "SIGFPE", 139: "SIGSEGV"}
 """What a shell makes of a program's end by one of its own faults: 128 and the signal."""
 

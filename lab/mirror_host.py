@@ -85,7 +85,7 @@ PrintMotd no
 PrintLastLog no
 MaxStartups 200:30:400
 Subsystem sftp internal-sftp
-SetEnv "PATH=$bin:$path" "HOME=$home" "LAB_HOST=$token"
+SetEnv "PATH=$bin:$path" "HOME=$home"
 $more
 """)
 
@@ -144,7 +144,6 @@ class MirrorHost:
         self.ssh_log = directory / "log" / "sshd.log"
         self.command_log = directory / "log" / "commands.log"
         self._etc = directory / "etc"
-        self._token = f"lab-{secrets.token_hex(8)}"
         self._tmpfs_mb = tmpfs_mb
         self._counted = counted
         # sshd logs to standard error, so that an error at its start carries its words.
@@ -339,7 +338,6 @@ class MirrorHost:
             "bin": str(self.bin),
             "path": SYSTEM_PATH,
             "home": str(self.home),
-            "token": self._token,
             "more": "PerSourcePenalties no" if _openssh_version() >= _PENALTIES else "",
         }
         (self._etc / "sshd_config").write_text(_SSHD_CONFIG.substitute(values))
@@ -358,7 +356,7 @@ class MirrorHost:
 
     def _kill_commands(self) -> bool:
         """Kill what the sessions left running; tell whether there was nothing."""
-        left = [pid for pid in _pids() if _has_environment(pid, f"LAB_HOST={self._token}")]
+        left = [pid for pid in _pids() if _has_environment(pid, f"PATH={self.bin}:{SYSTEM_PATH}")]
         _kill(left)
         return not left
 

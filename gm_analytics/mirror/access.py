@@ -12,6 +12,7 @@ from gm_analytics.mirror.served import wait_until_visible
 from gm_analytics.mirror.session import Session
 from gm_analytics.mirror.solve_key import SolveKey
 from gm_analytics.remote.lines import Hear, ignore
+from gm_analytics.remote.stop import Stop
 from gm_analytics.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -23,14 +24,25 @@ class Mirrors:
     `identity` says which service this is, as publications carry it.
     """
 
-    def __init__(self, config: Settings, identity: Callable[[], str], hear: Hear = ignore) -> None:
+    def __init__(
+        self,
+        config: Settings,
+        identity: Callable[[], str],
+        hear: Hear = ignore,
+        stop: Stop | None = None,
+    ) -> None:
         self._config = config
         self._identity = identity
         self._hear = hear
+        self._stop = stop
 
     def heard_by(self, hear: Hear) -> Mirrors:
         """Give the same mirrors; what their hosts say while they work is heard."""
-        return Mirrors(self._config, self._identity, hear)
+        return Mirrors(self._config, self._identity, hear, self._stop)
+
+    def stopped_by(self, stop: Stop) -> Mirrors:
+        """Give the same mirrors; what is done on their hosts ends when it is asked to."""
+        return Mirrors(self._config, self._identity, self._hear, stop)
 
     def open(self, name: str, *, taking_over: bool = False) -> Session:
         """Give a mirror, not yet connected; its lock is taken with the connection.
@@ -41,11 +53,13 @@ class Mirrors:
         """
         mirror = self._config.mirror(name)
         identity = self._identity()
-        return Session(mirror, service=identity, taking_over=taking_over, hear=self._hear)
+        return Session(
+            mirror, service=identity, taking_over=taking_over, hear=self._hear, stop=self._stop
+        )
 
     def read(self, name: str) -> Session:
         """Give a mirror to read from, without its lock."""
-        return Session(self._config.mirror(name), locked=False)
+        return Session(self._config.mirror(name), locked=False, stop=self._stop)
 
     def other_service(self, session: Session) -> Owner | None:
         """Give the other service that publishes on a mirror, for who only reads it."""

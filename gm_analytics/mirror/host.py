@@ -58,8 +58,8 @@ class Host:
     only reads. With a `service` who writes is refused where another one publishes; who is
     `taking_over` is not.
 
-    Every method may raise `MirrorUnreachable`, `LockHeld`, `CommandTimedOut` (all transient),
-    `HostKeyRefused`, `AnotherService` and `CommandFailed` beside what it names itself.
+    Every method may raise what `ssh.Connection` does, `AnotherService` and `CommandFailed` beside
+    what it names itself.
     """
 
     def __init__(
@@ -72,6 +72,7 @@ class Host:
         self.service = service
         self.unclaimed = False
         if locked and service and not taking_over:
+            self.ssh.first = ownership.owner(self.target)
             self.ssh.admit = self._admit
         self._tools: Tools | None = None
 
@@ -127,9 +128,9 @@ class Host:
             raise ToolsMissing(self.name, ["?"])
         return self._tools
 
-    def _admit(self) -> None:
+    def _admit(self, printed: str) -> None:
         """See, before anything else and under the lock, that no other service publishes here."""
-        owner = self.owner()
+        owner = Owner.parse(printed)
         if owner.is_other(self.service):
             raise AnotherService(self.name, owner.published, self.service)
         self.unclaimed = not owner.service

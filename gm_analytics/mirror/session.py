@@ -26,6 +26,7 @@ from gm_analytics.mirror.signer import Signer
 from gm_analytics.mirror.survey import Survey
 from gm_analytics.mirror.trust import Trust
 from gm_analytics.remote.lines import Hear, ignore
+from gm_analytics.remote.stop import Stop
 from gm_analytics.rpm import grammar
 
 
@@ -44,10 +45,12 @@ class Session:
         service: str = "",
         taking_over: bool = False,
         hear: Hear = ignore,
+        stop: Stop | None = None,
     ) -> None:
         key = signing.Key(mirror.signing_home) if mirror.signing_home else None
         self.host = Host(mirror, locked=locked, service=service, taking_over=taking_over)
         self.host.ssh.hear = hear
+        self.host.ssh.stop = stop or Stop()
         self._trust = Trust(mirror, key, Ledger(key.home), self._get) if key else None
         self.package_manager = PackageManager(self.host)
         self.publications = Publications(self.host, self.package_manager, self._trust)

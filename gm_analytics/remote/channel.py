@@ -13,12 +13,17 @@ from dataclasses import dataclass
 
 import paramiko
 
+from gm_analytics.remote import commands
 from gm_analytics.remote.lines import Hear, Lines, ignore
 
+OPENING = 10.0
+"""Seconds until a channel is open."""
 CHUNK = 4 * 2**20
 """Bytes. More than the window lets in, so that a read takes all that is there."""
 STDERR_KEPT = 2**20
 """Bytes of the end of standard error."""
+LOGIN_LIMIT = 64 * 1024
+"""Bytes that a login may print before the command begins, on each of the two."""
 LOST = -1
 """The exit code of a command whose channel closed without one."""
 
@@ -27,13 +32,22 @@ class TooMuchError(Exception):
     """The command wrote more to standard output than it may."""
 
 
+class NoCommandError(Exception):
+    """The login ended, or printed without an end, before the command began."""
+
+    def __init__(self, exited: int | None, printed: bytes) -> None:
+        super().__init__(exited, printed)
+        self.exited, self.printed = exited, printed
+
+
 @dataclass(frozen=True)
 class Output:
-    """What a command said, and its exit code."""
+    """What a command said, its exit code, and what the login had printed before."""
 
     exited: int
     stdout: bytes
     stderr: bytes
+    login: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -44,47 +58,80 @@ class Ears:
     stderr: Hear = ignore
 
 
+class Login:
+    """Skips what a login prints, up to the line that is the command's name."""
+
+    def __init__(self, name: str) -> None:
+        self._line = f"\n{name}\n".encode()
+        self.passed = False
+        self.printed = b""
+
+    def feed(self, data: bytes) -> bytes:
+        """Give what of it is the command's.
+
+        Raises:
+            NoCommandError: the login prints too much.
+
+        """
+        if self.passed:
+            return data
+        before, line, after = (self.printed + data).partition(self._line)
+        self.printed, self.passed = before, bool(line)
+        if len(before) > LOGIN_LIMIT:
+            raise NoCommandError(None, before[:LOGIN_LIMIT])
+        return after
+
+
+def begin(channel: paramiko.Channel, name: str, program: str, stdin: bytes = b"") -> None:
+    """Have the far shell become a program, and send what that reads."""
+    text = program.encode()
+    channel.exec_command(commands.login(name, len(text)))
+    with suppress(OSError):  # one that does not read it will say why
+        channel.sendall(text + stdin)
+
+
 def execute(
     transport: paramiko.Transport,
-    text: str,
-    timeout: float,
+    name: str,
+    program: str,
     limit: int,
     *,
     stdin: bytes = b"",
     ears: Ears | None = None,
 ) -> Output:
-    """Run a command to its end; `timeout` in seconds is for opening the channel.
+    """Run a program to its end.
 
     Raises:
+        NoCommandError: the login did not come so far.
         TooMuchError: it wrote more than `limit` bytes.
         paramiko.SSHException, OSError, EOFError: the connection broke.
 
     """
-    with closing(transport.open_session(timeout=timeout)) as channel:
-        channel.exec_command(text)
-        with suppress(OSError):  # one that does not read it will say why
-            channel.sendall(stdin)
+    with closing(transport.open_session(timeout=OPENING)) as channel:
+        begin(channel, name, program, stdin)
+        with suppress(OSError):
             channel.shutdown_write()
-        return read(channel, limit, ears or Ears())
+        return read(channel, limit, ears or Ears(), Login(name), Login(name))
 
 
-def read(channel: paramiko.Channel, limit: int, ears: Ears) -> Output:
+def read(channel: paramiko.Channel, limit: int, ears: Ears, *logins: Login) -> Output:
     """Read a running command's output to its end. Raises as `execute`."""
     stdout, stderr = bytearray(), bytearray()
     out, err = Lines(ears.stdout), Lines(ears.stderr)
+    login, complaints = logins
     poll = select.poll()
     poll.register(channel.fileno(), select.POLLIN)
     while True:
         ended = channel.eof_received or channel.closed
         if channel.recv_ready():
-            chunk = channel.recv(CHUNK)
+            chunk = login.feed(channel.recv(CHUNK))
             stdout += chunk
             if len(stdout) > limit:
                 raise TooMuchError
             if ears.stdout is not ignore:
                 out.feed(chunk)
         elif channel.recv_stderr_ready():
-            chunk = channel.recv_stderr(CHUNK)
+            chunk = complaints.feed(channel.recv_stderr(CHUNK))
             err.feed(chunk)
             stderr += chunk
             if len(stderr) > 2 * STDERR_KEPT:
@@ -95,15 +142,7 @@ def read(channel: paramiko.Channel, limit: int, ears: Ears) -> Output:
             poll.poll()
     out.end()
     err.end()
-    return Output(channel.recv_exit_status(), bytes(stdout), bytes(stderr[-STDERR_KEPT:]))
-
-
-def first_line(channel: paramiko.Channel, limit: int) -> bytes:
-    """Read a running command's first line, or `limit` bytes if it does not end before."""
-    line = b""
-    while len(line) < limit and not line.endswith(b"\n"):
-        byte = channel.recv(1)
-        if not byte:
-            break
-        line += byte
-    return line
+    printed, exited = login.printed + complaints.printed, channel.recv_exit_status()
+    if not login.passed:
+        raise NoCommandError(exited, printed)
+    return Output(exited, bytes(stdout), bytes(stderr[-STDERR_KEPT:]), printed)

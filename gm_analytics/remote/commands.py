@@ -7,27 +7,23 @@ arguments ("$1"), never spliced in: the files `scripts/*.sh` of a room of this p
 
 from __future__ import annotations
 
+import hashlib
 import re
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 
 Argv = tuple[str, ...]
 
-LOCK_HELD = 75
-"""Exit code of `lock`, beside those of the programs it runs."""
+LOCK_LOST, LOCK_HELD = 74, 75
+"""Exit codes of `run` and `lock`, beside those of the programs that they run."""
 _PUT_IN = re.compile(r"\. \./([a-z_]+)\.sh")
 
 
 def quote(argv: Argv) -> str:
     """Give the text that a POSIX shell reads back as exactly these words."""
     return shlex.join(argv)
-
-
-def bounded(argv: Argv, seconds: int) -> Argv:
-    """Have the far side stop the command, since closing the channel would leave it running."""
-    return ("timeout", "--kill-after=10", str(seconds), "env", "LC_ALL=C", *argv)
 
 
 # --- scripts -------------------------------------------------------------------------------
@@ -65,19 +61,46 @@ def _scripts(room: str) -> Mapping[str, str]:
     return {file.name.removesuffix(".sh"): file.read_text("utf-8") for file in found}
 
 
-# --- the writer's lock ---------------------------------------------------------------------
+# --- what a connection sends ----------------------------------------------------------------
 
 
-def lock(root: str) -> Argv:
-    """Take the writer's lock; print `locked`, and hold it until standard input ends.
+def login(name: str, size: int) -> str:
+    """Give the command that reads a program of so many bytes from standard input, and becomes it.
 
-    The channel's end is standard input's end, so the lock cannot outlive the connection, nor can
-    a command of `tracked` outlive the lock.
+    Whatever the account's shell is reads it alike: csh, fish and POSIX shells take what is in
+    single quotes as it is, but for exclamation marks, line ends, and backslashes before quotes.
+    The name, on a line of both outputs, tells where what start files print has ended.
     """
-    argv = script("remote", "lock", root, str(LOCK_HELD))
-    return ("env", f"HOLD={shell('remote', 'hold')}", *argv)
+    marks = r'printf "\n%s\n" "$0"; printf "\n%s\n" "$0" >&2'
+    return f"exec /bin/sh -c '{marks}; eval \"$(head -c {size})\"' {name}"
 
 
-def tracked(root: str, argv: Argv) -> Argv:
-    """Run a command so that it is stopped if the connection ends before it does."""
-    return script("remote", "tracked", f"{root}/.running", *argv)
+def program(argv: Argv) -> str:
+    """Give the text by which the shell that `login` starts runs a script, in itself."""
+    shell_, options, text, _, *arguments = argv
+    if (shell_, options) != ("sh", "-euc"):
+        raise ValueError(argv)
+    return f"set -eu\n{quote(('set', '--', *arguments))}\n{text}\n"
+
+
+def mark(root: str, session: str, *, locked: bool = True) -> str:
+    """Give what the commands of a session have in their command line and environment."""
+    place = hashlib.sha256(root.encode()).hexdigest()[:16]
+    return f"gm-{'run' if locked else 'read'}:{place}:{session}"
+
+
+def lock(root: str, session: str, patience: float, grace: int, first: Sequence[str] = ()) -> Argv:
+    """Take the writer's lock, run a command, say so on a line that begins with the session's name.
+
+    It is held for as long as a byte comes in any `patience` seconds; then the session's commands
+    are ended, with `grace` seconds from SIGTERM to SIGKILL.
+    """
+    # Such a pattern does not match itself, in the command line of who searches.
+    every, ours = (f"[g]{mark(root, name)[1:]}" for name in ("", session))
+    words = (str(LOCK_HELD), every, ours, f"{patience:g}", str(grace), session)
+    return script("remote", "lock", root, *words, *first)
+
+
+def run(argv: Argv, seconds: int, mark: str, process: str = "", start: str = "") -> Argv:
+    """Run a command for so long at most; with a process, only while that stands for the lock."""
+    return script("remote", "run", mark, process, start, str(LOCK_LOST), str(seconds), *argv)

@@ -1,53 +1,59 @@
-"""One locked SSH connection with a mirror host, over Fabric.
+"""One SSH connection with a mirror host, locked for who writes: commands, files, and their ends.
 
-Host keys are pinned: Fabric alone would accept any
-(https://github.com/fabric/fabric/issues/1804).
+What ends a wait (the time is over, it was asked to stop, the lock is lost) closes the connection
+from another thread. The holder of the lock on the mirror then ends the command.
 """
 
 from __future__ import annotations
 
-import socket
+import logging
+import secrets
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
-import fabric
 import paramiko
 
 from gm_analytics import settings
 from gm_analytics.errors import (
     CommandFailed,
+    CommandStopped,
     CommandTimedOut,
     FileTooLarge,
-    HostKeyRefused,
     LockHeld,
+    LockLost,
+    LoginUnusable,
     MirrorUnreachable,
     OutputTooLarge,
 )
-from gm_analytics.remote import channel, commands
+from gm_analytics.remote import channel, commands, opening
 from gm_analytics.remote.channel import Ears
 from gm_analytics.remote.commands import Argv
-from gm_analytics.remote.lines import Hear, ignore
+from gm_analytics.remote.lines import Hear, clean, ignore
+from gm_analytics.remote.lock import ENDED, OUTPUT_LIMIT, Beat, Lock, NotTakenError
+from gm_analytics.remote.opening import CONNECT_TIMEOUT
+from gm_analytics.remote.stop import Stop
 
-CONNECT_TIMEOUT = 10.0
-"""Seconds for the TCP connection, the banner, the authentication and each channel."""
-KEEPALIVE = 15
-"""Seconds."""
+LOCKING = 30
+"""Seconds for the lock: it is waited for, and a predecessor's commands may have to be ended."""
 TRANSFER = 300
 """Seconds for a file to come or go."""
 STDOUT_LIMIT = 64 * 2**20
 """Bytes that a command may write to standard output; of standard error the end is kept."""
-_LINE_LIMIT = 64
-"""Bytes of what the lock's command says when it has the lock."""
-_SAID_LIMIT = 2000
-"""Bytes of what it says when it cannot have it."""
-
+BEAT = Beat()
+ANSWER = 3
+"""Seconds for the lock's holder to answer whether it is there."""
 _ABSENT, _IRREGULAR = 72, 73
 _LOST = "the connection was lost"
-_STOPPED = {124, 137}
-"""Exit codes of timeout(1): its own, and that of a command it had to kill."""
+_TIMED_OUT = {124, 137}
+"""Exit codes of timeout(1) when the time was over: its own, and that of a command it killed."""
+_SIGNALS = {129: "SIGHUP", 130: "SIGINT", 137: "SIGKILL", 143: "SIGTERM"}
+"""Exit codes of a command that somebody else ended."""
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -75,36 +81,46 @@ class Connection:
 
     `locked=False` is for who only reads: it neither waits for a writer nor makes one wait.
 
-    Every method may raise `MirrorUnreachable`, `LockHeld`, `CommandTimedOut` (all transient),
-    `HostKeyRefused` and `OutputTooLarge`.
+    Every method may raise `MirrorUnreachable`, `LockHeld`, `LockLost`, `CommandTimedOut`,
+    `CommandStopped` (all transient), `HostKeyRefused`, `LoginUnusable`, `OutputTooLarge`, and
+    `Stopped` once it was asked to stop.
     """
 
-    def __init__(self, mirror: settings.Mirror, *, locked: bool = True) -> None:
+    def __init__(
+        self, mirror: settings.Mirror, *, locked: bool = True, beat: Beat | None = None
+    ) -> None:
         self._mirror = mirror
         self._locked = locked
+        self._beat = beat or BEAT
         self._connection: Any = None
-        self._lock_channel: Any = None
-        self.admit: Callable[[], object] = lambda: None
-        """Called once the connection is there and has its lock; may refuse it by raising."""
+        self._lock: Lock | None = None
+        self._session = secrets.token_hex(8)
+        self.first: Argv = ()
+        """A script that is run with the lock, before it counts as held."""
+        self.admit: Callable[[str], object] = lambda _: None
+        """Called with what `first` printed; may refuse the connection by raising."""
         self.hear: Hear = ignore
         """Hears what commands say to people, while they run."""
+        self.stop = Stop()
+        """Ends what is waited for here when it is asked."""
+        self.printed_by_login = ""
+        """What is printed there before any command, in a line: it is skipped."""
 
     def close(self) -> None:
         """Close the connection, and with it give the lock back."""
+        if self._lock is not None:
+            self._lock.close()
         if self._connection is not None:
             self._connection.close()
-        self._connection = self._lock_channel = None
+        self._connection = self._lock = None
 
     def run(self, argv: Argv, doing: str, seconds: int, *, aloud: bool = False) -> Result:
         """Run one command; its exit code is the caller's to judge.
 
         Standard error is heard while it runs; standard output, which is data for most, if `aloud`.
         """
-        bounded = commands.bounded(argv, seconds)
-        if self._locked:
-            bounded = commands.tracked(self._mirror.root, bounded)
         ears = Ears(self.hear if aloud else ignore, self.hear)
-        return Result.of(self._execute(bounded, doing, seconds, STDOUT_LIMIT, ears=ears))
+        return Result.of(self._execute(argv, doing, seconds, STDOUT_LIMIT, ears=ears))
 
     def put(self, path: str, content: str | bytes) -> None:
         """Write a file; a text in UTF-8.
@@ -113,10 +129,9 @@ class Connection:
             CommandFailed: it cannot be written.
 
         """
-        doing, argv = f"writing {path}", commands.script("remote", "put", path)
-        bounded = commands.bounded(argv, TRANSFER)
         sent = content.encode() if isinstance(content, str) else content
-        self._succeeded(self._execute(bounded, doing, TRANSFER, 0, stdin=sent), doing, argv)
+        doing, argv = f"writing {path}", commands.script("remote", "put", path, str(len(sent)))
+        self._succeeded(self._execute(argv, doing, TRANSFER, 0, stdin=sent), doing, argv)
 
     def get(self, path: str, most: int) -> bytes | None:
         """Read a file of at most `most` bytes; None if it is missing.
@@ -128,9 +143,8 @@ class Connection:
         """
         doing, codes = f"reading {path}", (str(_ABSENT), str(_IRREGULAR))
         argv = commands.script("remote", "get", path, *codes)
-        bounded = commands.bounded(argv, TRANSFER)
         try:
-            output = self._execute(bounded, doing, TRANSFER, most)
+            output = self._execute(argv, doing, TRANSFER, most)
         except OutputTooLarge as error:
             raise FileTooLarge(self._mirror.name, path, most) from error
         if output.exited == _ABSENT:
@@ -155,24 +169,39 @@ class Connection:
         stdin: bytes = b"",
         ears: Ears | None = None,
     ) -> channel.Output:
-        connection, name, text = self._open(), self._mirror.name, commands.quote(argv)
-        with self._deadline(doing, seconds, 2 * CONNECT_TIMEOUT) as late:
-            try:
-                output = channel.execute(
-                    connection.transport, text, CONNECT_TIMEOUT, limit, stdin=stdin, ears=ears
-                )
-            except channel.TooMuchError as error:
-                self.close()  # which ends the command, too
-                raise OutputTooLarge(name, doing, limit) from error
+        connection, began = self._open(), time.monotonic()
+        name, text = self._sent(argv, seconds)
+        with self._waiting(doing, seconds, 2 * CONNECT_TIMEOUT, limit):
+            output = channel.execute(
+                connection.transport, name, text, limit, stdin=stdin, ears=ears
+            )
             if output.exited == channel.LOST:
                 raise EOFError(_LOST)
-        if output.exited in _STOPPED and not late.is_set():
-            raise CommandTimedOut(name, doing, seconds)
+        self._tell_login(output.login)
+        if output.exited:
+            self._judge(output.exited, doing, seconds, time.monotonic() - began)
         return output
 
+    def _sent(self, argv: Argv, seconds: int) -> tuple[str, str]:
+        """Give the name and the text of the program that runs a command."""
+        name = commands.mark(self._mirror.root, self._session, locked=self._locked)
+        held = (self._lock.taken.process, self._lock.taken.start) if self._lock else ()
+        return name, commands.program(commands.run(argv, seconds, name, *held))
+
+    def _judge(self, exited: int, doing: str, seconds: int, took: float) -> None:
+        """Raise if it was not the command itself that made it end."""
+        if exited in _TIMED_OUT and took >= seconds:
+            raise CommandTimedOut(self._mirror.name, doing, seconds)
+        # A host that goes down ends the holder as well, whatever a program makes of its SIGTERM.
+        if self._lock and (exited == commands.LOCK_LOST or not self._lock.answers(ANSWER)):
+            self.close()
+            raise LockLost(self._mirror.name, doing)
+        if exited in _SIGNALS:
+            raise CommandStopped(self._mirror.name, doing, _SIGNALS[exited])
+
     @contextmanager
-    def _deadline(self, doing: str, seconds: float, more: float = 0) -> Iterator[threading.Event]:
-        """Close the connection if it takes longer, which ends any wait for the other side.
+    def _waiting(self, doing: str, seconds: float, more: float, limit: int) -> Iterator[None]:
+        """Say as an error of the service how a wait for the other side ended.
 
         The remote command has `seconds`, its coming and going `more`.
         """
@@ -186,101 +215,85 @@ class Connection:
         timer.daemon = True
         timer.start()
         try:
-            yield late
+            with self.stop.calling(connection.close):
+                yield
         except (paramiko.SSHException, OSError, EOFError) as error:
-            if late.is_set():
-                self.close()
-                raise CommandTimedOut(self._mirror.name, doing, seconds) from error
-            raise self._lost(doing, error) from error
+            self._lost(doing, error, seconds if late.is_set() else None)
+        except channel.TooMuchError as error:
+            self.close()  # which ends the command, too
+            self.stop.check()
+            raise OutputTooLarge(self._mirror.name, doing, limit) from error
+        except channel.NoCommandError as error:
+            self._refused_by_login(doing, error)
         finally:
             timer.cancel()
 
-    def _lost(self, doing: str, error: BaseException) -> MirrorUnreachable:
+    def _lost(self, doing: str, error: Exception, late: float | None = None) -> NoReturn:
+        """Say why there is no connection any more, or only no lock."""
+        lock, why = self._lock, ""
+        if lock is not None:
+            gone = self._connection.transport.is_active() and not lock.answers(ANSWER)
+            why = lock.why_lost or (ENDED if gone and lock.is_lost else "")
         self.close()
-        return MirrorUnreachable(self._mirror.name, f"while {doing}: {error}", self._command)
+        self.stop.check()
+        if late is not None:
+            raise CommandTimedOut(self._mirror.name, doing, late) from error
+        if why == ENDED:
+            raise LockLost(self._mirror.name, doing) from error
+        said, where = f"while {doing}: {why or error}", opening.command(self._mirror)
+        raise MirrorUnreachable(self._mirror.name, said, where) from error
 
-    @property
-    def _command(self) -> str:
-        """What a person runs to see the same."""
-        mirror = self._mirror
-        where = f"{mirror.user}@{mirror.address}"
-        argv = ("ssh", "-i", str(mirror.identity_file), "-p", str(mirror.port), where, "true")
-        return commands.quote(argv)
+    def _refused_by_login(self, doing: str, error: channel.NoCommandError) -> NoReturn:
+        if error.exited == channel.LOST:
+            self._lost(doing, EOFError(_LOST))
+        self.close()
+        self.stop.check()
+        reason = "it prints without an end" if error.exited is None else f"exit {error.exited}"
+        said = error.printed.decode(errors="replace")
+        raise LoginUnusable(self._mirror.name, doing, reason, said[:2000]) from error
+
+    def _tell_login(self, printed: bytes) -> None:
+        said = clean(printed.replace(b"\n", b" "))
+        if said and said != self.printed_by_login:
+            self.printed_by_login = said
+            log.warning("mirror %s: skipped what the login prints: %s", self._mirror.name, said)
+            self.hear(f"skipped what the login prints: {said}")
 
     def _open(self) -> Any:
+        self.stop.check()
         if self._connection is None:
-            self._connection = self._connect()
+            self._connection = opening.connect(self._mirror)
             try:
+                self.stop.check()
                 if self._locked:
-                    self._lock()
-                self.admit()
+                    self.admit(self._take())
             except BaseException:
                 self.close()
                 raise
         return self._connection
 
-    def _connect(self) -> Any:
-        connection = fabric.Connection(
-            self._mirror.address,
-            user=self._mirror.user,
-            port=self._mirror.port,
-            connect_timeout=CONNECT_TIMEOUT,
-            # Only this service's configuration counts, not ~/.ssh/config and ~/.fabric.yaml.
-            config=fabric.Config(ssh_config=paramiko.SSHConfig(), lazy=True),
-            connect_kwargs={
-                "key_filename": str(self._mirror.identity_file),
-                "allow_agent": False,
-                "look_for_keys": False,
-                "banner_timeout": CONNECT_TIMEOUT,
-                "auth_timeout": CONNECT_TIMEOUT,
-                "channel_timeout": CONNECT_TIMEOUT,
-            },
-        )
-        try:
-            connection.client.load_host_keys(str(self._mirror.known_hosts))
-            connection.client.set_missing_host_key_policy(_Refuse(self._mirror))
-            connection.open()
-            connection.transport.set_keepalive(KEEPALIVE)
-            # Without it each of the small packets of a command waits for a delayed ACK, 40 ms.
-            connection.transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        except paramiko.BadHostKeyException as error:
-            raise _refused(self._mirror, str(error)) from error
-        except (paramiko.SSHException, OSError, EOFError) as error:
-            where = f"{self._mirror.user}@{self._mirror.address}:{self._mirror.port}"
-            said = f"{where}: {error}"
-            raise MirrorUnreachable(self._mirror.name, said, self._command) from error
-        return connection
+    def _take(self) -> str:
+        """Take the lock on a channel of its own; give what the first command printed."""
+        beat, root, doing = self._beat, self._mirror.root, "taking the lock"
+        argv = commands.lock(root, self._session, beat.patience, beat.grace, self.first)
+        with self._waiting(doing, LOCKING, 0, OUTPUT_LIMIT):
+            try:
+                transport = self._connection.transport
+                self._lock = Lock.take(transport, self._session, argv, beat)
+            except NotTakenError as error:
+                self._not_taken(argv, doing, error)
+        self._lock.keep(self._connection.close)
+        taken, printed = self._lock.taken, self._lock.taken.printed.decode(errors="replace")
+        self._tell_login(taken.login)
+        if taken.exited:
+            ran, code = list(self.first), taken.exited
+            raise CommandFailed(self._mirror.name, doing, ran, code, printed)
+        return printed
 
-    def _lock(self) -> None:
-        """Take the lock on a channel of its own, which holds it until the connection ends."""
-        argv, doing = commands.lock(self._mirror.root), "taking the lock"
-        with self._deadline(doing, CONNECT_TIMEOUT):
-            held = self._connection.transport.open_session(timeout=CONNECT_TIMEOUT)
-            held.exec_command(commands.quote(argv))
-            if channel.first_line(held, _LINE_LIMIT).strip() == b"locked":
-                self._lock_channel = held
-                return
-            held.shutdown_write()
-            code, said = held.recv_exit_status(), held.recv_stderr(_SAID_LIMIT)
-            if code == channel.LOST:
-                raise EOFError(_LOST)
-        if code == commands.LOCK_HELD:
-            raise LockHeld(self._mirror.name, f"{self._mirror.root}/.lock")
-        raise CommandFailed(
-            self._mirror.name, doing, list(argv), code, said.decode(errors="replace")
-        )
-
-
-def _refused(mirror: settings.Mirror, message: str) -> HostKeyRefused:
-    """Say how to see the key that the host has."""
-    scan = ("ssh-keyscan", "-t", "ed25519", "-p", str(mirror.port), mirror.address)
-    return HostKeyRefused(mirror.name, message, commands.quote(scan), str(mirror.known_hosts))
-
-
-class _Refuse(paramiko.MissingHostKeyPolicy):  # type: ignore[misc]  # paramiko ships no types
-    def __init__(self, mirror: settings.Mirror) -> None:
-        self._mirror = mirror
-
-    def missing_host_key(self, client: object, hostname: str, key: Any) -> None:  # noqa: ARG002
-        said = f"known_hosts has no key of {hostname}; it offered"
-        raise _refused(self._mirror, f"{said} {key.get_name()} {key.fingerprint}")
+    def _not_taken(self, argv: Argv, doing: str, error: NotTakenError) -> NoReturn:
+        if error.exited == channel.LOST:
+            raise EOFError(_LOST) from error
+        if error.exited == commands.LOCK_HELD:
+            raise LockHeld(self._mirror.name, f"{self._mirror.root}/.lock") from error
+        said = error.said.decode(errors="replace")
+        raise CommandFailed(self._mirror.name, doing, list(argv), error.exited, said) from error

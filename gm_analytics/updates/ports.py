@@ -17,6 +17,7 @@ from gm_analytics.mirror.lock import Lock
 from gm_analytics.mirror.publication import Closure, Download, Preview, Publication
 from gm_analytics.mirror.solve_key import SolveKey
 from gm_analytics.mirror.survey import Survey
+from gm_analytics.remote.stop import Stop
 from gm_analytics.rpm.changes import Plan
 from gm_analytics.rpm.package import Package
 from gm_analytics.updates.model import Update
@@ -193,6 +194,10 @@ class Mirrors(Protocol):
 
     def heard_by(self, hear: Callable[[str], object]) -> Mirrors:
         """Give the same mirrors; each line that their hosts say while they work is heard."""
+        ...
+
+    def stopped_by(self, stop: Stop) -> Mirrors:
+        """Give the same mirrors; what is done there raises `Stopped` once it was asked to."""
         ...
 
     def solve_key(self, name: str, manifest: Manifest, *, exact: bool) -> SolveKey:

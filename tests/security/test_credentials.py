@@ -166,15 +166,15 @@ def test_dbos_takes_no_orders_from_the_environment(tmp_path: Path) -> None:
 def test_a_persons_fabric_yaml_leads_no_connection_elsewhere(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from gm_analytics.remote import ssh  # noqa: PLC0415
+    from gm_analytics.remote import opening  # noqa: PLC0415
 
     (tmp_path / ".fabric.yaml").write_text("gateway: evil.example\nforward_agent: true\n")
     monkeypatch.setenv("HOME", str(tmp_path))
     seen: list[Any] = []
-    monkeypatch.setattr(ssh.fabric.Connection, "open", lambda self: seen.append(self))  # noqa: PLW0108
+    monkeypatch.setattr(opening.fabric.Connection, "open", lambda self: seen.append(self))  # noqa: PLW0108
     mirror = mirror_settings(tmp_path, url="http://m/")
     with pytest.raises(AttributeError):  # there is no transport
-        ssh.Connection(mirror)._connect()
+        opening.connect(mirror)
     assert (seen[0].gateway, seen[0].forward_agent) == (None, False)
 
 

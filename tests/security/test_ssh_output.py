@@ -18,7 +18,7 @@ from gm_analytics.errors import (
     MirrorUnreachable,
     OutputTooLarge,
 )
-from gm_analytics.remote import channel, ssh
+from gm_analytics.remote import channel, commands, ssh
 from gm_analytics.settings import Mirror
 from lab.processes import wait_for
 from lab.site import Site
@@ -81,7 +81,8 @@ def test_large_output_takes_linear_work(
 
     monkeypatch.setattr(paramiko.Channel, "recv", counting)
     result = connection.run(write(32 * MIB), "reading much", 60)
-    assert len(result.stdout) == sum(copied) == 32 * MIB
+    begun = f"\n{commands.mark(connection._mirror.root, connection._session, locked=False)}\n"
+    assert len(result.stdout) == sum(copied) - len(begun) == 32 * MIB
 
 
 def test_bytes_that_are_no_text_are_replaced(connection: ssh.Connection) -> None:
@@ -115,7 +116,8 @@ def test_a_file_that_never_ends_has_a_deadline(
     """When even the remote timeout does not end it; a pipe is not waited for."""
     monkeypatch.setattr(ssh, "TRANSFER", 1)
     monkeypatch.setattr(ssh, "CONNECT_TIMEOUT", 0.5)
-    monkeypatch.setattr("gm_analytics.remote.commands.bounded", lambda argv, _: argv)
+    run = commands.run
+    monkeypatch.setattr(commands, "run", lambda argv, _, *rest: run(argv, 600, *rest))
     path = f"{site.mirror.host.home}/pipe"
     assert connection.run(("mkfifo", path), "making a pipe", 60).ok
     with pytest.raises(FileTooLarge, match="reading"):
@@ -144,7 +146,7 @@ def test_a_broken_connection_is_told_as_one(connection: ssh.Connection) -> None:
 @pytest.mark.parametrize(
     ("flock", "expected"),
     [
-        ("head -c 100000000 /dev/zero; cat", CommandTimedOut),
+        ("head -c 100000000 /dev/zero; cat", OutputTooLarge),
         ("printf l; exec sleep 60", CommandTimedOut),
         ("exit 75", LockHeld),
     ],
@@ -153,7 +155,7 @@ def test_the_lock_s_words_are_bounded(
     site: Site, flock: str, expected: type[Exception], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In size and time: they are the mirror's."""
-    monkeypatch.setattr(ssh, "CONNECT_TIMEOUT", 3)
+    monkeypatch.setattr(ssh, "LOCKING", 3)
     shim = site.mirror.host.bin / "flock"
     shim.write_text(f"#!/bin/sh\n{flock}\n")
     shim.chmod(0o755)

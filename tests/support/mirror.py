@@ -26,6 +26,7 @@ from gm_analytics.mirror.history import Held
 from gm_analytics.mirror.publication import Closure, Download, Preview, Publication, Whereabouts
 from gm_analytics.mirror.solve_key import SolveKey
 from gm_analytics.mirror.survey import Survey, Tools
+from gm_analytics.remote.stop import Stop
 from gm_analytics.rpm.changes import Plan, compare, merge
 from gm_analytics.rpm.package import Package, Row
 
@@ -330,6 +331,10 @@ class MemoryMirrors:
 
     def heard_by(self, hear: Callable[[str], object]) -> MemoryMirrors:
         """Say nothing."""
+        return self
+
+    def stopped_by(self, stop: Stop) -> MemoryMirrors:
+        """Go on."""
         return self
 
     def solve_key(self, name: str, manifest: Manifest, *, exact: bool) -> SolveKey:

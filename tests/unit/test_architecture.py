@@ -43,10 +43,10 @@ EXTERNAL = {
         "remote.fetch",
         "cli.updates",
     },
-    "fabric": {"remote.ssh"},
+    "fabric": {"remote.opening"},
     "gnupg": {"mirror.signing"},
     "invoke": set(),
-    "paramiko": {"remote.channel", "remote.ssh"},
+    "paramiko": {"remote.channel", "remote.lock", "remote.opening", "remote.ssh"},
     "dbos": {
         "engine.attempts",
         "engine.client",

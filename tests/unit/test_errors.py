@@ -129,7 +129,8 @@ def test_a_script_can_tell_by_the_code_what_may_be_tried_again(cls: type[GmError
     assert cls.code not in {Exit.DONE, Exit.DIFFERS, Exit.INTERRUPTED}
     assert not cls.transient or cls.code == Exit.NOT_NOW
     if cls.code == Exit.NOT_NOW and not cls.transient:
-        assert cls is errors.Overtaken, "which is begun again as a whole, not step by step"
+        # One is begun again as a whole, not step by step; the other when a person wants it again.
+        assert cls in {errors.Overtaken, errors.Stopped}
 
 
 @every
@@ -159,10 +160,12 @@ def test_braces_in_an_error_s_data_mean_nothing() -> None:
 
 def test_only_what_time_may_cure_is_transient() -> None:
     assert {cls.__name__ for cls in CLASSES if cls.transient} == {
+        "CommandStopped",
         "CommandTimedOut",
         "CommitUnknown",
         "GitHubUnavailable",
         "LockHeld",
+        "LockLost",
         "MirrorUnreachable",
         "NotVisible",
         "StoreUnavailable",

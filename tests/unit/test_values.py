@@ -19,6 +19,7 @@ from gm_analytics.errors import (
     GmError,
     LockHeld,
     ManifestError,
+    MirrorUnreachable,
     Problem,
     StoreUnavailable,
     ToolsMissing,
@@ -28,7 +29,7 @@ from gm_analytics.errors import (
 from gm_analytics.mirror.host import usable
 from gm_analytics.mirror.survey import Tools
 from gm_analytics.operations import findings
-from gm_analytics.remote import ssh
+from gm_analytics.remote import opening, ssh
 from gm_analytics.rpm import comps
 from gm_analytics.rpm.changes import Change, Plan, size_text
 from gm_analytics.updates.model import Outcome, Record, StepRecord, Update
@@ -262,9 +263,11 @@ MIRROR = settings.Mirror.model_validate(
 
 
 def test_a_mirror_that_cannot_be_reached_comes_with_a_command_to_try() -> None:
-    lost = ssh.Connection(MIRROR)._lost("looking", OSError("gone"))
+    with pytest.raises(MirrorUnreachable) as caught:
+        ssh.Connection(MIRROR)._lost("looking", OSError("gone"))
+    lost = caught.value
     assert "`ssh -i '/an id' -p 2222 mirror@10.0.0.2 true`" in lost.hint
-    refused = ssh._refused(MIRROR, "another")
+    refused = opening._refused(MIRROR, "another")
     assert "`ssh-keyscan -t ed25519 -p 2222 10.0.0.2`" in refused.hint
     assert "put it into /known" in refused.hint
     for error in (lost, refused):

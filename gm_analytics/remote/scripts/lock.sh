@@ -1,11 +1,39 @@
 #!/bin/sh -eu
-# Takes the writer's lock of a mirror, and holds it until standard input ends.
+# Takes the writer's lock of a mirror, and holds it for as long as a byte comes now and then. Then
+# it ends the commands under the lock, and only after that lets go.
 #
-#   lock ROOT CODE
+#   lock ROOT CODE ALL OURS PATIENCE GRACE WORD [COMMAND [ARGUMENT...]]
 #
-# HOLD    the text of hold.sh, which is run with the lock
-# Prints  what hold.sh prints
-# Exits   CODE: another process has had the lock for two seconds
+# ALL, OURS  as MARK of ended.sh: of all commands that need this root's lock, of this session's
+# PATIENCE   seconds without a byte after which nobody is believed to be there
+# GRACE      seconds that the commands have to end by themselves
+# COMMAND    what is run with the lock before it is said to be held
+# Prints     what COMMAND prints; then, on a line, WORD, COMMAND's exit code, PROCESS and START as
+#            run.sh wants them; then a dot for each byte
+# Exits      CODE: another process has had the lock for two seconds
 
-mkdir -p "$1/.staging" "$1/.publications" "$1/.cache"
-exec flock --timeout 2 --conflict-exit-code "$2" "$1/.lock" sh -uc "$HOLD" hold "$1/.running"
+. ./becomes.sh
+. ./ended.sh
+
+# The lock is this shell's and that process's which stands for it: whoever is killed, it is held
+# as long as commands believe in it.
+beat() {
+    while [ -n "$(exec 9>&-; timeout "$patience" head -c 1 || :)" ]; do printf .; done
+}
+
+root=$1 code=$2 all=$3 ours=$4 patience=$5 grace=$6 word=$7; shift 7
+mkdir -p "$root/.staging" "$root/.publications" "$root/.cache"
+exec 3<&0 < /dev/null 9>> "$root/.lock"
+flock --timeout 2 --conflict-exit-code "$code" 9
+# Left by a holder that was killed.
+if grep -qsE -e "$all" /proc/[0-9]*/cmdline /proc/[0-9]*/environ; then ended "$all" "$grace"; fi
+said=0
+[ $# -eq 0 ] || (exec 3<&- 9>&-; becomes '' timeout 20 "$@") || said=$?
+beat <&3 3<&- &
+beating=$!
+exec 3<&-
+trap 'kill "$beating" 2>/dev/null || :' TERM HUP INT
+look_at "$beating"
+printf '\n%s %s %s %s\n' "$word" "$said" "$beating" "$began"
+while kill -0 "$beating" 2>/dev/null; do wait "$beating" || :; done
+ended "$ours" "$grace"

@@ -1,0 +1,82 @@
+"""An SSH connection with a mirror host, opened over Fabric with pinned host keys.
+
+Fabric alone would accept any (https://github.com/fabric/fabric/issues/1804).
+"""
+
+from __future__ import annotations
+
+import socket
+from typing import Any
+
+import fabric
+import paramiko
+
+from gm_analytics import settings
+from gm_analytics.errors import HostKeyRefused, MirrorUnreachable
+from gm_analytics.remote import commands
+
+CONNECT_TIMEOUT = 10.0
+"""Seconds for the TCP connection, the banner, the authentication and each channel."""
+KEEPALIVE = 15
+"""Seconds."""
+
+
+def connect(mirror: settings.Mirror) -> Any:
+    """Give an open connection.
+
+    Raises:
+        MirrorUnreachable: there is none to be had for now.
+        HostKeyRefused: the host's key is not the known one.
+
+    """
+    connection = fabric.Connection(
+        mirror.address,
+        user=mirror.user,
+        port=mirror.port,
+        connect_timeout=CONNECT_TIMEOUT,
+        # Only this service's configuration counts, not ~/.ssh/config and ~/.fabric.yaml.
+        config=fabric.Config(ssh_config=paramiko.SSHConfig(), lazy=True),
+        connect_kwargs={
+            "key_filename": str(mirror.identity_file),
+            "allow_agent": False,
+            "look_for_keys": False,
+            "banner_timeout": CONNECT_TIMEOUT,
+            "auth_timeout": CONNECT_TIMEOUT,
+            "channel_timeout": CONNECT_TIMEOUT,
+        },
+    )
+    try:
+        connection.client.load_host_keys(str(mirror.known_hosts))
+        connection.client.set_missing_host_key_policy(_Refuse(mirror))
+        connection.open()
+        connection.transport.set_keepalive(KEEPALIVE)
+        # Without it each of the small packets of a command waits for a delayed ACK, 40 ms.
+        connection.transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    except paramiko.BadHostKeyException as error:
+        raise _refused(mirror, str(error)) from error
+    except (paramiko.SSHException, OSError, EOFError) as error:
+        where = f"{mirror.user}@{mirror.address}:{mirror.port}"
+        raise MirrorUnreachable(mirror.name, f"{where}: {error}", command(mirror)) from error
+    return connection
+
+
+def command(mirror: settings.Mirror) -> str:
+    """Give what a person runs to see the same."""
+    where = f"{mirror.user}@{mirror.address}"
+    argv = ("ssh", "-i", str(mirror.identity_file), "-p", str(mirror.port), where, "true")
+    return commands.quote(argv)
+
+
+def _refused(mirror: settings.Mirror, message: str) -> HostKeyRefused:
+    """Say how to see the key that the host has."""
+    scan = ("ssh-keyscan", "-t", "ed25519", "-p", str(mirror.port), mirror.address)
+    return HostKeyRefused(mirror.name, message, commands.quote(scan), str(mirror.known_hosts))
+
+
+class _Refuse(paramiko.MissingHostKeyPolicy):  # type: ignore[misc]  # paramiko ships no types
+    def __init__(self, mirror: settings.Mirror) -> None:
+        self._mirror = mirror
+
+    def missing_host_key(self, client: object, hostname: str, key: Any) -> None:  # noqa: ARG002
+        said = f"known_hosts has no key of {hostname}; it offered"
+        raise _refused(self._mirror, f"{said} {key.get_name()} {key.fingerprint}")
