@@ -255,6 +255,31 @@ class DeliveryTooSlow(DeliveryError, fault="github", code=Exit.FAILED):
     reason: str = "body: not there in time"
 
 
+class DeliveryReused(DeliveryError, fault="github", code=Exit.FAILED):
+    """A delivery's id came with another payload than before."""
+
+    status: ClassVar[int] = 409
+    advice = "Deliver it under an id of its own; GitHub gives each delivery one."
+
+
+class AnotherRepository(GmError, fault="operator", code=Exit.REFUSED):
+    """A configured name is now that of another repository than it was."""
+
+    text = (
+        "repository {repository} is known by its id {known}, and this one's is {found}: "
+        "another repository has the name now"
+    )
+    public_text = text
+    advice = (
+        "Give webhook.repositories the new name of the old one, or, if this is the right one, "
+        "run `gm-analytics forget {repository}`."
+    )
+
+    repository: str
+    known: str
+    found: str
+
+
 class TooManyDeliveries(DeliveryError, fault="ourselves", code=Exit.NOT_NOW):
     """More bodies at once than there is room for."""
 

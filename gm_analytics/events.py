@@ -7,12 +7,13 @@ what each of them causes, and knows no forge.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeAlias
 
 Happening = Literal[
-    "opened", "reopened", "pushed", "ready", "retargeted", "merged", "closed", "other"
+    "opened", "reopened", "pushed", "ready", "retargeted", "merged", "closed", "other", "advanced"
 ]
-"""`ready`: a draft no more; `retargeted`: given another base branch; `other`: anything else."""
+"""`ready`: a draft no more; `retargeted`: given another base branch; `other`: anything else;
+`advanced`: a branch, not a pull request, was pushed to."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class PullRequestEvent:
     head_sha: str
     base_ref: str
     author: str
+    """Empty where the forge does not tell."""
     author_association: str
     fork: bool
     """Whether its head is in another repository; a deleted one counts as another."""
@@ -39,11 +41,82 @@ class PullRequestEvent:
     updated_at: str = ""
     default_branch: str = ""
     """Of the base repository."""
+    repository_id: int = 0
+    """The forge's number of it, which outlives its name; 0 where it is not told."""
 
     @property
     def key(self) -> str:
         """`owner/name#number`."""
         return f"{self.repository}#{self.number}"
+
+    @property
+    def commit(self) -> str:
+        """The commit whose manifest counts."""
+        return self.merge_commit_sha or self.head_sha
+
+    @property
+    def at(self) -> str:
+        """When it happened by the forge's clock, empty where that is not told."""
+        return self.merged_at or self.updated_at
+
+    @property
+    def order(self) -> Order:
+        """How it is told from others that aim at the same; see `Identity`."""
+        if self.happened == "reopened":
+            return "each"
+        return "once" if self.happened == "merged" else "turn"
+
+
+@dataclass(frozen=True)
+class PushEvent:
+    """A branch has another head: somebody pushed, a pull request was merged, or it was seen."""
+
+    repository: str
+    branch: str
+    head_sha: str
+    pushed_at: str = ""
+    """ISO 8601 in UTC; not before it happened, and seconds after it at most."""
+    default_branch: str = ""
+    repository_id: int = 0
+    forced: bool = False
+    """Whether the branch may have had this head before: a force-push, or one that was looked at
+    and not told of."""
+    happened: Literal["advanced"] = "advanced"
+    number: int = 0
+    """Of the pull request that was merged, where it is known."""
+
+    @property
+    def key(self) -> str:
+        """`owner/name branch`."""
+        return f"{self.repository} {self.branch}"
+
+    @property
+    def action(self) -> str:
+        """The forge's own word for it."""
+        return "push"
+
+    @property
+    def base_ref(self) -> str:
+        """The branch that it is about, as a pull request's base."""
+        return self.branch
+
+    @property
+    def commit(self) -> str:
+        """The commit whose manifest counts."""
+        return self.head_sha
+
+    @property
+    def at(self) -> str:
+        """When it happened by the forge's clock, empty where that is not told."""
+        return self.pushed_at
+
+    @property
+    def order(self) -> Order:
+        """How it is told from others that aim at the same; see `Identity`."""
+        return "turn" if self.forced else "once"
+
+
+Event: TypeAlias = PullRequestEvent | PushEvent
 
 
 @dataclass(frozen=True)
@@ -53,5 +126,48 @@ class Delivery:
     id: str
     name: str
     """The forge's own name of what it tells: `pull_request`, `ping`, …"""
-    event: PullRequestEvent | None
+    event: Event | None
     """None if it is of another kind."""
+    digest: str = ""
+    """SHA-256 of the payload: its id is not signed."""
+    reason: str = ""
+    """Why there is no event, where its name alone does not say it."""
+
+
+# --- what an event aims at -------------------------------------------------------------------
+
+Order = Literal["turn", "once", "each"]
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What an event aims at: events of one identity are one update, however they were told.
+
+    A forge tells one thing often (redelivered, polled, as a push beside the merge), and one aim
+    may be meant again (a force-push back to an older head, a base that is changed back). The
+    signed times and the order tell these apart. `order` says how:
+
+    - `turn`: what aims at the same as the event before it in its thread is the same;
+    - `once`: a commit enters a branch once, unless a force-push took it out;
+    - `each`: each moment is a wish in its own right, as of `reopened`.
+    """
+
+    repository_id: int
+    """0 where it is not told: the name stands for it then."""
+    repository: str
+    """`owner/name` as it is configured."""
+    called: str
+    """`owner/name` as the forge has it now; it may have been renamed."""
+    thread: str
+    """What it is ordered with: `#number`, its pull request, or `branch NAME`."""
+    kind: str
+    """What the update is for, in one word."""
+    commit: str
+    base: str
+    at: str
+    happened: str
+    order: Order
+    number: int
+    """Of the pull request, where it is known."""
+    outside: bool = False
+    """Whether it comes from a fork."""

@@ -54,6 +54,8 @@ class Webhook(Section):
     ] = ["OWNER", "MEMBER", "COLLABORATOR"]
     branch: str | None = None
     """The branch that the mirror follows with `on_merge`; by default the repository's own."""
+    remember_days: Annotated[int, Field(ge=30)] = 400
+    """How long events are known, so that none is done twice."""
     _unread: Unread | None = PrivateAttr(default=None)
 
     @property

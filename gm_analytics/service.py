@@ -85,7 +85,7 @@ class Service:
             rules=Rules.of(config),
             mirrors_of=lambda repository: [one.name for one in config.mirrors_of(repository)],
             updates=lambda: self.store,
-            tell=self._tell.began,
+            tell=self._tell,
             page=lambda update_id: self.page(update_id) or f"{PAGE}/{update_id}",
             threads=ThreadPoolExecutor(writers, thread_name_prefix="intake"),
         )
@@ -108,7 +108,8 @@ class Service:
         """Perform updates in this process until the block ends."""
         config = self.settings
         retry = Retry(config.retry_attempts, config.retry_seconds, config.waiting_hours)
-        world = World(StoredRequest(self.store, self.github), self.mirrors)
-        work = (Performer(config, world), self.reporter, retry, config.executor_id)
+        request = StoredRequest(self.store, self.github)
+        perform = Performer(config, World(request, self.mirrors), request.number_of)
+        work = (perform, self.reporter, retry, config.executor_id)
         with worker(config.database_url, *work, tell=self._tell.ended, clock=clock):
             yield

@@ -1,6 +1,6 @@
 """The store from outside a worker: put updates in, look at them.
 
-An update is a workflow, its id the delivery's. The queue is partitioned by mirror, one update at
+An update is a workflow, its id its event's. The queue is partitioned by mirror, one update at
 a time in each. What is said on pull requests is a workflow of its own, on a queue that is
 partitioned by pull request: one comment has one writer, and GitHub's rate limits hold up no
 mirror. Source: https://docs.dbos.dev/python/reference
@@ -15,11 +15,11 @@ from contextlib import ExitStack
 import sqlalchemy as sa
 from dbos import DBOS, DBOSClient, EnqueueOptions, error
 
-from gm_analytics.engine import index, records, schema, waiting
+from gm_analytics.engine import index, records, schema, seen, waiting
 from gm_analytics.engine.codec import JSON, refuse_pickles
 from gm_analytics.engine.database import NAME, connect, guarded, locked, prepare
-from gm_analytics.engine.queries import Queries
 from gm_analytics.engine.schema import UPDATES, WORKFLOWS
+from gm_analytics.engine.taking import Taking
 from gm_analytics.updates.model import Update
 
 QUEUE = "updates"
@@ -32,7 +32,7 @@ Raise it when the order or the values of the steps change."""
 log = logging.getLogger(__name__)
 
 
-class Store(Queries):
+class Store(Taking):
     """The durable store of updates."""
 
     def __init__(self, url: str) -> None:
@@ -62,7 +62,7 @@ class Store(Queries):
         DBOS.migrate(url)
         with self._engine.connect() as connection:
             if schema.migrate(connection):
-                while index.adopt(connection):
+                while index.adopt(connection) or seen.adopt(connection):
                     pass
             connection.commit()
 
@@ -82,6 +82,15 @@ class Store(Queries):
             StoreUnavailable: it could not be stored.
 
         """
+        with guarded(f"storing update {update.id}"):
+            try:
+                with self._engine.begin() as connection:
+                    self._put(connection, update)
+            except error.DBOSWorkflowIDInUseError:
+                return self._retry_if_failed(update.id)
+        return True
+
+    def _put(self, connection: sa.Connection, update: Update) -> None:
         options: EnqueueOptions = {
             "queue_name": QUEUE,
             "workflow_name": index.WORKFLOW,
@@ -89,16 +98,10 @@ class Store(Queries):
             "workflow_id_reuse_policy": "reject",
             "queue_partition_key": update.mirror,
             "app_version": APPLICATION_VERSION,
-            "authenticated_user": update.pull_request,
+            "authenticated_user": update.thread,
         }
-        with guarded(f"storing update {update.id}"):
-            try:
-                with self._engine.begin() as connection:
-                    self._client.enqueue_in_transaction(connection, options, update.to_json())
-                    index.store(connection, update)
-            except error.DBOSWorkflowIDInUseError:
-                return self._retry_if_failed(update.id)
-        return True
+        self._client.enqueue_in_transaction(connection, options, update.to_json())
+        index.store(connection, update)
 
     def enqueue_feedback(self, update: Update, *, ended: bool) -> None:
         """Have the pull request say how the update fares: now, or once it has `ended`.
@@ -112,7 +115,7 @@ class Store(Queries):
             "workflow_name": FEEDBACK,
             # Feedback says what is so when it runs; the same twice is harmless.
             "workflow_id": f"{FEEDBACK}-{uuid.uuid4()}",
-            "queue_partition_key": update.pull_request,
+            "queue_partition_key": update.thread,
             "app_version": APPLICATION_VERSION,
         }
         with guarded(f"storing feedback on update {update.id}"):
@@ -136,7 +139,10 @@ class Store(Queries):
         columns = (WORKFLOWS.c.status, WORKFLOWS.c.queue_partition_key, UPDATES.c.state)
         query = sa.select(*columns).select_from(both)
         with self._engine.begin() as connection:
-            found = connection.execute(query.where(WORKFLOWS.c.workflow_uuid == workflow_id)).one()
+            this = WORKFLOWS.c.workflow_uuid == workflow_id
+            found = connection.execute(query.where(this)).one_or_none()
+            if found is None:  # it ended long ago, and is removed
+                return False
             ignored = (found.status, found.state) == ("SUCCESS", "ignored")
             if found.status not in records.RETRIABLE and not ignored:
                 return False

@@ -56,6 +56,16 @@ def wait(connection: sa.Connection, workflow_id: str) -> None:
     _set(connection, workflow_id, {"state": "waiting", "message": "", "ended_at": None})
 
 
+def name(connection: sa.Connection, update_id: str, number: int) -> None:
+    """Note of which pull request an update is that was stored without one."""
+    this = (UPDATES.c.update_id == update_id, UPDATES.c.number == 0)
+    query = sa.select(UPDATES.c.workflow_id, UPDATES.c.update_values).where(*this)
+    for row in connection.execute(query).all():
+        values = records.values_of(row.update_values)
+        told = json.dumps({**values, "number": number}) if isinstance(values, dict) else "{}"
+        _set(connection, row.workflow_id, {"number": number, "update_values": told})
+
+
 def payload(connection: sa.Connection, workflow_id: str) -> records.Row:
     """Read how one workflow ended, from DBOS's own record."""
     return connection.execute(

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from gm_analytics.engine import identity, index, progress, records
 from gm_analytics.engine.database import guarded
+from gm_analytics.engine.event_tables import DELIVERIES
 from gm_analytics.engine.schema import PROGRESS, STEPS, UPDATES, WAITS, WORKFLOWS
 from gm_analytics.errors import UnknownUpdate
 from gm_analytics.updates.model import Record, StepRecord, Update
@@ -19,7 +20,7 @@ from gm_analytics.updates.progress import Now
 POLL = 0.1
 """Seconds between two looks at what another process does."""
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}(@[A-Za-z0-9_][A-Za-z0-9._:+-]{0,99})?")
-"""A delivery's id, and `@` with a mirror's name where it has updates on several."""
+"""An update's id or a delivery's, and `@` with a mirror's name where it has updates on several."""
 _SUMMARY = sa.select(
     *UPDATES.c,
     WORKFLOWS.c.status,
@@ -47,7 +48,7 @@ class Queries:
         self._name = name
 
     def get(self, update_id: str) -> list[Record]:
-        """Give an update with its steps: one record a mirror.
+        """Give an update with its steps, one record a mirror; also by a delivery's id.
 
         Raises:
             UnknownUpdate: no update has this id.
@@ -56,14 +57,26 @@ class Queries:
         """
         if not _ID.fullmatch(update_id):
             raise UnknownUpdate(update_id)
+        found = self._whole_update(update_id)
+        if not found and (caused := self._caused_by(update_id)):
+            found = self._whole_update(caused)
+        if not found:
+            raise UnknownUpdate(update_id)
+        return found
+
+    def _caused_by(self, delivery_id: str) -> str | None:
+        """Give the id of the update that a delivery caused."""
+        this = DELIVERIES.c.delivery_id == delivery_id
+        query = sa.select(DELIVERIES.c.update_id).where(this)
+        found: str | None = self._scalar(f"reading delivery {delivery_id}", query)
+        return found
+
+    def _whole_update(self, update_id: str) -> list[Record]:
         one_mirror = index.PARTITION_SEPARATOR in update_id
         column = UPDATES.c.workflow_id if one_mirror else UPDATES.c.update_id
         query = _SUMMARY.where(column == update_id).order_by(UPDATES.c.workflow_id)
         with guarded(f"reading update {update_id}"), self._engine.connect() as connection:
-            found = [self._whole(connection, row) for row in connection.execute(query).all()]
-        if not found:
-            raise UnknownUpdate(update_id)
-        return found
+            return [self._whole(connection, row) for row in connection.execute(query).all()]
 
     def whole(self, record: Record) -> Record:
         """Give a listed record with its steps and with its outcome or error.
@@ -140,7 +153,7 @@ class Queries:
         return self._list("listing updates", _SUMMARY.order_by(*newest).limit(limit))
 
     def of_pull_request(self, pull_request: str) -> list[Record]:
-        """Give the updates of `owner/name#number`, the newest first.
+        """Give the updates of `owner/name#number`, the newest first; 0 is all of none.
 
         Raises:
             StoreUnavailable: the store did not answer.
@@ -157,7 +170,7 @@ class Queries:
         one may have been performed first, and an older head must not be applied after it. A merge
         looks at what is live instead: another pull request's may be the newer one.
         """
-        if not update.pull_request or update.aim.cause == "merge":
+        if not update.number or update.aim.cause == "merge":
             return False
         # DBOS keeps whole seconds on SQLite, so the updates' own times are compared.
         query = (

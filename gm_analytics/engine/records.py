@@ -142,7 +142,7 @@ def summary(row: Row, end: Ending | None = None) -> Record:
     wait = waiting(row)
     state: State | None = "waiting" if wait else end.state if end else settled(row)
     assert state is not None  # noqa: S101  # the callers read an ending then
-    update = update_of(_values(row.update_values), str(row.workflow_id), str(row.mirror))
+    update = update_of(values_of(row.update_values), str(row.workflow_id), str(row.mirror))
     if wait:
         message: object = wait.says(update.mirror, wait.reason)
     else:
@@ -175,7 +175,8 @@ def _unless_none(value: object) -> float | None:
     return None if value is None else moment(value)
 
 
-def _values(text: str) -> Any:
+def values_of(text: str) -> Any:
+    """Give an update's stored values; None if they cannot be read."""
     try:
         return json.loads(text)
     except (TypeError, ValueError, RecursionError):

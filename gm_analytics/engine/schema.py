@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 import sqlalchemy as sa
 
+from gm_analytics.engine import event_tables
 from gm_analytics.engine.database import POSTGRESQL_SCHEMA
 from gm_analytics.errors import StoreUnavailable
 
@@ -171,11 +172,16 @@ def _waits(connection: sa.Connection) -> None:
     )
 
 
+def _events(connection: sa.Connection) -> None:
+    _run(connection, *event_tables.statements(prefix(connection)))
+
+
 MIGRATIONS: tuple[Callable[[sa.Connection], None], ...] = (
     _index_of_updates,
     _identity,
     _progress,
     _waits,
+    _events,
 )
 """The first is migration 1."""
 

@@ -44,6 +44,19 @@ class GitHub(Contents):
         core = self._api.read(doing, self._api.url("rate_limit"), _RATE_LIMIT)[0].resources.core
         return core.remaining, core.limit
 
+    def merged_as(self, repository: str, commit: str) -> int:
+        """Give the number of the pull request whose merge made a commit, 0 if none did.
+
+        Raises:
+            GitHubError: GitHub does not know the commit, or the token may not read it.
+            GitHubUnavailable: GitHub could not answer, or asked to wait.
+
+        """
+        doing = f"looking for the pull request of {repository} at {commit}"
+        url = self._api.url(f"repos/{repository}/commits/{commit}/pulls")
+        found, _ = self._api.read(doing, url, _PULLS)
+        return next((p.number for p in found if p.merged_at and p.made(commit)), 0)
+
     def set_status(
         self,
         repository: str,
@@ -168,6 +181,17 @@ class _Comment:
 
 
 @dataclass(frozen=True)
+class _Pull:
+    number: Annotated[int, Field(gt=0)]
+    merged_at: str | None = None
+    merge_commit_sha: str | None = None
+
+    def made(self, commit: str) -> bool:
+        """Tell whether its merge made a commit."""
+        return self.merge_commit_sha == commit
+
+
+@dataclass(frozen=True)
 class _Core:
     remaining: int
     limit: int
@@ -185,4 +209,5 @@ class _Limits:
 
 _USER = TypeAdapter(_User)
 _RATE_LIMIT = TypeAdapter(_Limits)
+_PULLS = TypeAdapter(list[_Pull])
 _COMMENTS = TypeAdapter(list[_Comment])

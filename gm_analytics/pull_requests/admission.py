@@ -44,4 +44,5 @@ def _malformed(update: Update) -> str | None:
     for name, fits in _FORMS.items():
         if not fits(getattr(update, name)):
             return name
-    return None if update.number > 0 else "number"
+    may_have_none = update.aim.cause == "merge"  # of what was pushed without a pull request
+    return None if update.number > 0 or may_have_none else "number"

@@ -1,4 +1,4 @@
-"""The intake of deliveries: what they cause is stored before they are answered."""
+"""The intake of events: what they cause is stored before a delivery of them is answered."""
 
 from __future__ import annotations
 
@@ -7,21 +7,34 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol, TypeVar
 
-from gm_analytics.errors import ConfigError, DeliveryError, StoreUnavailable
-from gm_analytics.events import Delivery, PullRequestEvent
+from gm_analytics.errors import AnotherRepository, ConfigError, DeliveryError, StoreUnavailable
+from gm_analytics.events import Delivery, Event, Identity, PullRequestEvent
 from gm_analytics.pull_requests.ports import Updates
 from gm_analytics.pull_requests.rules import Rules
-from gm_analytics.updates.model import Aim, Update
+from gm_analytics.updates.model import Aim, Taken, Update
 
 STORE_DEADLINE = 8.0
 """Seconds; GitHub takes a delivery for failed after 10."""
 
+T = TypeVar("T")
 log = logging.getLogger(__name__)
 Read = Callable[[Mapping[str, str], bytes], Delivery]
 """Checks and reads a webhook call, as a forge's room does it."""
+
+
+class Tell(Protocol):
+    """Has pull requests told of their updates."""
+
+    def began(self, update: Update) -> None:
+        """Have it told that an update waits."""
+        ...
+
+    def ended(self, update: Update, outcome: None) -> None:
+        """Have it told how an update ended, once it has."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -34,7 +47,7 @@ class Reply:
 
 @dataclass(frozen=True, kw_only=True)
 class Intake:
-    """Takes deliveries."""
+    """Takes events, however they are told: `receive` for webhook calls, `take` for all of them."""
 
     read: Read
     rules: Rules
@@ -42,8 +55,7 @@ class Intake:
     """Names the mirrors that a repository's pull requests change."""
     updates: Callable[[], Updates]
     """Opens the store, which may be away for a while."""
-    tell: Callable[[Update], None]
-    """Has the pull request told of a new update."""
+    tell: Tell
     page: Callable[[str], str]
     """Gives the address of an update's page."""
     threads: ThreadPoolExecutor
@@ -55,47 +67,105 @@ class Intake:
         this returns.
         """
         try:
-            return self._decide(self.read(headers, body))
+            return self._answer(self.read(headers, body))
         except DeliveryError as error:
             log.warning("delivery %s: %s", headers.get("x-github-delivery", "?"), error)
             return Reply(error.status, {"command_return": "refused", "reason": error.public})
-        except StoreUnavailable as error:
-            log.error("delivery %s: %s", headers.get("x-github-delivery", "?"), error)
-            return Reply(503, {"command_return": "unavailable", "reason": error.public})
-        except ConfigError as error:
+        except (StoreUnavailable, ConfigError) as error:
             log.error("delivery %s: %s", headers.get("x-github-delivery", "?"), error)
             return Reply(503, {"command_return": "unavailable", "reason": error.public})
 
-    def _decide(self, delivery: Delivery) -> Reply:
+    def _answer(self, delivery: Delivery) -> Reply:
         if delivery.name == "ping":
             return Reply(200, {"command_return": "pong"})
-        event = delivery.event
-        if event is None:
-            return _ignored(delivery, f"event {delivery.name} causes no update")
-        aim, mirrors = self.rules.decide(event), self.mirrors_of(event.repository)
-        if isinstance(aim, str):
-            return _ignored(delivery, aim)
-        if not mirrors:
-            return _ignored(delivery, "no mirror is configured for this repository")
-        for mirror in mirrors:
-            name = delivery.id if len(mirrors) == 1 else f"{delivery.id}@{mirror}"
-            self._store(_update(name, mirror, event, aim))
-        log.info("delivery %s: accepted %s at %s", delivery.id, event.key, event.head_sha)
-        page = self.page(delivery.id)
-        accepted = {"command_return": "accepted", "update_id": delivery.id, "status_url": page}
-        return Reply(202, accepted)
+        if delivery.event is None:
+            said = delivery.reason or f"event {delivery.name}"
+            return _ignored(delivery, f"{said} causes no update")
+        taken = self.take(delivery.event, delivery)
+        if not taken.update_id:
+            return _ignored(delivery, taken.reason)
+        key, commit = delivery.event.key, delivery.event.commit
+        log.info(
+            "delivery %s: accepted %s at %s: update %s%s",
+            delivery.id,
+            key,
+            commit,
+            taken.update_id,
+            "" if taken.begun else ", which is known",
+        )
+        page = self.page(taken.update_id)
+        answer = {"update_id": taken.update_id, "status_url": page}
+        known = {"reason": taken.reason} if taken.reason else {}
+        return Reply(202, {"command_return": "accepted", **answer, **known})
 
-    def _store(self, update: Update) -> None:
-        """Store within the time that GitHub waits; storing twice is harmless."""
+    def take(self, event: Event, delivery: Delivery | None = None) -> Taken:
+        """Take an event: the update that it causes is stored when this returns, once.
+
+        Deliveries and what a look at the forge finds enter here alike. Whoever looks gives no
+        delivery, and as events what is so there now:
+
+        - of each open pull request one with `happened="pushed"`, of one that was closed since it
+          was last looked at `closed` or `merged` (`github.payload.read_listed` makes all three);
+        - of the followed branch a `PushEvent` with `forced=True`, since how it came there is not
+          known.
+
+        Give `repository_id`, and times by the forge's clock, of the same answer as the commit: a
+        pull request's own `updated_at`; of a branch the `merged_at` of what was merged, or when
+        it was pushed to. What is known, from a delivery or an earlier look, stores nothing, and
+        is not tried again if it failed. What is older than what is known is not done.
+
+        Raises:
+            DeliveryReused: the delivery's id stands for another payload.
+            StoreUnavailable: it could not be stored.
+
+        """
+        listed = self._as_listed(event)
+        aim, mirrors = self.rules.decide(listed), self.mirrors_of(listed.repository)
+        if isinstance(aim, str):
+            return Taken(reason=aim)
+        if not mirrors:
+            return Taken(reason="no mirror is configured for this repository")
+        identity, update = _identity(event, listed.repository, aim), _update(listed, aim)
+        again = delivery is not None
         try:
-            stored = self.threads.submit(lambda: self.updates().enqueue(update))
-            new = stored.result(STORE_DEADLINE)
+            taken = self._stored(
+                lambda: self.updates().take(
+                    identity, update, mirrors, delivery=delivery, again=again
+                )
+            )
+        except AnotherRepository as error:
+            log.warning("%s: ignored: %s; %s", event.key, error, error.hint)
+            return Taken(reason=f"{error.public}. {error.hint}")
+        self._tell(taken)
+        return taken
+
+    def _as_listed(self, event: Event) -> Event:
+        """Give the event under the name that is configured, if its repository was renamed."""
+        if not event.repository_id or self.rules.listed_name(event.repository):
+            return event
+        known = self._stored(lambda: self.updates().listed_as(event.repository_id))
+        name = self.rules.listed_name(known) if known else None
+        if not name:
+            return event
+        log.warning(
+            "repository %s is called %s now: change webhook.repositories", name, event.repository
+        )
+        return replace(event, repository=name)
+
+    def _stored(self, work: Callable[[], T]) -> T:
+        """Work with the store within the time that GitHub waits; twice is harmless."""
+        try:
+            return self.threads.submit(work).result(STORE_DEADLINE)
         except FutureTimeoutError as error:
-            doing = f"storing update {update.id}"
-            raise StoreUnavailable(doing, f"no answer within {STORE_DEADLINE:g} s") from error
-        if new:
-            # GitHub does not wait for it, and what is lost with the process is said at the end.
-            self.threads.submit(self.tell, update)
+            said = f"no answer within {STORE_DEADLINE:g} s"
+            raise StoreUnavailable("storing an event", said) from error
+
+    def _tell(self, taken: Taken) -> None:
+        """Have it told. GitHub does not wait for it; what is lost is said at the end."""
+        for update in taken.begun:
+            self.threads.submit(self.tell.began, update)
+        for update in taken.learned:
+            self.threads.submit(self.tell.ended, update, None)
 
 
 def _ignored(delivery: Delivery, reason: str) -> Reply:
@@ -103,17 +173,38 @@ def _ignored(delivery: Delivery, reason: str) -> Reply:
     return Reply(200, {"command_return": "ignored", "reason": reason})
 
 
-def _update(name: str, mirror: str, event: PullRequestEvent, aim: Aim) -> Update:
+def _identity(event: Event, listed: str, aim: Aim) -> Identity:
+    merge = aim.cause == "merge"
+    return Identity(
+        repository_id=event.repository_id,
+        repository=listed,
+        called=event.repository,
+        thread=f"branch {event.base_ref}" if merge else f"#{event.number}",
+        kind=aim.word,
+        commit=event.commit,
+        base=event.base_ref,
+        at=event.at,
+        happened=event.happened,
+        order=event.order,
+        number=event.number,
+        outside=isinstance(event, PullRequestEvent) and event.fork,
+    )
+
+
+def _update(event: Event, aim: Aim) -> Update:
+    """Describe the work, but for its id and mirror."""
+    merge = aim.cause == "merge"
+    changed = event.updated_at if isinstance(event, PullRequestEvent) else event.pushed_at
     return Update(
-        name,
-        mirror,
+        "",
+        "",
         event.repository,
         event.number,
         event.head_sha,
         time.time(),
         aim=aim,
-        merge_sha=event.merge_commit_sha,
-        merged_at=event.merged_at,
-        updated_at=event.updated_at,
+        merge_sha=event.commit if merge else "",
+        merged_at=event.at if merge else "",
+        updated_at=changed,
         base_ref=event.base_ref,
     )

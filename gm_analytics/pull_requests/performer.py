@@ -52,6 +52,8 @@ class Performer:
 
     config: Settings
     world: World
+    number_of: Callable[[Update], int]
+    """Finds the pull request whose merge a push was."""
 
     def __call__(self, update: Update, step: DurableStep) -> Outcome:
         """Give how an update ended.
@@ -63,5 +65,8 @@ class Performer:
         # Not a step: updates that an earlier version began have none here.
         if reason := admission.reason_to_ignore(update, self.config):
             return Outcome("ignored", reason)
+        if update.aim.cause == "merge" and not update.number:
+            number = step("find pull request", self.number_of, update)
+            update = replace(update, number=number)
         heard = self.world.mirrors.heard_by(step.telling.line)
         return perform(update, replace(self.world, mirrors=heard), step)

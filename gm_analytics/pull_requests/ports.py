@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal, Protocol
 
-from gm_analytics.updates.model import Record, Update
+from gm_analytics.events import Delivery, Identity
+from gm_analytics.updates import ports
+from gm_analytics.updates.model import Record, Taken, Update
 
 CommitState = Literal["pending", "success", "failure", "error"]
 
@@ -12,8 +15,28 @@ CommitState = Literal["pending", "success", "failure", "error"]
 class Updates(Protocol):
     """The durable store, as far as pull requests go."""
 
-    def enqueue(self, update: Update) -> bool:
-        """Store an update; tell whether it will be performed because of this call."""
+    def take(
+        self,
+        event: Identity,
+        update: Update,
+        mirrors: Sequence[str],
+        *,
+        delivery: Delivery | None = None,
+        again: bool = True,
+    ) -> Taken:
+        """Store what an event causes on each of the mirrors, unless the event is known."""
+        ...
+
+    def listed_as(self, repository_id: int) -> str | None:
+        """Give the configured name of a repository whose id is known, in lower case."""
+        ...
+
+    def number_of(self, update_id: str) -> int:
+        """Give the pull request that an update is known to be of, else 0."""
+        ...
+
+    def name_pull_request(self, update_id: str, number: int) -> None:
+        """Note which pull request an update is of, once that is known."""
         ...
 
     def enqueue_feedback(self, update: Update, *, ended: bool) -> None:
@@ -21,7 +44,7 @@ class Updates(Protocol):
         ...
 
     def of_pull_request(self, pull_request: str) -> list[Record]:
-        """Give a pull request's updates, the newest first, without steps and outcomes."""
+        """Give the updates of a thread, the newest first, without steps and outcomes."""
         ...
 
     def whole(self, record: Record) -> Record:
@@ -38,6 +61,14 @@ class Updates(Protocol):
 
     def await_end(self, update_id: str) -> None:
         """Wait until an update has ended, however it did."""
+        ...
+
+
+class Forge(ports.Forge, Protocol):
+    """What is asked of a forge."""
+
+    def merged_as(self, repository: str, commit: str) -> int:
+        """Give the number of the pull request whose merge made a commit, 0 if none did."""
         ...
 
 

@@ -21,7 +21,7 @@ Refusal = Callable[[Update], "str | None"]
 def is_worth_telling(update: Update, outcome: Outcome | None, *, ended: bool) -> bool:
     """Tell whether a pull request is told of an update: now, or of how it ended."""
     if update.aim != CLOSE:
-        return bool(update.pull_request)
+        return bool(update.repository)
     return ended and not (outcome and outcome.state == "unchanged")  # else there was no preview
 
 
@@ -54,8 +54,9 @@ class Reporter:
             return
         if ended:
             step("await end", self._updates.await_end, update.id)
+        ways = 1 + (ended and update.number > 0)  # a push has no place for a comment
         refused = None
-        for name, say in [("status", self.set_status), ("comment", self.put_comment)][: 1 + ended]:
+        for name, say in [("status", self.set_status), ("comment", self.put_comment)][:ways]:
             try:
                 step(name, say, update)
             except GmError as error:
@@ -66,7 +67,7 @@ class Reporter:
 
     def set_status(self, update: Update) -> None:
         """Set the status of the update's commit, unless a newer update has spoken for it."""
-        for record in self._updates.of_pull_request(update.pull_request):
+        for record in self._updates.of_pull_request(update.thread):
             other = record.update
             if (other.mirror, other.commit) == (update.mirror, update.commit):
                 break
@@ -84,7 +85,7 @@ class Reporter:
 
     def put_comment(self, update: Update) -> None:
         """Write what the newest update of each mirror did, whichever ended last."""
-        records = self._updates.of_pull_request(update.pull_request)
+        records = self._updates.of_pull_request(update.thread)
         newest = {record.update.mirror: record for record in reversed(records)}
         whole = [self._updates.whole(newest[name]) for name in sorted(newest)]
         text = feedback.comment(whole, self._page)

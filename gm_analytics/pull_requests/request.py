@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import logging
 
-from gm_analytics.errors import GitHubError, GitHubUnavailable
+from gm_analytics.errors import GitHubError, GitHubUnavailable, GmError
 from gm_analytics.manifest import Manifest
 from gm_analytics.mirror.lock import Lock
-from gm_analytics.pull_requests.ports import Updates
+from gm_analytics.pull_requests.ports import Forge, Updates
 from gm_analytics.updates.model import Update
-from gm_analytics.updates.ports import Forge
 
 log = logging.getLogger(__name__)
 
@@ -58,3 +57,19 @@ class StoredRequest:
     def older(self, update: Update) -> int | None:  # noqa: ARG002
         """No event names a publication."""
         return None
+
+    def number_of(self, update: Update) -> int:
+        """Give the pull request whose merge a push was, 0 if it is not known to have been one.
+
+        The forge tells the merge and the push as two events, in any order.
+        """
+        if number := self._updates.number_of(update.id):
+            return number
+        try:
+            number = self._forge.merged_as(update.repository, update.commit)
+        except GmError as error:  # what was pushed is published all the same
+            log.warning("update %s: looking for its pull request: %s", update.id, error)
+            return 0
+        if number:
+            self._updates.name_pull_request(update.id, number)
+        return number

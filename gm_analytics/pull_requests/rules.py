@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from gm_analytics.events import Happening, PullRequestEvent
+from gm_analytics.events import Event, Happening, PullRequestEvent
 from gm_analytics.settings import Settings
 from gm_analytics.updates.model import ADDITION, CLOSE, MERGE, PREVIEW, Aim
 
@@ -36,7 +36,7 @@ class Rules:
         trusted = frozenset[str](webhook.trusted_associations)
         return cls(frozenset(webhook.repositories), trusted, config.publish, webhook.branch)
 
-    def decide(self, event: PullRequestEvent) -> Aim | str:
+    def decide(self, event: Event) -> Aim | str:
         """Give what the update that an event causes aims at, or why it causes none."""
         if reason := listed(event, self):
             return reason
@@ -45,50 +45,68 @@ class Rules:
         ]
         row = next((row for row in rows if row.base in ("any", self.base_of(event))), None)
         if row is None:
-            return is_followed(event, self) if rows else f"action {event.action} causes no update"
+            return is_followed(event, self) if rows else causes_none(event, self)
         return next((said for check in row.checks if (said := check(event, self))), row.aim)
 
-    def base_of(self, event: PullRequestEvent) -> Base:
+    def listed_name(self, repository: str) -> str | None:
+        """Give a repository's name as it is configured; a forge's do not differ by case alone."""
+        same = (name for name in self.repositories if name.lower() == repository.lower())
+        return next(same, None)
+
+    def base_of(self, event: Event) -> Base:
         """Tell whether a pull request is to be merged into the branch that is followed."""
         return "followed" if event.base_ref == self.followed(event) else "another"
 
-    def followed(self, event: PullRequestEvent) -> str:
+    def followed(self, event: Event) -> str:
         """Name the branch that the mirror follows."""
         return self.branch or event.default_branch
 
 
-Check = Callable[[PullRequestEvent, Rules], str]
+Check = Callable[[Event, Rules], str]
 """Gives the reason to ignore an event, or nothing."""
 
 
-def listed(event: PullRequestEvent, rules: Rules) -> str:
-    """Want a repository of the configuration; a forge's names do not differ by case alone."""
-    if event.repository.lower() in {name.lower() for name in rules.repositories}:
+def listed(event: Event, rules: Rules) -> str:
+    """Want a repository of the configuration."""
+    if rules.listed_name(event.repository):
         return ""
     return f"repository {event.repository} is not listed in webhook.repositories"
 
 
-def is_followed(event: PullRequestEvent, rules: Rules) -> str:
+def is_followed(event: Event, rules: Rules) -> str:
     """Say which branch is followed."""
+    if not isinstance(event, PullRequestEvent):
+        return f"it is a push of {event.branch}; the mirror follows {rules.followed(event)}"
     return f"its base is {event.base_ref}; the mirror follows {rules.followed(event)}"
 
 
-def finished(event: PullRequestEvent, rules: Rules) -> str:  # noqa: ARG001  # as every check
+def causes_none(event: Event, rules: Rules) -> str:
+    """Say that what happened changes nothing."""
+    if isinstance(event, PullRequestEvent):
+        return f"action {event.action} causes no update"
+    return f"publish: {rules.publish} adds what a pull request names; a push adds nothing"
+
+
+def finished(event: Event, rules: Rules) -> str:  # noqa: ARG001  # as every check
     """Want no draft."""
-    return "the pull request is a draft" if event.draft else ""
+    is_draft = isinstance(event, PullRequestEvent) and event.draft
+    return "the pull request is a draft" if is_draft else ""
 
 
-def own_branch(event: PullRequestEvent, rules: Rules) -> str:  # noqa: ARG001
+def own_branch(event: Event, rules: Rules) -> str:  # noqa: ARG001
     """Want no fork: anybody can push to theirs."""
-    return f"{event.key} comes from a fork" if event.fork else ""
+    is_fork = isinstance(event, PullRequestEvent) and event.fork
+    return f"{event.key} comes from a fork" if is_fork else ""
 
 
-def trusted(event: PullRequestEvent, rules: Rules) -> str:
+def trusted(event: Event, rules: Rules) -> str:
     """Want an author whom the configuration trusts."""
+    if not isinstance(event, PullRequestEvent):  # whoever pushes may write to the branch
+        return ""
     if event.author_association in rules.trusted_associations:
         return ""
     who = ", ".join(sorted(rules.trusted_associations))
-    return f"author {event.author} is {event.author_association}; trusted are {who}"
+    return f"author {event.author or 'unknown'} is {event.author_association}; trusted are {who}"
 
 
 @dataclass(frozen=True)
@@ -116,5 +134,6 @@ TABLE = (
     Row("retargeted", "on_merge", "followed", PREVIEW, _OPEN),
     Row("retargeted", "on_merge", "another", CLOSE),
     Row("merged", "on_merge", "followed", MERGE),
+    Row("advanced", "on_merge", "followed", MERGE),
     Row("closed", "on_merge", "followed", CLOSE),
 )

@@ -60,7 +60,7 @@ ROLLBACK = Aim("person", "exact", "live", "older")
 
 @dataclass(frozen=True)
 class Update:
-    """The durable work that an accepted delivery causes on one mirror."""
+    """The durable work that an event causes on one mirror."""
 
     id: str
     mirror: str
@@ -112,8 +112,18 @@ class Update:
 
     @property
     def pull_request(self) -> str:
-        """`owner/name#number`, empty for an update that a person applied."""
+        """`owner/name#number`, empty for what a person applied or pushed without one."""
+        return self.thread if self.number else ""
+
+    @property
+    def thread(self) -> str:
+        """What is ordered and told together: `owner/name#number`, of pushes without one 0."""
         return f"{self.repository}#{self.number}" if self.repository else ""
+
+    @property
+    def origin(self) -> str:
+        """Where it comes from: its pull request, or the repository that was pushed to."""
+        return self.pull_request or self.repository
 
     @property
     def commit(self) -> str:
@@ -129,6 +139,20 @@ class Update:
     def mark(self) -> str:
         """Names a merge, and orders it among others but for those of the same second."""
         return f"{self.merged_at} {self.merge_sha}" if self.merged_at else ""
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What became of an event."""
+
+    update_id: str = ""
+    """Of the update that it stands for; empty if it causes none."""
+    reason: str = ""
+    """Why it causes none, or that it is known."""
+    begun: tuple[Update, ...] = ()
+    """What will be performed because of it, an update a mirror."""
+    learned: tuple[Update, ...] = ()
+    """Known updates of which it told the pull request."""
 
 
 _UPDATE = TypeAdapter(Update)

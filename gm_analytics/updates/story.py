@@ -200,7 +200,7 @@ def _describe(scene: Scene, live: Survey, found: Found) -> Publication:
         number=update.number if preview else Publication.number_of(live.live) + 1,
         # A preview is served as it is, and an update's id opens its page.
         update_id="" if preview else update.id,
-        repository=update.pull_request,
+        repository=update.origin,
         commit=update.commit,
         manifest=scene.solve_key.digest,
         specs=scene.manifest.specs,

@@ -17,9 +17,13 @@ _TELLING = (ManifestError, UnknownPackages)
 def update_json(
     update_id: str, records: Sequence[Record], *, private: bool = False
 ) -> dict[str, Any]:
-    """Give an update on all its mirrors; `private` is for the operator alone."""
+    """Give an update on all its mirrors; `private` is for the operator alone.
+
+    It has its own id, also if it was asked for by a delivery's.
+    """
+    known = records[0].update.id if records else update_id
     return {
-        "update_id": update_id,
+        "update_id": update_id if known.startswith(update_id) else known.partition("@")[0],
         "mirrors": [record_json(record, private=private) for record in records],
     }
 

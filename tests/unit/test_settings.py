@@ -75,6 +75,7 @@ def test_a_short_configuration_has_these_defaults(load: Any) -> None:
             "repositories": ["icesi/packages"],
             "trusted_associations": ["OWNER", "MEMBER", "COLLABORATOR"],
             "branch": None,
+            "remember_days": 400,
         },
         "github": {
             "api_url": "https://api.github.com/",

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 
 from gm_analytics.errors import BadDelivery, BadSignature, UnsupportedMediaType
-from gm_analytics.events import Delivery, PullRequestEvent
+from gm_analytics.events import Delivery, PullRequestEvent, PushEvent
+from gm_analytics.github.payload import read_listed
 from gm_analytics.github.webhook import FORM, JSON, read, sign, verify
 
 # https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries
@@ -38,6 +41,25 @@ def payload(**pull: Any) -> dict[str, Any]:
             **pull,
         },
     }
+
+
+PUSH: dict[str, Any] = {
+    "ref": "refs/heads/main",
+    "before": "0" * 40,
+    "after": SHA,
+    "created": False,
+    "deleted": False,
+    "forced": False,
+    "head_commit": None,
+    "pusher": None,
+    "repository": {
+        "id": 7,
+        "full_name": "icesi/packages",
+        "default_branch": "main",
+        "pushed_at": 1_764_150_000,
+    },
+}
+"""What GitHub sends for a push, as far as it is read."""
 
 
 def changed(path: str, value: Any) -> dict[str, Any]:
@@ -105,6 +127,7 @@ def test_a_json_delivery_gives_the_pull_request() -> None:
         PullRequestEvent(
             "opened", "opened", 7, "icesi/packages", SHA, "main", "ana", "MEMBER", False, False
         ),
+        hashlib.sha256(json.dumps(payload()).encode()).hexdigest(),
     )
 
 
@@ -185,8 +208,10 @@ def test_a_form_without_payload_is_told_so(body: bytes) -> None:
         ("pull_request.head.sha", SHA.upper(), "pull_request.head.sha: found"),
         ("pull_request.head.sha", SHA + "\n", "pull_request.head.sha: found"),
         ("pull_request.head.sha", "main", "pull_request.head.sha: found 'main'"),
-        ("pull_request.user", ..., "pull_request.user: missing"),
-        ("pull_request.user", None, "pull_request.user.login: missing"),
+        ("pull_request.user", {}, "pull_request.user.login: missing"),
+        ("repository.id", "7", "repository.id: found a string; expected a number"),
+        ("repository.id", 0, "repository.id: expected a repository's id"),
+        ("repository.id", 2**63, "repository.id: expected a repository's id"),
     ],
 )
 def test_a_field_that_is_missing_or_of_another_kind_is_named(
@@ -240,3 +265,102 @@ def test_a_missing_header_is_named(name: str) -> None:
 
 def test_a_ping_has_no_pull_request() -> None:
     assert parse({"zen": "Keep it simple."}, **{"x-github-event": "ping"}).event is None
+
+
+# --- what GitHub leaves out, and pushes -------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "pull_request.user",
+        "pull_request.author_association",
+        "pull_request.draft",
+        "pull_request.merged",
+        "pull_request.merge_commit_sha",
+        "pull_request.merged_at",
+        "pull_request.updated_at",
+        "pull_request.head.repo",
+        "repository.default_branch",
+        "repository.id",
+    ],
+)
+@pytest.mark.parametrize("value", [None, ...])
+def test_what_is_not_needed_may_be_null_or_missing(path: str, value: Any) -> None:
+    data = changed("repository", {"id": 7, "full_name": "icesi/packages", "default_branch": "m"})
+    data["pull_request"] |= dict.fromkeys(["merged", "merge_commit_sha", "merged_at"])
+    data["pull_request"]["updated_at"] = "2026-11-24T10:00:00Z"
+    *parents, last = path.split(".")
+    place = data
+    for name in parents:
+        place = place[name]
+    place[last] = value
+    if value is ...:
+        del place[last]
+    assert parse(data).event is not None
+
+
+def push(**more: Any) -> Delivery:
+    return parse(PUSH | more, **{"x-github-event": "push"})
+
+
+def test_a_push_gives_the_branch_its_head_and_its_time() -> None:
+    """In a `push`, unlike elsewhere, the time is a number."""
+    found = push().event
+    assert found == PushEvent(
+        "icesi/packages", "main", SHA, "2025-11-26T09:40:00Z", "main", repository_id=7
+    )
+    repository = PUSH["repository"] | {"pushed_at": "2026-11-24T10:00:00Z"}
+    assert push(repository=repository).event == replace(found, pushed_at="2026-11-24T10:00:00Z")
+    for untimed in ({"pushed_at": None}, {"pushed_at": ...}):
+        left = {k: v for k, v in (PUSH["repository"] | untimed).items() if v is not ...}
+        assert push(repository=left).event == replace(found, pushed_at="")
+
+
+@pytest.mark.parametrize("flag", ["forced", "created"])
+def test_a_branch_may_be_back_at_an_older_commit(flag: str) -> None:
+    found = push(**{flag: True}).event
+    assert isinstance(found, PushEvent)
+    assert found.forced
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"ref": "refs/tags/v1"}, "push of refs/tags/v1, which is no branch"),
+        ({"deleted": True, "after": "0" * 40}, "push that deletes refs/heads/main"),
+        ({"ref": None}, "push of nothing"),
+    ],
+)
+def test_what_gives_no_branch_a_head_is_no_event(more: dict[str, Any], said: str) -> None:
+    assert (push(**more).event, push(**more).reason) == (None, said)
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"after": "main"}, "after: found 'main'"),
+        ({"ref": 7}, "ref: found a number"),
+        ({"ref": "refs/heads/a b"}, "ref: found"),
+        ({"repository": None}, "repository: found null"),
+        ({"repository": {"full_name": "x/y", "pushed_at": -1}}, "repository.pushed_at: expected"),
+        ({"repository": {"full_name": "x/y", "pushed_at": 1e9}}, "repository.pushed_at: found"),
+        ({"repository": {"full_name": "x/y", "pushed_at": True}}, "repository.pushed_at: found"),
+    ],
+)
+def test_a_push_that_github_does_not_send_names_the_field(more: Any, said: str) -> None:
+    with pytest.raises(BadDelivery) as caught:
+        push(**more)
+    assert str(caught.value).startswith(said)
+
+
+def test_a_listed_pull_request_is_the_event_that_it_is_at() -> None:
+    """As `GET /repos/OWNER/NAME/pulls?state=all` has it, with a `closed` for those that ended."""
+    whole = payload(number=7, state="open", updated_at="2026-11-24T10:00:00Z", merged_at=None)
+    pull, repository = whole["pull_request"], {"id": 7, **whole["repository"]}
+    found = read_listed(pull, repository)
+    assert (found.happened, found.head_sha, found.repository_id) == ("pushed", SHA, 7)
+    closed = pull | {"state": "closed"}
+    assert read_listed(closed, repository).happened == "closed"
+    merged = closed | {"merged_at": "2026-11-24T10:00:00Z", "merge_commit_sha": SHA[::-1]}
+    assert read_listed(merged, repository).commit == SHA[::-1]

@@ -12,14 +12,14 @@ from gm_analytics.errors import BadDelivery
 from gm_analytics.events import PullRequestEvent
 from gm_analytics.pull_requests import rules as code
 from gm_analytics.pull_requests.rules import Check, Rules
-from tests.unit.github.test_webhook import SHA, changed, parse, payload
+from tests.unit.github.test_webhook import PUSH, SHA, changed, parse, payload
 
 RULES = Rules(frozenset({"icesi/packages"}))
 
 
 def event(data: Any) -> PullRequestEvent:
     found = parse(data).event
-    assert found is not None
+    assert isinstance(found, PullRequestEvent)
     return found
 
 
@@ -109,6 +109,28 @@ def test_an_edit_of_something_else_causes_none() -> None:
     assert on_merge(action="edited") == "action edited causes no update"
 
 
+def pushed(rules: Rules = ON_MERGE, **more: Any) -> str:
+    """Give what a push is to do, or why nothing."""
+    found = parse(PUSH | more, **{"x-github-event": "push"})
+    assert found.event is not None, found.reason
+    done = rules.decide(found.event)
+    return done if isinstance(done, str) else done.word
+
+
+def test_a_push_on_the_branch_that_is_followed_is_a_merge() -> None:
+    assert pushed() == "merge"
+    assert pushed(ref="refs/heads/next") == "it is a push of next; the mirror follows main"
+    assert pushed(replace(ON_MERGE, branch="next"), ref="refs/heads/next") == "merge"
+    assert "a push adds nothing" in pushed(RULES)
+    assert "not listed" in pushed(replace(ON_MERGE, repositories=frozenset()))
+
+
+def test_an_author_whose_account_is_gone_is_not_trusted_unless_github_says_so() -> None:
+    assert reason(payload(user=None)) is None, "GitHub vouches"
+    said = reason(payload(user=None, author_association="NONE"))
+    assert said == "author unknown is NONE; trusted are COLLABORATOR, MEMBER, OWNER"
+
+
 def test_an_end_in_an_unlisted_repository_is_ignored() -> None:
     assert "not listed" in on_merge(
         replace(ON_MERGE, repositories=frozenset()), "closed", **MERGED
@@ -190,7 +212,7 @@ def test_whom_to_trust_is_a_rule_of_the_installation() -> None:
 # --- the table of the documents -------------------------------------------------------------
 
 OPERATIONS = Path(__file__).parents[3] / "docs" / "operations.md"
-HEAD = "| `publish` | action of `pull_request` | base branch | update | if |"
+HEAD = "| `publish` | action of `pull_request`, or event | base branch, or branch | update | if |"
 ACTIONS: dict[str, dict[str, Any]] = {
     "`opened`": {"action": "opened"},
     "`reopened`": {"action": "reopened"},
@@ -211,6 +233,10 @@ CHECKS: dict[str, Check] = {
 
 def happened(said: str) -> str:
     """Give what an action of the documents is, as a delivery of it is read."""
+    if said == "`push`":
+        found = parse(PUSH, **{"x-github-event": "push"}).event
+        assert found is not None
+        return found.happened
     given = dict(ACTIONS[said])
     return event(payload(**given.pop("pull", {})) | given).happened
 
