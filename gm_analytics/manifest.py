@@ -83,6 +83,11 @@ class Entry:
     where: str
 
 
+def digest_of(specs: Iterable[str]) -> str:
+    """SHA-256 of a set of specs."""
+    return hashlib.sha256("\n".join(sorted(specs)).encode()).hexdigest()
+
+
 @dataclass(frozen=True)
 class Manifest:
     """A parsed manifest: not empty of problems unless it raised."""
@@ -104,7 +109,7 @@ class Manifest:
     @property
     def digest(self) -> str:
         """SHA-256 of the set of specs: equal for manifests that mean the same."""
-        return hashlib.sha256("\n".join(sorted(self.specs)).encode()).hexdigest()
+        return digest_of(self.specs)
 
     @classmethod
     def parse(cls, text: bytes) -> Manifest:

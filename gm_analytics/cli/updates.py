@@ -27,7 +27,7 @@ from gm_analytics.errors import Exit
 from gm_analytics.github.webhook import sign
 from gm_analytics.manifest import Manifest
 from gm_analytics.mirror.lock import Lock
-from gm_analytics.operations.by_hand import DirectStep
+from gm_analytics.operations.by_hand import DirectStep, Operations
 from gm_analytics.remote import fetch
 from gm_analytics.service import Service
 from gm_analytics.updates.model import Record
@@ -35,16 +35,20 @@ from gm_analytics.updates.states import BROKEN
 from gm_analytics.web.update_json import record_json, update_json
 from gm_analytics.wording import when
 
+REFRESH = click.option("--refresh", is_flag=True, help="Ask upstream now, whatever is cached.")
+
 
 @click.command()
 @CONFIG
 @MIRROR
 @FILE
+@REFRESH
 @JSON
-def plan(config: Path | None, mirror: str | None, file: Any, as_json: bool) -> None:
+def plan(config: Path | None, mirror: str | None, file: Any, refresh: bool, as_json: bool) -> None:
     """Say what FILE, a packages.json, would change on the mirror. Changes nothing."""
     service = Service.from_file(config)
-    found = service.operations.plan(Manifest.parse(file.read()), mirror_name(service, mirror))
+    operations = _operations(service, refresh=refresh)
+    found = operations.plan(Manifest.parse(file.read()), mirror_name(service, mirror))
     click.echo(json.dumps(asdict(found), indent=2) if as_json else plan_text(found))
 
 
@@ -52,15 +56,17 @@ def plan(config: Path | None, mirror: str | None, file: Any, as_json: bool) -> N
 @CONFIG
 @MIRROR
 @FILE
+@REFRESH
 @click.option("--locked", type=click.File("rb"), help="Take exactly the RPMs of this lock file.")
-def apply(config: Path | None, mirror: str | None, file: Any, locked: Any) -> None:
+def apply(config: Path | None, mirror: str | None, file: Any, refresh: bool, locked: Any) -> None:
     """Make the packages of FILE, a packages.json, installable from the mirror."""
     service = Service.from_file(config)
     manifest = Manifest.parse(file.read())
     lock = Lock.parse(locked.read()) if locked else None
     name = mirror_name(service, mirror)
+    operations = _operations(service, refresh=refresh)
     with shown() as telling:
-        outcome = service.operations.apply(manifest, name, DirectStep(telling), lock)
+        outcome = operations.apply(manifest, name, DirectStep(telling), lock)
     for nevra in outcome.added:
         click.echo(f"added {nevra}")
     for warning in outcome.warnings:
@@ -133,6 +139,10 @@ COMMANDS = (plan, apply, updates, retry, replay)
 
 
 # --- what is printed ----------------------------------------------------------------------
+
+
+def _operations(service: Service, *, refresh: bool) -> Operations:
+    return service.operations.asking_now() if refresh else service.operations
 
 
 def _as_json(update_id: str | None, records: Sequence[Record]) -> object:

@@ -13,7 +13,7 @@ from gm_analytics.mirror.session import Session
 from gm_analytics.mirror.solve_key import SolveKey
 from gm_analytics.remote.lines import Hear, ignore
 from gm_analytics.remote.stop import Stop
-from gm_analytics.settings import Settings
+from gm_analytics.settings import Mirror, Settings
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +43,12 @@ class Mirrors:
     def stopped_by(self, stop: Stop) -> Mirrors:
         """Give the same mirrors; what is done on their hosts ends when it is asked to."""
         return Mirrors(self._config, self._identity, self._hear, stop)
+
+    def asking_now(self) -> Mirrors:
+        """Give the same mirrors, for which nothing that is known of upstream is new enough."""
+        mirrors = list(map(_asking_now, self._config.mirrors))
+        config = self._config.model_copy(update={"mirrors": mirrors})
+        return Mirrors(config, self._identity, self._hear, self._stop)
 
     def open(self, name: str, *, taking_over: bool = False) -> Session:
         """Give a mirror, not yet connected; its lock is taken with the connection.
@@ -87,6 +93,11 @@ class Mirrors:
         """
         below = _preview(preview) if preview is not None else ""
         wait_until_visible(self._config.mirror(name), repomd, below)
+
+
+def _asking_now(mirror: Mirror) -> Mirror:
+    upstream = mirror.upstream.model_copy(update={"max_age": 0})
+    return mirror.model_copy(update={"upstream": upstream})
 
 
 def _preview(number: int) -> str:

@@ -43,7 +43,8 @@ def inspect(target: Target, update_id: str, live: str) -> Argv:
     The state is `new`, `pool` (there, with the same bytes), `live` (and clients see it) or
     `differs` (there, with other bytes).
     """
-    return guarded("inspect", target.staging(update_id), target.root, live)
+    upstream = (target.reposdir, *target.caches)
+    return guarded("inspect", target.staging(update_id), target.root, live, *upstream)
 
 
 # --- relations -----------------------------------------------------------------------------

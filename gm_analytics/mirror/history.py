@@ -13,7 +13,7 @@ from typing import Annotated
 from pydantic import Field
 
 from gm_analytics.errors import Malformed
-from gm_analytics.mirror.publication import Publication
+from gm_analytics.mirror.publication import Publication, Veto
 from gm_analytics.mirror.repository import createrepo_of
 from gm_analytics.mirror.survey import Target, Tools
 from gm_analytics.mirror.yum import repo_file
@@ -54,6 +54,8 @@ class Held:
     """Digests of the manifests that it satisfies."""
     unreadable: str = ""
     """What is wrong with what describes it; no reader stops for that."""
+    vetoes: tuple[Veto, ...] = ()
+    """Of one that is to be made live again: what must then not be published by an event."""
 
     @property
     def is_preview(self) -> bool:

@@ -21,16 +21,18 @@ from gm_analytics.errors import (
 from gm_analytics.mirror import (
     downloads,
     printed,
+    survey,
     yum,
 )
 from gm_analytics.mirror.host import SHORT, Host
 from gm_analytics.mirror.printed import transaction, unknown_specs, words
 from gm_analytics.mirror.publication import Closure, Download
-from gm_analytics.mirror.survey import REFUSED, Target, Tools
+from gm_analytics.mirror.survey import REFUSED, Asked, Target, Tools
 from gm_analytics.remote import ssh
 from gm_analytics.remote.commands import Argv
 from gm_analytics.rpm import comps, grammar
 from gm_analytics.rpm import suggestions as near
+from gm_analytics.rpm.grammar import optional
 from gm_analytics.rpm.package import Row
 
 YumCommand = Callable[[Target, Tools, str, tuple[str, ...]], Argv]
@@ -60,6 +62,22 @@ class PackageManager:
         finally:
             self._host.sweep(name)
         return f"metadata of the repositories in {self._host.target.reposdir} is readable"
+
+    def ask_upstream(self, update_id: str) -> Asked:
+        """Have yum read what it holds for too old, and say what upstream looks like then."""
+        doing = "asking upstream for anything new"
+        self._host.prepare(update_id)
+        argv = yum.makecache(self._host.target, self._host.tools, update_id)
+        result = self._yum(update_id, argv, doing)
+        if not result.ok:
+            return Asked(failed=words(result.stdout + result.stderr))
+        return Asked(self.state(doing))
+
+    def state(self, doing: str) -> str:
+        """Say what upstream looks like by its cached metadata; nothing if there are none."""
+        printed = self._host.run(survey.upstream(self._host.target), doing).strip()
+        with self._host.answer(doing):
+            return optional(grammar.SHA256).check(printed)
 
     def resolve(self, update_id: str, specs: tuple[str, ...]) -> Download:
         """Solve the specs against an empty system without downloading anything.

@@ -25,7 +25,25 @@ Line = Annotated[str, grammar.TEXT.field]
 EntryName = Annotated[str, Field(max_length=MAX_BYTES)]
 """As the manifest's author wrote it: shown, and never more."""
 
+MAX_VETOES = 500
+"""Of one publication; the newest are kept."""
+
 # --- what a mirror holds --------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Veto:
+    """A publication that a rollback took back.
+
+    No event of its commit, and none whose manifest it satisfied, publishes that again.
+    """
+
+    number: Annotated[int, Field(ge=0, lt=10**12)]
+    commit: Line = ""
+    specs: Digest = ""
+    """Digest of its manifest's specs, whatever policy they were solved under."""
+    manifests: Annotated[tuple[Digest, ...], Field(max_length=1000)] = ()
+    """Digests of the solve keys that it satisfied."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +70,8 @@ class Publication:
     """Specs that can be installed together: one group, or one a spec where they conflict."""
     restores: int = 0
     """The number of the publication that a `rollback` made live again."""
+    vetoed: Annotated[tuple[Veto, ...], Field(max_length=MAX_VETOES)] = ()
+    """What was rolled back, and not published again since."""
     warnings: tuple[Line, ...] = ()
     """What a reviewer should know of the manifest's closure."""
     key: Annotated[str, optional(grammar.FINGERPRINT).field] = ""
@@ -121,6 +141,8 @@ class Preview:
     publication: Publication
     repomd: str
     """SHA-256 of its repomd.xml."""
+    upstream: Digest = ""
+    """What upstream looked like when it was solved; empty if an earlier version made it."""
 
 
 @dataclass(frozen=True)

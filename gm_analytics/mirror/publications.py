@@ -16,13 +16,7 @@ from gm_analytics.errors import (
     UnreadablePublication,
     Untrusted,
 )
-from gm_analytics.mirror import (
-    history,
-    lock,
-    repository,
-    retention,
-    seal,
-)
+from gm_analytics.mirror import history, lock, repository, retention, seal, vetoes
 from gm_analytics.mirror.history import Held, History
 from gm_analytics.mirror.host import Host
 from gm_analytics.mirror.locked import fetch_locked
@@ -32,6 +26,7 @@ from gm_analytics.mirror.retention import Collected, Rules
 from gm_analytics.mirror.trust import Trust, Vouched
 from gm_analytics.rpm import grammar
 from gm_analytics.rpm.changes import Plan, compare
+from gm_analytics.rpm.grammar import optional
 from gm_analytics.rpm.package import Package
 
 log = logging.getLogger(__name__)
@@ -112,14 +107,16 @@ class Publications:
             UnreadablePublication: what describes it is damaged, or newer.
 
         """
-        known = self.history()
+        return self._believed(self._kept(self.history(), number))
+
+    def _kept(self, known: History, number: int | None) -> Held:
         found = known.live if number is None else known.find(number)
         if found is None:
             kept = [str(one.number) for one in known.publications]
             raise UnknownPublication(self._host.name, str(number or "live"), kept)
         if found.unreadable:
             raise self._unreadable(found)
-        return self._believed(found)
+        return found
 
     def look_back(self, number: int | None) -> Held:
         """Give the publication to roll back to, by default the one before the live one.
@@ -129,14 +126,24 @@ class Publications:
             RollbackRefused: it is live, or not there.
 
         """
-        older = self.history().before_live() if number is None else self.publication(number)
+        past = self.history()
+        older = past.before_live() if number is None else self._kept(past, number)
         if older is None:
             raise RollbackRefused(
                 self._host.name, "before the live one", "nothing that was live before is kept"
             )
         if older.served:
             raise RollbackRefused(self._host.name, str(older.number), "it is live")
-        return self._believed(older)
+        after = (one for one in past.publications if one.number > older.number)
+        before = (one for one in past.publications if one.number <= older.number)
+        past = replace(past, publications=(*before, *map(self._if_believed, after)))
+        return replace(self._believed(older), vetoes=vetoes.after_rollback(past, older))
+
+    def _if_believed(self, held: Held) -> Held:
+        """Give what a rollback may take back; one that is damaged or unsigned hinders none."""
+        with suppress(Untrusted, UnreadablePublication):
+            return self._believed(held)
+        return replace(held, publication=None)
 
     def _believed(self, held: Held) -> Held:
         """Give of a publication what was signed, where a mirror has a key."""
@@ -241,9 +248,11 @@ class Publications:
         """Look at a pull request's preview; one that another service made does not count."""
         doing = "looking at the preview"
         printed = self._host.run(repository.preview(self._host.target, number), doing)
-        repomd, _, text = printed.partition("\n")
+        first, _, text = printed.partition("\n")
+        repomd, _, state = first.partition(" ")
         try:
             with self._host.answer(doing):
+                optional(grammar.SHA256).check(state)
                 found = Publication.parse(text)
                 if found and self._trust:
                     found = Publication.parse(self._trust.of(f"previews/{number}").publication)
@@ -251,7 +260,7 @@ class Publications:
             log.warning("%s The preview is not used: its set is solved again.", error)
             return None
         ours = found and found.service in ("", self._host.service)
-        return Preview(found, self._host.digest(repomd, doing)) if found and ours else None
+        return Preview(found, self._host.digest(repomd, doing), state) if found and ours else None
 
     def previewed(self, number: int) -> Closure:
         """Give the packages of a pull request's preview, all of them in the pool."""
@@ -269,9 +278,12 @@ class Publications:
         argv = repository.drop_preview(self._host.target, number)
         return bool(self._host.run(argv, "removing the preview"))
 
-    def remember(self, live: str, digest: str, mark: str) -> None:
-        """Note that the live publication satisfies a manifest, and of which merge that is."""
-        argv = repository.remember(self._host.target, live, digest, mark)
+    def remember(self, live: str, digest: str, mark: str, update_id: str = "") -> None:
+        """Note that the live publication satisfies a manifest, and of which merge that is.
+
+        If the update has solved it, also what upstream looked like then.
+        """
+        argv = repository.remember(self._host.target, update_id, live, digest, mark)
         self._host.run(argv, "noting the manifest")
         if self._trust:
             with suppress(Untrusted):  # without a statement the manifest is solved again

@@ -128,9 +128,10 @@ def take_groups(target: Target, update_id: str, number: int) -> Argv:
     return script("mirror", "take-groups", preview, target.staging(update_id))
 
 
-def remember(target: Target, publication: str, digest: str, mark: str) -> Argv:
+def remember(target: Target, update_id: str, publication: str, digest: str, mark: str) -> Argv:
     """Note that a publication satisfies a manifest that it was not made for, and which merge."""
-    return script("mirror", "remember", f"{target.root}/{publication}", digest, mark)
+    place, staging = f"{target.root}/{publication}", target.staging(update_id)
+    return script("mirror", "remember", place, digest, mark, staging)
 
 
 def sweep(target: Target, update_id: str) -> Argv:

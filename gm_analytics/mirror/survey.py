@@ -7,13 +7,15 @@ from pathlib import PurePosixPath
 from typing import Annotated, Literal, get_args
 
 from gm_analytics.errors import Malformed
-from gm_analytics.mirror.publication import Publication
+from gm_analytics.mirror.publication import Digest, Publication
 from gm_analytics.remote.commands import Argv, script
 from gm_analytics.rpm import grammar
-from gm_analytics.rpm.grammar import lines, optional
+from gm_analytics.rpm.grammar import Grammar, lines, optional
 
 OVERTAKEN, BYTES_DIFFER, REFUSED = 76, 77, 78
 """Exit codes of the scripts of this room, beside those of the programs they run."""
+HELPER_CACHE = "/var/cache/gm-mirror"
+"""Where gm-mirror-helper keeps root's yum cache, if root cannot make a user namespace either."""
 Manager = Literal["yum3", "dnf4", "dnf5"]
 Elevation = Literal["none", "userns", "helper"]
 State = Literal["live", "plain", "empty", "unwritable"]
@@ -54,6 +56,11 @@ class Target:
     """Seconds."""
     helper: str | None = None
 
+    @property
+    def caches(self) -> tuple[str, str]:
+        """Where yum caches upstream's metadata, in a folder for each kind of manager."""
+        return f"{self.root}/.cache", HELPER_CACHE
+
     def staging(self, update_id: str, *parts: str) -> str:
         """Give a path below an update's staging directory."""
         return str(PurePosixPath(self.root, ".staging", update_id, *parts))
@@ -64,8 +71,39 @@ class Target:
 
 def survey(target: Target) -> Argv:
     """Ask for the programs that are there, the free disk and the live publication."""
-    inner = script("mirror", "survey", target.root)
+    seconds = str(target.max_age)
+    inner = script("mirror", "survey", target.root, seconds, target.reposdir, *target.caches)
     return ("env", f"PUBLICATION={grammar.PUBLICATION.ere}", *inner)
+
+
+@dataclass(frozen=True)
+class Upstream:
+    """What upstream looks like by its metadata as a mirror's host has cached them."""
+
+    state: Digest = ""
+    """Changes with the metadata, and with the repository files; empty if none are cached."""
+    fresh: bool = False
+    """Whether all of it is younger than `max_age`."""
+    solved: tuple[tuple[Digest, Digest], ...] = ()
+    """Digests of manifests, each with the state in which it was found that live satisfies it."""
+
+    def was_solved(self, manifest: str, state: str) -> bool:
+        """Tell whether what is live is what a manifest means while upstream is in a state."""
+        return bool(state) and (manifest, state) in self.solved
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What upstream looks like, now that yum has asked for what was too old."""
+
+    state: Digest = ""
+    failed: str = ""
+    """Why it could not be asked."""
+
+
+def upstream(target: Target) -> Argv:
+    """Print what upstream looks like, as `Upstream.state`."""
+    return script("mirror", "upstream", target.reposdir, *target.caches)
 
 
 @dataclass(frozen=True)
@@ -92,6 +130,8 @@ class Survey:
     """Whether the key of a mirror that has one signed all of this."""
     unreadable: str = ""
     """What is wrong with publication.json."""
+    upstream: Upstream | None = None
+    """None of a look by an earlier version."""
 
     @classmethod
     def parse(cls, output: str, helper: bool) -> Survey:
@@ -124,9 +164,15 @@ class Survey:
             free=int(facts.get("free", 0)) * 1024,
             manifests=tuple(value for key, value in pairs if key == "manifest"),
             mark=facts.get("mark", ""),
+            upstream=_upstream(facts, pairs),
             publication=publication,
             unreadable=Publication.read(publication, there=bool(described))[1],
         )
+
+
+def _upstream(facts: dict[str, str], pairs: list[tuple[str, str]]) -> Upstream:
+    solved = [value.partition(" ")[::2] for key, value in pairs if key == "solved"]
+    return Upstream(facts.get("upstream", ""), facts.get("fresh") == "yes", tuple(solved))
 
 
 _STATES: dict[str, State] = {word: word for word in get_args(State)}
@@ -138,6 +184,8 @@ _FACTS = {
     "free": grammar.SIZE,
     "manifest": grammar.SHA256,
     "mark": grammar.MARK,
+    "upstream": grammar.SHA256,
+    "solved": Grammar("two SHA-256", f"{grammar.SHA256.ere} {grammar.SHA256.ere}", 129),
     "repomd": grammar.SHA256,
 }
 _NEEDED = {"manager": "dnf or yum", "createrepo": "createrepo_c or createrepo"}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from gm_analytics.mirror.survey import REFUSED, Signatures, Target, Tools
+from gm_analytics.mirror.survey import HELPER_CACHE, REFUSED, Signatures, Target, Tools
 from gm_analytics.remote.commands import Argv, script
 from gm_analytics.rpm import comps as comps_of
 from gm_analytics.rpm.grammar import HREF
@@ -17,9 +17,6 @@ POOL_ID = "gm-pool"
 """Id of what is live where yum is offered it as a repository."""
 PREVIEW_ID = "gm-pool-preview"
 """Id of the pull request's own preview: its last push fetched most of what this one needs."""
-
-HELPER_CACHE = "/var/cache/gm-mirror"
-"""Where gm-mirror-helper keeps root's yum cache, if root cannot make a user namespace either."""
 
 # --- resolve, download, prove ----------------------------------------------------------------
 

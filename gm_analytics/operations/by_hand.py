@@ -78,6 +78,10 @@ class Operations:
         self.mirrors = mirrors
         self._mode = mode
 
+    def asking_now(self) -> Operations:
+        """Give the same; upstream is asked though its metadata were read lately."""
+        return Operations(self.mirrors.asking_now(), self._mode)
+
     def plan(self, manifest: Manifest, mirror: str) -> Plan:
         """Say what `apply` would change; nothing that clients see is touched."""
         name = f"plan-{uuid.uuid4()}"

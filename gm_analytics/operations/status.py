@@ -29,6 +29,7 @@ from gm_analytics.mirror.served import AT_ONCE, REPOMD, Differs, File, Served
 from gm_analytics.mirror.session import Session
 from gm_analytics.mirror.signing import Key
 from gm_analytics.mirror.survey import Survey
+from gm_analytics.operations import upstream
 from gm_analytics.operations.by_hand import Operations
 from gm_analytics.operations.findings import Finding, wrong
 from gm_analytics.rpm.package import Package
@@ -93,6 +94,7 @@ def _mirror(parts: Parts, mirror: settings.Mirror, *, checksums: bool) -> list[F
             if live is None:
                 return [Finding(f"mirror {mirror.name}", "fail", "nothing is published")]
             past, kept, doubts = _believed(session, past, look)
+            newer = upstream.newer(session, mirror.name, look, kept.packages) if kept else None
         said = f"publication {live.number}, {live.what}, is live"
         found = [
             Finding(f"mirror {mirror.name}", "ok", said),
@@ -101,6 +103,7 @@ def _mirror(parts: Parts, mirror: settings.Mirror, *, checksums: bool) -> list[F
             *_manifests(parts, mirror, past),
             *(_web(mirror, look.repomd, kept, checksums=checksums) if kept else ()),
             *doubts,
+            *([newer] if newer else ()),
         ]
         if all(finding.severity != "fail" for finding in found):
             return found

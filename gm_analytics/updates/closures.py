@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from gm_analytics.errors import UnknownPackages, Unresolvable
 from gm_analytics.manifest import Manifest
-from gm_analytics.mirror.publication import Download
+from gm_analytics.mirror.publication import Download, Preview
 from gm_analytics.mirror.survey import Survey
 from gm_analytics.updates.model import Source
 from gm_analytics.updates.scene import Found, Scene
@@ -40,12 +40,22 @@ def _solve(scene: Scene, live: Survey) -> Found:
 def _take_reviewed(scene: Scene, live: Survey) -> Found:
     """Take what the preview showed if merging means that still; else solve again."""
     update, publications = scene.update, scene.mirror.publications
-    preview = scene.step("look at preview", publications.preview, update.number)
-    made = preview.publication if preview else None
-    if made is None or made.base != live.live or not scene.solve_key.is_among({made.manifest}):
+    shown = true_preview(scene, live)
+    if shown is None:
         return _solve(scene, live)
+    made = shown.publication
     closure = scene.step("take preview", publications.take_preview, update.id, update.number)
     return Found(replace(closure, warnings=made.warnings), made.groups)
+
+
+def true_preview(scene: Scene, live: Survey) -> Preview | None:
+    """Look at the pull request's preview, and give it if merging means what it shows."""
+    look, number = scene.mirror.publications.preview, scene.update.number
+    shown = scene.step("look at preview", look, number)
+    made = shown.publication if shown else None
+    if made is None or made.base != live.live or not scene.solve_key.is_among({made.manifest}):
+        return None
+    return shown
 
 
 def _take_locked(scene: Scene, live: Survey) -> Found:
@@ -61,9 +71,9 @@ def _take_locked(scene: Scene, live: Survey) -> Found:
 def _recall(scene: Scene, live: Survey) -> Found:  # noqa: ARG001  # as the other sources
     """Take an older publication's packages; all of them are in the pool."""
     publications = scene.mirror.publications
-    older = scene.step(
-        "look back", publications.look_back, scene.world.request.older(scene.update)
-    )
+    # What a person means by "the one before" stays so, though somebody publishes meanwhile.
+    wanted = scene.back_to.number if scene.back_to else scene.world.request.older(scene.update)
+    older = scene.step("look back", publications.look_back, wanted)
     closure = scene.step("recall", publications.recall, older)
     made = older.publication
     groups = made.groups or ((made.specs,) if made.specs else ()) if made else ()

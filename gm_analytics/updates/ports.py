@@ -16,7 +16,7 @@ from gm_analytics.mirror.history import Held
 from gm_analytics.mirror.lock import Lock
 from gm_analytics.mirror.publication import Closure, Download, Preview, Publication
 from gm_analytics.mirror.solve_key import SolveKey
-from gm_analytics.mirror.survey import Survey
+from gm_analytics.mirror.survey import Asked, Survey
 from gm_analytics.remote.stop import Stop
 from gm_analytics.rpm.changes import Plan
 from gm_analytics.rpm.package import Package
@@ -41,6 +41,10 @@ class PackageManager(Protocol):
 
     def download(self, update_id: str, specs: tuple[str, ...], free: int, number: int) -> Download:
         """Solve the specs and download what the pool lacks into staging."""
+        ...
+
+    def ask_upstream(self, update_id: str) -> Asked:
+        """Say what upstream looks like, asking for what was read too long ago."""
         ...
 
     def prove(self, update_id: str, groups: tuple[tuple[str, ...], ...]) -> None:
@@ -118,8 +122,11 @@ class Publications(Protocol):
         """Say what would change if the closure followed a publication."""
         ...
 
-    def remember(self, live: str, digest: str, mark: str) -> None:
-        """Note that the live publication satisfies a manifest, and of which merge that is."""
+    def remember(self, live: str, digest: str, mark: str, update_id: str = "") -> None:
+        """Note that the live publication satisfies a manifest, and of which merge that is.
+
+        If the update has solved it, also what upstream looked like then.
+        """
         ...
 
     def look_back(self, number: int | None) -> Held:

@@ -21,6 +21,14 @@ class Scene:
     mirror: Mirror
     world: World
     step: Step
+    back_to: Held | None = None
+    """The publication that a rollback goes to, once it is known."""
+
+    def see(self, repomd: str) -> None:
+        """Wait until clients see what the update made, or found."""
+        update = self.update
+        preview = update.number if update.aim.target == "preview" else None
+        self.step("see", self.world.mirrors.wait_until_visible, update.mirror, repomd, preview)
 
     @property
     def solve_key(self) -> SolveKey:

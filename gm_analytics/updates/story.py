@@ -13,20 +13,27 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 
-from gm_analytics.errors import GmError, Overtaken, ToolsMissing
+from gm_analytics.errors import GmError, Overtaken
 from gm_analytics.manifest import Manifest
-from gm_analytics.mirror.history import Held
 from gm_analytics.mirror.publication import Publication
 from gm_analytics.mirror.survey import Survey
 from gm_analytics.rpm.changes import Plan
 from gm_analytics.updates import untouched
 from gm_analytics.updates.closures import find
+from gm_analytics.updates.description import describe
 from gm_analytics.updates.model import Outcome, Update
 from gm_analytics.updates.ports import Step, World
+from gm_analytics.updates.recognition import (
+    is_there,
+    recognise,
+    remember,
+    rolled_back,
+    veto_against,
+)
 from gm_analytics.updates.scene import Found, Scene, Shown
 
-MAX_REBUILDS = 3
-"""How often a candidate is built again because another writer published meanwhile."""
+MAX_ATTEMPTS = 3
+"""How often an update begins at what is live, if another writer publishes meanwhile."""
 
 
 def perform(update: Update, world: World, step: Step) -> Outcome:
@@ -48,26 +55,53 @@ def perform(update: Update, world: World, step: Step) -> Outcome:
         live = step("survey", mirror.survey)
         if update.aim.source == "nothing":
             return _take_back(scene)
-        if known := _recognise(scene, live):
+        if known := recognise(scene, live):
             return _end(scene, known)
         with _swept(scene):
-            found = find(scene, live)
-            plan = step(
-                "compare", mirror.publications.compare, live.live, found.closure, update.exact
-            )
-            if _is_there(scene, live, plan):
-                return _end(scene, _remember(scene, live, "closure"))
-            if found.older is None:  # whose packages are all in the pool
-                step("add", mirror.publisher.add, update.id, found.closure.where("new"))
-            shown = _publish(scene, live, found)
-            _see(scene, shown.repomd)
-            outcome = _end(scene, _outcome(scene, found, plan, shown))
-            with suppress(GmError):  # what is left is removed after a later update
-                step("retain", mirror.publications.retain, update.id)
-            return outcome
+            return _change(scene, live, MAX_ATTEMPTS)
 
 
-# --- what is wanted, and whether it is there ------------------------------------------------
+def _change(scene: Scene, live: Survey, attempts: int) -> Outcome:
+    """Make of what is live what is wanted; begin again there if somebody else published."""
+    mirror, step = scene.mirror, scene.step
+    found = find(scene, live)
+    plan = step(
+        "compare", mirror.publications.compare, live.live, found.closure, scene.update.exact
+    )
+    if is_there(scene, live, plan):
+        return _end(scene, remember(scene, live, "closure"))
+    if found.older is None:  # whose packages are all in the pool
+        step("add", mirror.publisher.add, scene.update.id, found.closure.where("new"))
+    try:
+        shown = _publish(scene, live, found)
+    except Overtaken:
+        if attempts == 1:
+            raise
+        return _begin_again(scene, found, plan, attempts - 1)
+    return _shown(scene, live, found, plan, shown)
+
+
+def _begin_again(scene: Scene, found: Found, plan: Plan, attempts: int) -> Outcome:
+    """Look at what somebody else made live, and go on from there: a plan is of what it was."""
+    live = scene.step("survey", scene.mirror.survey)
+    if live.upstream is None:  # an earlier version looked, and is building the same again
+        return _shown(scene, live, found, plan, _publish(scene, live, found))
+    scene = replace(scene, back_to=found.older)
+    if known := recognise(scene, live):
+        return _end(scene, known)
+    return _change(scene, live, attempts)
+
+
+def _shown(scene: Scene, live: Survey, found: Found, plan: Plan, shown: Shown) -> Outcome:
+    """See that clients are served it, say what changed, and remove what is not kept."""
+    scene.see(shown.repomd)
+    outcome = _end(scene, _outcome(scene, live, found, plan, shown))
+    with suppress(GmError):  # what is left is removed after a later update
+        scene.step("retain", scene.mirror.publications.retain, scene.update.id)
+    return outcome
+
+
+# --- what is wanted -------------------------------------------------------------------------
 
 
 def _manifest(update: Update, world: World, step: Step) -> Manifest:
@@ -79,99 +113,25 @@ def _manifest(update: Update, world: World, step: Step) -> Manifest:
     return manifest
 
 
-def _recognise(scene: Scene, live: Survey) -> Outcome | None:
-    """End at once if there is nothing to do, or if it could not be done in the end."""
-    update, aim = scene.update, scene.update.aim
-    if aim.target == "preview":
-        if live.tools and not live.tools.can_preview:
-            raise ToolsMissing(update.mirror, ["createrepo_c (createrepo makes no previews)"])
-        return None
-    if aim.cause == "merge" and _is_older(scene, _mark(live)):
-        return Outcome("superseded", "what was merged later is live", live.live)
-    if aim.source in {"lock", "older"}:  # a manifest that is served may mean other bytes
-        return None
-    if not (scene.solve_key.is_among(live.manifests) and _is_signed(scene, live)):
-        return None
-    return _remember(scene, live, "manifest")
-
-
-def _is_there(scene: Scene, live: Survey, plan: Plan) -> bool:
-    """Tell whether clients see the whole closure already."""
-    if scene.update.aim.target == "preview" or scene.update.aim.source == "older":
-        return False
-    # The metadata must name groups, which may be missing though no RPM is.
-    names_groups = any(spec.startswith("@") for spec in scene.manifest.specs)
-    return not plan.changes and not names_groups and _is_signed(scene, live)
-
-
-def _is_signed(scene: Scene, live: Survey) -> bool:
-    """Tell whether the key of today signed the live metadata; neither is right as well."""
-    before = Publication.parse(live.publication)
-    return live.vouched and scene.mirror.signer.signing_key == (before.key if before else "")
-
-
-def _remember(scene: Scene, live: Survey, what: str) -> Outcome:
-    """Note that what is live satisfies the manifest, and see that clients are served it."""
-    update, exact = scene.update, scene.update.exact
-    key = scene.solve_key
-    if update.mark or not key.is_among(live.manifests):
-        remember = scene.mirror.publications.remember
-        scene.step("remember", remember, live.live, key.digest, update.mark)
-    _see(scene, live.repomd)
-    which = (
-        f"{'exactly ' if exact else ''}{'this' if exact or what == 'manifest' else 'the whole'}"
-    )
-    return Outcome("unchanged", f"the mirror already serves {which} {what}", live.live)
-
-
-def _see(scene: Scene, repomd: str) -> None:
-    """Wait until clients see it."""
-    update = scene.update
-    preview = update.number if update.aim.target == "preview" else None
-    scene.step("see", scene.world.mirrors.wait_until_visible, update.mirror, repomd, preview)
-
-
-def _is_older(scene: Scene, newest: str) -> bool:
-    """Tell whether a newer merge is live, whatever order they were delivered in.
-
-    GitHub's times are whole seconds, and a merge queue merges several in one.
-    """
-    update = scene.update
-    at, _, commit = newest.partition(" ")
-    if at != update.merged_at or not at:
-        return bool(update.merged_at) and at > update.merged_at
-    if commit == update.merge_sha:
-        return False
-    return scene.step("compare commits", scene.world.request.contains, update, commit)
-
-
-def _mark(live: Survey) -> str:
-    """Give the mark of the newest merge that is live."""
-    before = Publication.parse(live.publication)
-    return max(live.mark, before.mark if before else "")
-
-
 # --- what clients see -----------------------------------------------------------------------
 
 
 def _publish(scene: Scene, live: Survey, found: Found) -> Shown:
-    """Build a candidate on what is live, prove it, switch to it; again if overtaken."""
+    """Build a candidate on what is live, prove it, and switch to it.
+
+    Raises:
+        Overtaken: something else is live now.
+
+    """
     update, mirror, step = scene.update, scene.mirror, scene.step
-    for attempt in range(1, MAX_REBUILDS + 1):
-        publication = _describe(scene, live, found)
-        groups = _build(scene, live, found, publication)
-        if publication.key:
-            known = (update.id, live.live, found.closure, publication)
-            satisfied = found.older.manifests if found.older else (publication.manifest,)
-            step("sign", mirror.signer.sign, *known, groups=groups, manifests=satisfied)
-        step("prove", mirror.package_manager.prove, update.id, found.groups)
-        try:
-            return Shown(publication, _switch(scene, live, publication))
-        except Overtaken:
-            if attempt == MAX_REBUILDS:
-                raise
-            live = step("survey", mirror.survey)
-    raise AssertionError("unreachable")
+    publication = describe(scene, live, found)
+    groups = _build(scene, live, found, publication)
+    if publication.key:
+        known = (update.id, live.live, found.closure, publication)
+        satisfied = found.older.manifests if found.older else (publication.manifest,)
+        step("sign", mirror.signer.sign, *known, groups=groups, manifests=satisfied)
+    step("prove", mirror.package_manager.prove, update.id, found.groups)
+    return Shown(publication, _switch(scene, live, publication))
 
 
 def _build(scene: Scene, live: Survey, found: Found, publication: Publication) -> str | None:
@@ -192,50 +152,10 @@ def _switch(scene: Scene, live: Survey, publication: Publication) -> str:
     return scene.step("switch", publisher.switch, update.id, live.live, publication)
 
 
-def _describe(scene: Scene, live: Survey, found: Found) -> Publication:
-    """Describe what is made; an older publication as it was, under a number of its own."""
-    update, key = scene.update, scene.mirror.signer.signing_key
-    preview = update.aim.target == "preview"
-    made = Publication(
-        number=update.number if preview else Publication.number_of(live.live) + 1,
-        # A preview is served as it is, and an update's id opens its page.
-        update_id="" if preview else update.id,
-        repository=update.origin,
-        commit=update.commit,
-        manifest=scene.solve_key.digest,
-        specs=scene.manifest.specs,
-        entries=tuple((entry.name, entry.specs) for entry in scene.manifest.entries),
-        kind=update.aim.word,
-        base=live.live,
-        mark=update.mark or _mark(live),
-        groups=found.groups,
-        warnings=found.closure.warnings,
-        key=key,
-    )
-    return _again(found.older, made) if found.older else made
-
-
-def _again(older: Held, made: Publication) -> Publication:
-    """Describe an older publication made live again; its mark lets no older merge follow."""
-    before = older.publication or Publication(older.number)
-    return replace(
-        before,
-        format=made.format,
-        number=made.number,
-        update_id=made.update_id,
-        kind=made.kind,
-        base=made.base,
-        mark=made.mark,
-        groups=made.groups,
-        key=made.key,
-        restores=older.number,
-    )
-
-
 # --- the end --------------------------------------------------------------------------------
 
 
-def _outcome(scene: Scene, found: Found, plan: Plan, shown: Shown) -> Outcome:
+def _outcome(scene: Scene, live: Survey, found: Found, plan: Plan, shown: Shown) -> Outcome:
     update = scene.update
     told = Outcome(
         "published",
@@ -252,8 +172,15 @@ def _outcome(scene: Scene, found: Found, plan: Plan, shown: Shown) -> Outcome:
         told,
         state="previewed",
         publication="",
+        warnings=(*told.warnings, *_of_merging(scene, live)),
         preview=scene.world.mirrors.preview_url(update.mirror, update.number),
     )
+
+
+def _of_merging(scene: Scene, live: Survey) -> Iterator[str]:
+    """Say what a preview does not show of its merge."""
+    if veto := veto_against(scene, live):
+        yield f"merging would publish nothing: {rolled_back(veto)}"
 
 
 def _message(update: Update, found: Found, plan: Plan) -> str:

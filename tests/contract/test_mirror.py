@@ -187,6 +187,7 @@ def test_a_preview_is_beside_what_is_live(place: Place) -> None:
         shown = mirror.publications.preview(42)
         assert shown is not None
         assert (shown.repomd, shown.publication.manifest) == (repomd, digest("d"))
+        assert shown.upstream == getattr(mirror.survey().upstream, "state", "")
         assert names(mirror.publications.take_preview(update, 42)) == {spec}
         assert mirror.publications.drop_preview(42)
         assert not mirror.publications.drop_preview(42)
@@ -221,6 +222,35 @@ def test_an_older_publication_is_made_live_again(place: Place) -> None:
         assert names(seen, "live") == {old}
         with pytest.raises(RollbackRefused):
             mirror.publications.look_back(publication.number)
+
+
+def test_what_upstream_looked_like_is_kept_with_each_manifest(place: Place) -> None:
+    spec = next(LEAVES)
+    with place.open() as mirror:
+        publish(mirror, spec)
+        now = mirror.survey()
+        assert now.upstream is not None
+        (made,) = now.manifests
+        assert now.upstream.was_solved(made, now.upstream.state)
+        assert mirror.package_manager.ask_upstream(next(UPDATES)).state == now.upstream.state
+        update = next(UPDATES)
+        found(mirror, update, spec)
+        mirror.publications.remember(now.live, digest("other"), "", update)
+        mirror.publications.remember(now.live, digest("unsolved"), "", next(UPDATES))
+        after = mirror.survey().upstream
+        assert after is not None
+        assert after.was_solved(digest("other"), after.state)
+        assert after.was_solved(made, after.state)
+        assert not after.was_solved(digest("unsolved"), after.state)
+
+
+def test_a_rollback_says_what_it_takes_back(place: Place) -> None:
+    with place.open() as mirror:
+        publish(mirror, next(LEAVES))
+        before, _ = publish(mirror, next(LEAVES))
+        (made,), number = mirror.survey().manifests, Publication.number_of(before) + 1
+        veto = mirror.publications.look_back(None).vetoes[-1]
+        assert (veto.number, veto.manifests) == (number, (made,))
 
 
 def test_a_mirror_has_one_writer(place: Place) -> None:

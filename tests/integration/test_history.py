@@ -16,8 +16,13 @@ from gm_analytics.errors import UnknownPublication
 from gm_analytics.manifest import Manifest
 from gm_analytics.mirror.history import Held
 from gm_analytics.mirror.publication import Publication
+from gm_analytics.operations.by_hand import ByHand
 from gm_analytics.service import Service as Inside
+from gm_analytics.updates import model
 from gm_analytics.updates.model import Outcome
+from gm_analytics.updates.ports import World
+from gm_analytics.updates.story import perform
+from lab.deliveries import PullRequest
 from lab.packages import Package
 from lab.processes import run
 from lab.site import Service, Site
@@ -150,10 +155,8 @@ def test_what_cannot_be_rolled_back_to_is_refused_and_nothing_changes(
     assert live(site) == newer
 
 
-def test_a_rolled_back_merge_stays_rolled_back_until_it_is_merged_anew(
-    site: Site, cli: Cli, on_merge: Service
-) -> None:
-    """An older merge that is delivered late does not win; the same manifest merged later does."""
+def test_a_rolled_back_merge_stays_rolled_back(site: Site, on_merge: Service) -> None:
+    """Whatever comes again of it: its commit, or its manifest in another one."""
     site.upstream.add(Package("first"), Package("second"))
     one = site.push(manifest("first"), branch="first", number=31)
     on_merge.perform(one)
@@ -162,15 +165,39 @@ def test_a_rolled_back_merge_stays_rolled_back_until_it_is_merged_anew(
     two = site.push(manifest("first", "second"), branch="second", number=32)
     on_merge.perform(two)
     later = site.merge(two)
-    assert on_merge.perform(later)["state"] == "published"
+    published = on_merge.perform(later)
+    assert published["state"] == "published"
 
     roll_back(site)
     client = site.client()
     assert client.available() == {Package("first").nevra}
-    assert on_merge.perform(merged)["state"] == "superseded"
+    again = site.push(manifest("second", "first"), branch="again", number=33)
+    said = "was rolled back by a person: what it held is published again by a person alone"
+    previewed = on_merge.perform(again)
+    assert previewed["state"] == "previewed"
+    assert said in previewed["outcome"]["warnings"][-1]
+    for event in (again, later):  # and the merge itself, whatever id it is delivered under
+        ignored = story_of(site, event if event is later else site.merge(event))
+        assert (ignored.state, said in ignored.message) == ("ignored", True), ignored
     assert client.available() == {Package("first").nevra}
-    assert on_merge.perform(later)["state"] == "published", "not taken for live already"
+
+    revert = site.push(manifest("first"), branch="revert", number=34)
+    assert on_merge.perform(site.merge(revert))["state"] == "unchanged"
+    anew = site.push(manifest("first", "second"), branch="anew", number=35)
+    assert on_merge.perform(site.merge(anew))["state"] == "published", "reverted, and merged anew"
     assert client.available() == {Package("first").nevra, Package("second").nevra}
+
+
+def story_of(site: Site, pull: PullRequest, aim: model.Aim = model.MERGE) -> Outcome:
+    """Perform an update of a delivery as it is, however often it was delivered before."""
+    update = model.Update(
+        f"story-{pull.head_sha[:12]}", site.mirror.name, pull.repository, pull.number,
+        pull.head_sha, aim=aim, merge_sha=pull.merge_commit_sha or "",
+        merged_at=pull.merged_at or "",
+    )  # fmt: skip
+    service = mirror_of(site)
+    text = service.github.manifest(pull.repository, update.commit)
+    return perform(update, World(ByHand(Manifest.parse(text)), service.mirrors), at_once())
 
 
 # --- retention ------------------------------------------------------------------------------
@@ -423,7 +450,8 @@ def test_a_mirror_in_step_says_what_agrees(site: Site, cli: Cli) -> None:
     assert re.search(r"repomd.xml and the \d+ files that it names are the live", said[2])
     assert re.search(r"its \d+ packages are those of packages.txt$", said[3])
     assert re.search(r"each of the \d+ RPMs is served with its checksum$", said[4])
-    assert [one["severity"] for one in json.loads(cli("status", "--json").stdout)] == ["ok"] * 5
+    assert said[5].endswith("upstream: it looks as it did when what is live was solved")
+    assert [one["severity"] for one in json.loads(cli("status", "--json").stdout)] == ["ok"] * 6
 
 
 def test_with_on_pull_request_an_older_publication_still_satisfies(site: Site, cli: Cli) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
 from gm_analytics.errors import (
@@ -22,10 +22,11 @@ from gm_analytics.errors import (
     Unresolvable,
 )
 from gm_analytics.manifest import Manifest
-from gm_analytics.mirror.history import Held
+from gm_analytics.mirror import vetoes
+from gm_analytics.mirror.history import Held, History
 from gm_analytics.mirror.publication import Closure, Download, Preview, Publication, Whereabouts
 from gm_analytics.mirror.solve_key import SolveKey
-from gm_analytics.mirror.survey import Survey, Tools
+from gm_analytics.mirror.survey import Asked, Survey, Tools, Upstream
 from gm_analytics.remote.stop import Stop
 from gm_analytics.rpm.changes import Plan, compare, merge
 from gm_analytics.rpm.package import Package, Row
@@ -64,6 +65,8 @@ class Candidate:
     packages: tuple[Package, ...] = ()
     publication: Publication | None = None
     manifests: tuple[str, ...] = ()
+    solved: tuple[tuple[str, str], ...] = ()
+    upstream: str = ""
 
 
 @dataclass
@@ -74,6 +77,8 @@ class Kept:
     packages: tuple[Package, ...]
     manifests: tuple[str, ...] = ()
     mark: str = ""
+    solved: tuple[tuple[str, str], ...] = ()
+    """Digests of manifests, each with what upstream looked like."""
 
     @property
     def repomd(self) -> str:
@@ -93,6 +98,17 @@ class State:
     live: str = ""
     locked: bool = False
     key: str = ""
+    cached: str = ""
+    """What upstream looked like when it was read last."""
+    fresh: bool = False
+    away: bool = False
+    """Whether upstream does not answer."""
+
+    def read(self) -> str:
+        """Read what upstream looks like."""
+        text = repr(sorted(self.upstream.items()))
+        self.cached = sha256(text.encode()).hexdigest()
+        return self.cached
 
     def closure(self, specs: Iterable[str]) -> list[Offered]:
         """Follow what packages require."""
@@ -136,6 +152,7 @@ class MemoryMirror:
             manifests=live.manifests,
             mark=live.mark,
             publication=text,
+            upstream=Upstream(state.cached, state.fresh, live.solved),
         )
 
     def sweep(self, update_id: str) -> None:
@@ -153,9 +170,15 @@ class _PackageManager:
         closure = self._state.closure(specs)
         names = {offered.name for offered in closure}
         conflict = any(names & set(offered.conflicts) for offered in closure)
-        self._state.staging[update_id] = Candidate(tuple(o.package for o in closure))
+        downloaded = tuple(offered.package for offered in closure)
+        self._state.staging[update_id] = Candidate(downloaded, upstream=self._state.read())
         groups = tuple((spec,) for spec in specs) if conflict else (specs,)
         return Download(groups if specs else (), tuple(offered.row for offered in closure))
+
+    def ask_upstream(self, update_id: str) -> Asked:
+        if self._state.away:
+            return Asked(failed="no answer")
+        return Asked(self._state.read())
 
     def prove(self, update_id: str, groups: tuple[tuple[str, ...], ...]) -> None:
         there = {package.name for package in self._state.staging[update_id].packages}
@@ -195,7 +218,9 @@ class _Publisher:
     def rebuild(
         self, update_id: str, live: str, older: Held, closure: Closure, publication: Publication
     ) -> str:
-        return self._stage(update_id, closure.packages, publication, older.manifests)
+        staged = self._stage(update_id, closure.packages, publication, older.manifests)
+        self._state.staging[update_id].solved = self._state.publications[older.directory].solved
+        return staged
 
     def _stage(
         self,
@@ -225,7 +250,11 @@ class _Publisher:
 
     def _staged(self, update_id: str) -> Kept:
         candidate = self._state.staging[update_id]
-        return Kept(candidate.publication, candidate.packages, candidate.manifests)
+        solved = candidate.solved or tuple(
+            (manifest, candidate.upstream) for manifest in candidate.manifests
+        )
+        made = (candidate.publication, candidate.packages, candidate.manifests)
+        return Kept(*made, solved=solved)
 
 
 class _Signer:
@@ -259,8 +288,11 @@ class _Publications:
     def compare(self, live: str, closure: Closure, exact: bool) -> Plan:
         return compare(self.packages(live), closure.packages, exact=exact)
 
-    def remember(self, live: str, digest: str, mark: str) -> None:
+    def remember(self, live: str, digest: str, mark: str, update_id: str = "") -> None:
         kept = self._state.publications[live]
+        if staged := self._state.staging.get(update_id):
+            others = tuple(one for one in kept.solved if one[0] != digest)
+            kept.solved = (*others, (digest, staged.upstream))
         kept.manifests = tuple(dict.fromkeys((*kept.manifests, digest)))
         kept.mark = mark or kept.mark
 
@@ -280,7 +312,16 @@ class _Publications:
             raise RollbackRefused(self._name, str(number), "it is live")
         return self._held(directory)
 
+    def _past(self) -> History:
+        state = self._state
+        known = [one for one in sorted(state.publications) if one <= state.live]
+        return History(0, tuple(self._bare(one) for one in known))
+
     def _held(self, directory: str) -> Held:
+        held = self._bare(directory)
+        return replace(held, vetoes=vetoes.after_rollback(self._past(), held))
+
+    def _bare(self, directory: str) -> Held:
         kept = self._state.publications[directory]
         number, served = Publication.number_of(directory), directory == self._state.live
         count = len(kept.packages)
@@ -299,9 +340,13 @@ class _Publications:
 
     def preview(self, number: int) -> Preview | None:
         kept = self._state.previews.get(number)
-        return Preview(kept.publication, kept.repomd) if kept and kept.publication else None
+        if kept is None or kept.publication is None:
+            return None
+        return Preview(kept.publication, kept.repomd, kept.solved[0][1] if kept.solved else "")
 
     def take_preview(self, update_id: str, number: int) -> Closure:
+        if found := self.preview(number):
+            self._state.staging[update_id] = Candidate(upstream=found.upstream)
         return Closure.of_pool(self._state.previews[number].packages)
 
     def drop_preview(self, number: int) -> bool:

@@ -17,6 +17,13 @@ rm -rf "$staging/candidate"; mkdir -p "$staging/candidate"
 cut -f 1 "$staging/packages.txt" > "$staging/pkglist"
 cp "$staging/packages.txt" "$staging/publication.json" "$staging/manifests.txt" \
     "$staging/candidate/"
+# What upstream looked like as the manifest was solved; of a set that is published again, then.
+if [ -s "$staging/upstream" ]; then
+    sed "s/\$/ $(head -n 1 "$staging/upstream")/" "$staging/manifests.txt" \
+        > "$staging/candidate/upstream.txt"
+elif [ -n "$groups" ] && [ -f "$groups/upstream.txt" ]; then
+    cp "$groups/upstream.txt" "$staging/candidate/"
+fi
 for file in "$staging/comps.xml" ${groups:+"$groups/comps.xml"}; do
     [ -f "$file" ] || continue
     cp "$file" "$staging/candidate/comps.xml"

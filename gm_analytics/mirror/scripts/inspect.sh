@@ -2,9 +2,10 @@
 # Checks every file that was downloaded, gives it the name that its header says, and compares it
 # with the pool.
 #
-#   inspect STAGING ROOT LIVE
+#   inspect STAGING ROOT LIVE REPOSDIR CACHE...
 #
 # LIVE           the live publication, relative to ROOT
+# REPOSDIR, CACHE  as in upstream_of.sh: what upstream looks like goes to staging's `upstream`
 # FILE, TYPES    as in only_rpms.sh
 # HEADER, FACTS  as in facts_of.sh
 # Prints         for each file its state, a tab, and its line of packages.txt:
@@ -20,8 +21,10 @@
 
 . ./only_rpms.sh
 . ./facts_of.sh
+. ./upstream_of.sh
 
-cd "$1/rpms"; pool=$2 live=$3
+cd "$1/rpms"; pool=$2 live=$3; shift 3
+upstream_of "$@" > ../upstream  # now, since another one may have yum read it meanwhile
 only_rpms . -mindepth 1 -maxdepth 1
 set -- ./*.rpm
 [ -e "$1" ] || exit 0

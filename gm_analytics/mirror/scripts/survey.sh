@@ -1,12 +1,18 @@
 #!/bin/sh -eu
 # Prints which programs a host has, how much disk is free, and what is live, for `Survey.parse`.
 #
-#   survey ROOT
+#   survey ROOT SECONDS REPOSDIR CACHE...
 #
-# PUBLICATION  what the directory of a live publication looks like, an extended regular expression
-# Prints       a fact a line, WORD VALUE; then the line `publication` and the live publication.json
+# SECONDS          for which upstream's metadata count as fresh
+# REPOSDIR, CACHE  as in upstream_of.sh
+# PUBLICATION      what the directory of a live publication looks like, an extended regular
+#                  expression
+# Prints           a fact a line, WORD VALUE; then the line `publication` and the live
+#                  publication.json
 
-root=$1
+. ./upstream_of.sh
+
+root=$1 seconds=$2; shift 2
 for name in dnf5 dnf yum; do
     path=$(command -v "$name") && { echo "manager $(readlink -f "$path")"; break; }
 done
@@ -26,6 +32,11 @@ if [ -L repodata ]; then
     echo "state live $live"
     printf '%s\n' "$live" | grep -aqxE "$PUBLICATION" || exit 0  # not ours: it is read no further
     if [ -f "$live/manifests.txt" ]; then sed 's/^/manifest /' "$live/manifests.txt"; fi
+    if [ -f "$live/upstream.txt" ]; then sed 's/^/solved /' "$live/upstream.txt"; fi
+    upstream=$(upstream_of "$@")
+    if [ -n "$upstream" ]; then echo "upstream $upstream"; fi
+    reposdir=$1; shift
+    if is_fresh "$reposdir" "$seconds" "$@"; then echo "fresh yes"; fi
     if [ -f "$live/mark.txt" ]; then sed 's/^/mark /' "$live/mark.txt"; fi
     echo "repomd $(sha256sum < repodata/repomd.xml | cut -d ' ' -f 1)"
     if [ -f "$live/publication.json" ]; then echo publication; cat "$live/publication.json"; fi

@@ -15,8 +15,9 @@ from typing import Any
 
 import pytest
 
+from gm_analytics.errors import Malformed
 from gm_analytics.mirror import downloads, history, ownership, repository, survey, yum
-from gm_analytics.mirror.survey import Survey, Target, Tools
+from gm_analytics.mirror.survey import Survey, Target, Tools, Upstream
 from gm_analytics.remote import commands
 from gm_analytics.remote.commands import Argv
 
@@ -220,7 +221,19 @@ def test_a_live_mirror_says_what_clients_see() -> None:
         free=2048 * 1024,
         manifests=("a" * 64, "b" * 64),
         publication='{\n  "number": 17,\n  "free": "state live"\n}\n',
+        upstream=Upstream(),
     )
+
+
+def test_a_live_mirror_says_what_upstream_looks_like_and_looked_like() -> None:
+    seen = f"upstream {'c' * 64}\nfresh yes\nsolved {'a' * 64} {'c' * 64}\nrepomd"
+    found = surveyed(LIVE.replace("repomd", seen)).upstream
+    assert found == Upstream("c" * 64, True, (("a" * 64, "c" * 64),))
+    assert found.was_solved("a" * 64, "c" * 64)
+    assert not found.was_solved("b" * 64, "c" * 64)
+    assert not Upstream(solved=(("a" * 64, ""),)).was_solved("a" * 64, ""), "nothing is known"
+    with pytest.raises(Malformed, match="two SHA-256"):
+        surveyed(LIVE.replace("repomd", "solved x\nrepomd"))
 
 
 @pytest.mark.parametrize("state", ["plain", "empty"])
@@ -230,6 +243,7 @@ def test_a_root_that_is_not_ours_yet_says_so(state: str) -> None:
         state=state,  # type: ignore[arg-type]  # parametrised
         tools=Tools("yum3", "/usr/bin/yum", "/usr/bin/createrepo", "none"),
         free=5 * 1024,
+        upstream=Upstream(),
     )
 
 

@@ -24,14 +24,21 @@ from gm_analytics.errors import (
 from gm_analytics.manifest import Manifest
 from gm_analytics.mirror.history import Held
 from gm_analytics.mirror.lock import Lock
-from gm_analytics.mirror.publication import Closure, Download, Preview, Publication, Whereabouts
+from gm_analytics.mirror.publication import (
+    Closure,
+    Download,
+    Preview,
+    Publication,
+    Veto,
+    Whereabouts,
+)
 from gm_analytics.mirror.solve_key import SolveKey
-from gm_analytics.mirror.survey import Survey, Tools
+from gm_analytics.mirror.survey import Asked, Survey, Tools, Upstream
 from gm_analytics.rpm.changes import Change, Plan, compare
 from gm_analytics.rpm.package import Package, Row
 from gm_analytics.updates import model, ports
 from gm_analytics.updates.model import Outcome, Update
-from gm_analytics.updates.story import MAX_REBUILDS, perform
+from gm_analytics.updates.story import MAX_ATTEMPTS, perform
 
 UPDATE = Update("u1", "m", "icesi/packages", 7, "a" * 40)
 LIVE = Survey("live", None, live=".publications/000017", repomd="old", free=10**9)
@@ -74,6 +81,8 @@ class World:
     closure: Closure = field(default_factory=lambda: closure(tree="new"))
     groups: tuple[tuple[str, ...], ...] = (("tree",),)
     live_packages: tuple[Package, ...] = (package("zlib"),)
+    live_now: dict[str, tuple[Package, ...]] = field(default_factory=dict)
+    """Of publications of which other packages are live."""
     policy_text: str = "EL 9"
     fail: dict[str, list[GmError]] = field(default_factory=dict)
     """Errors that a step raises, one a time it is run."""
@@ -88,6 +97,8 @@ class World:
     """An older publication."""
     shown: Preview | None = None
     """The pull request's preview."""
+    asked: Asked = field(default_factory=Asked)
+    """What upstream looks like when it is asked."""
     signing_key: str = ""
     untouched: bool = False
     """Whether the pull request keeps the manifest."""
@@ -176,7 +187,7 @@ class World:
         return self.closure
 
     def compare(self, live: str, closure: Closure, exact: bool) -> Plan:
-        return compare(self.live_packages, closure.packages, exact=exact)
+        return compare(self.live_now.get(live, self.live_packages), closure.packages, exact=exact)
 
     def add(self, update_id: str, packages: tuple[Package, ...]) -> None:
         pass
@@ -217,6 +228,9 @@ class World:
     def drop_preview(self, number: int) -> bool:
         return self.shown is not None
 
+    def ask_upstream(self, update_id: str) -> Asked:
+        return self.asked
+
     def prove(self, update_id: str, groups: tuple[tuple[str, ...], ...]) -> None:
         pass
 
@@ -239,7 +253,7 @@ class World:
     ) -> Closure:
         return Closure.of_pool(packages)
 
-    def remember(self, live: str, digest: str, mark: str) -> None:
+    def remember(self, live: str, digest: str, mark: str, update_id: str = "") -> None:
         pass
 
     def retain(self, update_id: str) -> None:
@@ -385,7 +399,7 @@ def test_a_closure_that_is_live_is_remembered_and_nothing_built() -> None:
         "unchanged", "the mirror already serves the whole closure", LIVE.live
     )
     assert world.steps[3:] == ["download", "inspect", "compare", "remember", "see", "sweep"]
-    assert world.calls["remember"] == [(LIVE.live, digest(World()), "")]
+    assert world.calls["remember"] == [(LIVE.live, digest(World()), "", "u1")]
 
 
 def test_a_group_is_published_though_all_its_packages_are_live() -> None:
@@ -395,27 +409,82 @@ def test_a_group_is_published_though_all_its_packages_are_live() -> None:
     assert (world.perform().state, world.steps[6:]) == ("published", PUBLISHED)
 
 
-def test_a_candidate_that_is_overtaken_is_built_anew_on_what_is_live_now() -> None:
-    overtaken = Overtaken("m", LIVE.live, NEXT.live)
-    world = World(surveys=[LIVE, NEXT], fail={"switch": [overtaken]})
-    assert world.perform().publication == ".publications/000019"
-    assert world.steps[6:] == [
-        "add", "createrepo", "prove", "switch",
-        "survey", "createrepo", "prove", "switch", "see", "retain", "sweep",
+def test_an_update_that_is_overtaken_begins_again_at_what_is_live_now() -> None:
+    """What it says is of what it published: the other one's package is live, and stays."""
+    there = replace(NEXT, upstream=Upstream())
+    world = World(
+        text='["tree", "nmap"]',
+        closure=closure(tree="new", nmap="new"),
+        surveys=[LIVE, there],
+        fail={"switch": [Overtaken("m", LIVE.live, NEXT.live)]},
+        live_now={NEXT.live: (package("zlib"), package("nmap"))},
+    )
+    outcome = world.perform()
+    assert outcome.publication == ".publications/000019"
+    assert outcome.added == ("tree-1-1.noarch",)
+    assert outcome.message == "1 packages added to m"
+    assert world.steps[3:] == [
+        "download", "inspect", "compare", "add", "createrepo", "prove", "switch", "survey",
+        "download", "inspect", "compare", *PUBLISHED,
     ]  # fmt: skip
     assert [call[1] for call in world.calls["createrepo"]] == [LIVE.live, NEXT.live]
     assert [call[1] for call in world.calls["switch"]] == [LIVE.live, NEXT.live]
     assert world.calls["see"] == [("m", "repomd of 19", None)]
 
 
-def test_a_candidate_that_is_overtaken_for_ever_fails_after_a_few_times() -> None:
-    overtaken = [Overtaken("m", str(n), str(n + 1)) for n in range(MAX_REBUILDS)]
-    world = World(surveys=[LIVE] * MAX_REBUILDS, fail={"switch": overtaken[:]})
+def test_a_merge_that_is_overtaken_says_what_it_takes_away_of_the_other_one() -> None:
+    world = World(
+        MERGE,
+        surveys=[LIVE, replace(NEXT, upstream=Upstream())],
+        fail={"switch": [Overtaken("m", LIVE.live, NEXT.live)]},
+        live_now={NEXT.live: (package("zlib"), package("byhand"))},
+    )
+    assert world.perform().message == "m: 1 added, 2 removed"
+
+
+def test_what_somebody_else_published_meanwhile_is_not_published_twice() -> None:
+    first = World(MERGE)
+    first.perform()
+    there = replace(live(made(first), manifests=(made(first).manifest,)), live=NEXT.live)
+    state = Upstream("c" * 64, True, ((made(first).manifest, "c" * 64),))
+    world = World(
+        MERGE,
+        surveys=[LIVE, replace(there, upstream=state)],
+        fail={"switch": [Overtaken("m", LIVE.live, NEXT.live)]},
+    )
+    assert world.perform().state == "unchanged"
+    assert world.steps.count("switch") == 1
+
+
+def test_a_merge_that_a_person_rolls_back_while_it_is_built_stays_rolled_back() -> None:
+    world = World(
+        MERGE,
+        surveys=[LIVE, replace(rolled_back(Veto(17, "b" * 40)), upstream=Upstream())],
+        fail={"switch": [Overtaken("m", LIVE.live, NEXT.live)]},
+    )
+    assert world.perform().state == "ignored"
+    assert world.steps[-3:] == ["survey", "drop preview", "sweep"]
+
+
+def test_a_later_merge_that_another_worker_published_meanwhile_stands() -> None:
+    later = replace(NEXT, mark="2026-11-24T11:00:00Z " + "d" * 40, upstream=Upstream())
+    world = World(
+        MERGE,
+        surveys=[LIVE, later],
+        fail={"switch": [Overtaken("m", LIVE.live, NEXT.live)]},
+    )
+    assert world.perform().state == "superseded"
+
+
+def test_an_update_that_is_overtaken_for_ever_fails_after_a_few_times() -> None:
+    overtaken = [Overtaken("m", str(n), str(n + 1)) for n in range(MAX_ATTEMPTS)]
+    begun = replace(LIVE, upstream=Upstream())
+    world = World(surveys=[begun] * MAX_ATTEMPTS, fail={"switch": overtaken[:]})
     with pytest.raises(Overtaken) as caught:
         world.perform()
     assert caught.value is overtaken[-1]
-    assert world.steps.count("switch") == world.steps.count("createrepo") == MAX_REBUILDS
-    assert world.steps.count("survey") == MAX_REBUILDS
+    assert world.steps.count("switch") == world.steps.count("createrepo") == MAX_ATTEMPTS
+    assert world.steps.count("survey") == world.steps.count("compare") == MAX_ATTEMPTS
     assert world.steps[-1] == "sweep"
     assert "see" not in world.steps
 
@@ -482,7 +551,7 @@ def test_every_step_has_a_name_of_its_own() -> None:
     world = World(closure=closure(tree="new"))
     world.perform()
     assert len(world.steps) == len(set(world.steps))
-    assert MAX_REBUILDS > 1
+    assert MAX_ATTEMPTS > 1
 
 
 # --- publish: on_merge ----------------------------------------------------------------------
@@ -491,6 +560,11 @@ def test_every_step_has_a_name_of_its_own() -> None:
 def live(publication: Publication, *, manifests: tuple[str, ...] = ()) -> Survey:
     text = json.dumps(asdict(publication))
     return replace(LIVE, publication=text, manifests=manifests)
+
+
+def rolled_back(*vetoes: Veto, manifests: tuple[str, ...] = ()) -> Survey:
+    """Give what is seen after a person's rollback."""
+    return live(Publication(18, kind="rollback", vetoed=vetoes), manifests=manifests)
 
 
 def made(world: World) -> Publication:
@@ -653,6 +727,171 @@ def test_closing_takes_the_preview_away_and_reads_no_manifest() -> None:
     assert world.calls["drop preview"] == [(7,)]
 
 
+# --- what upstream looks like ---------------------------------------------------------------
+
+THEN, NOW = "c" * 64, "d" * 64
+"""What upstream looked like when the live set was solved, and another look."""
+
+
+def known_to(update: Update, *, state: str = THEN, fresh: bool = True) -> Survey:
+    """Give a mirror on which the world's manifest is live, as upstream had it then."""
+    first = World(update)
+    first.perform()
+    key = made(first).manifest
+    upstream = Upstream(state, fresh, ((key, THEN),))
+    return replace(live(made(first), manifests=(key,)), upstream=upstream)
+
+
+EXACT = Update("apply-1", "m", aim=model.Aim("person", "exact", "live", "solved"))
+
+
+@pytest.mark.parametrize("update", [UPDATE, EXACT])
+def test_a_known_manifest_is_not_solved_while_upstream_is_as_it_was(update: Update) -> None:
+    world = World(update, surveys=[known_to(update)])
+    assert world.perform().state == "unchanged"
+    assert world.steps[3:] == ["see"]
+
+
+@pytest.mark.parametrize("update", [UPDATE, EXACT])
+def test_a_known_manifest_is_solved_again_once_upstream_is_known_to_have_changed(
+    update: Update,
+) -> None:
+    world = World(update, surveys=[known_to(update, state=NOW, fresh=False)])
+    assert world.perform().state == "published"
+    assert world.steps[3] == "download", "which asks upstream itself"
+
+
+def test_upstream_is_asked_if_what_is_known_of_it_is_old() -> None:
+    old = known_to(UPDATE, fresh=False)
+    world = World(surveys=[old], asked=Asked(THEN))
+    assert world.perform().state == "unchanged"
+    assert world.steps[3:] == ["ask upstream", "see"]
+    world = World(surveys=[old], asked=Asked(NOW))
+    assert world.perform().state == "published"
+    assert world.steps[3:5] == ["ask upstream", "download"]
+
+
+def test_an_upstream_that_does_not_answer_is_said_and_holds_up_no_manifest_that_is_live() -> None:
+    world = World(surveys=[known_to(UPDATE, fresh=False)], asked=Asked(failed="Curl error (7)"))
+    outcome = world.perform()
+    assert outcome.state == "unchanged"
+    assert outcome.warnings == ("upstream could not be asked for newer packages: Curl error (7)",)
+
+
+def test_what_was_solved_again_without_a_change_is_noted_with_what_upstream_looks_like() -> None:
+    there = known_to(UPDATE, state=NOW)
+    world = World(surveys=[there], closure=closure(zlib="live"))
+    assert world.perform().state == "unchanged"
+    assert "remember" in world.steps, "or each event would solve it again"
+
+
+@pytest.mark.parametrize("state", ["", NOW])
+def test_a_merge_publishes_what_its_preview_promised_though_its_manifest_is_live(
+    state: str,
+) -> None:
+    """Upstream has a newer version; an older service's preview does not say what it saw."""
+    world = World(MERGE, surveys=[known_to(MERGE)])
+    world.shown = replace(preview_of(World(MERGE)), upstream=state)
+    outcome = world.perform()
+    assert outcome.message == "m: 1 added, 1 removed"
+    assert "take preview" in world.steps
+    assert "ask upstream" not in world.steps
+
+
+def test_a_merge_whose_preview_promised_nothing_new_needs_no_yum_run() -> None:
+    world = World(MERGE, surveys=[known_to(MERGE)])
+    world.shown = replace(preview_of(World(MERGE)), upstream=THEN)
+    assert world.perform().state == "unchanged"
+    assert world.steps[3:] == ["look at preview", "remember", "see", "drop preview"]
+
+
+# --- what was rolled back -------------------------------------------------------------------
+
+
+def key_of(update: Update, text: str = '["tree"]') -> str:
+    """Give the solve key of a manifest."""
+    return (
+        replace(World(update, text=text), policy_text="EL 9")
+        .solve_key("m", Manifest.parse(text.encode()), exact=update.exact)
+        .digest
+    )
+
+
+VETOES = {
+    "commit": Veto(17, commit="{commit}"),
+    "specs": Veto(17, specs=Manifest.parse(b'["tree"]').digest),
+    "manifest": Veto(17),
+}
+
+
+@pytest.mark.parametrize("by", VETOES)
+@pytest.mark.parametrize("update", [UPDATE, MERGE])
+def test_an_event_publishes_nothing_that_was_rolled_back(update: Update, by: str) -> None:
+    veto = replace(VETOES[by], commit=update.commit if by == "commit" else "")
+    if by == "manifest":
+        veto = replace(veto, manifests=("e" * 64, key_of(update)))
+    world = World(update, surveys=[rolled_back(veto)])
+    outcome = world.perform()
+    assert outcome.state == "ignored"
+    assert outcome.message == (
+        "publication 17 was rolled back by a person: what it held is published again by a person "
+        "alone, or with another manifest"
+    )
+    assert world.steps[3:] == (["drop preview"] if update is MERGE else [])
+
+
+def test_a_manifest_that_is_live_in_an_older_solution_is_not_solved_again_after_a_rollback() -> (
+    None
+):
+    """What was rolled back is what upstream had newer."""
+    veto = Veto(17, specs=Manifest.parse(b'["tree"]').digest)
+    seen = rolled_back(veto, manifests=(key_of(UPDATE),))
+    world = World(surveys=[replace(seen, upstream=Upstream(NOW))])
+    outcome = world.perform()
+    assert (outcome.state, outcome.message) == (
+        "unchanged", "the mirror already serves this manifest",
+    )  # fmt: skip
+    assert outcome.warnings[0].startswith("publication 17 was rolled back by a person")
+
+
+def test_a_preview_says_that_its_merge_would_publish_nothing() -> None:
+    veto = Veto(17, specs=Manifest.parse(b'["tree"]').digest)
+    outcome = World(PREVIEW, surveys=[rolled_back(veto)]).perform()
+    assert outcome.state == "previewed"
+    assert outcome.warnings[0].startswith("merging would publish nothing: publication 17 was")
+
+
+def test_another_manifest_publishes_and_a_merge_ends_the_veto() -> None:
+    veto = Veto(17, "f" * 40, Manifest.parse(b'["nmap"]').digest)
+    for update, left in ((UPDATE, (veto,)), (MERGE, ())):
+        world = World(update, surveys=[rolled_back(veto)])
+        assert world.perform().state == "published"
+        assert made(world).vetoed == left, "added to, what was rolled back stays so"
+
+
+def test_a_person_publishes_what_was_rolled_back_and_ends_the_veto() -> None:
+    ours, other = Veto(17, specs=Manifest.parse(b'["tree"]').digest), Veto(16, "f" * 40)
+    for mode, left in (("additive", (other,)), ("exact", ())):
+        aim = model.Aim("person", mode, "live", "solved")  # type: ignore[arg-type]  # a mode
+        world = World(Update("apply-1", "m", aim=aim), surveys=[rolled_back(other, ours)])
+        assert world.perform().state == "published"
+        assert made(world).vetoed == left
+
+
+def test_a_later_merge_that_found_its_manifest_live_ends_the_veto() -> None:
+    """The rolled-back merge was reverted, and is merged once more."""
+    veto = Veto(17, specs=Manifest.parse(b'["tree"]').digest)
+    after = replace(rolled_back(veto), mark="2026-11-24T09:00:00Z " + "d" * 40)
+    assert World(MERGE, surveys=[after]).perform().state == "published"
+
+
+def test_a_rollback_carries_what_it_bars() -> None:
+    veto = Veto(17, "d" * 40)
+    world = Past(held=replace(OLDER, vetoes=(veto,)))
+    world.perform()
+    assert world.calls["createrepo"][0][4].vetoed == (veto,)
+
+
 # --- rollback -------------------------------------------------------------------------------
 
 
@@ -701,11 +940,14 @@ def test_a_rollback_to_a_repository_that_was_taken_over_proves_nothing() -> None
     assert world.calls["prove"] == [("rollback-1", ())]
 
 
-def test_a_rollback_that_is_overtaken_is_built_anew_on_what_is_live_now() -> None:
+def test_a_rollback_that_is_overtaken_goes_where_the_person_meant() -> None:
+    """Not to what was live when it began, which is the one before the live one by now."""
     overtaken = Overtaken("m", LIVE.live, NEXT.live)
-    world = Past(surveys=[LIVE, NEXT], fail={"switch": [overtaken]})
+    surveys = [LIVE, replace(NEXT, upstream=Upstream())]
+    world = Past(surveys=surveys, fail={"switch": [overtaken]})
     assert world.perform().publication == ".publications/000019"
     assert world.calls["createrepo"][1][4].base == NEXT.live
+    assert world.calls["look back"] == [(None,), (12,)]
 
 
 def test_closing_what_has_no_preview_changes_nothing() -> None:

@@ -1,0 +1,44 @@
+# shellcheck shell=sh
+# What upstream looks like by what yum has cached of it, below CACHE/MANAGER/REPOSITORY/, but for our
+# own repositories, gm-*.
+#
+#   upstream_of REPOSDIR CACHE...       prints a SHA-256 that changes with the metadata and with the
+#                                       repository files; nothing if no metadata are cached
+#   is_fresh REPOSDIR SECONDS CACHE...  tells whether the metadata of each repository that is
+#                                       enabled were read, or found to be the same, since then
+
+upstream_of() {
+    reposdir=$1; shift
+    cached=$(find "$@" -mindepth 1 -name 'gm-*' -prune -o -name repomd.xml -type f -print \
+        2>/dev/null | sort) || :
+    [ -n "$cached" ] || return 0
+    {
+        printf '%s\n' "$cached" | while read -r file; do
+            echo "$file"
+            # Not its revision: metadata that are written again every night say nothing new by that.
+            grep -aoE '<checksum[^>]*>[^<]*' "$file" || cat "$file" || :
+        done
+        cat "$reposdir"/*.repo 2>/dev/null || :
+    } | sha256sum | cut -d ' ' -f 1
+}
+
+is_fresh() {
+    reposdir=$1 seconds=$2; shift 2
+    [ "$seconds" -gt 0 ] || return 1
+    since=$(($(date +%s) - seconds))
+    for id in $(enabled_in "$reposdir"); do
+        # yum touches a file when it found that its copy is upstream's still.
+        [ -n "$(find "$@" -mindepth 3 -maxdepth 4 -type f -newermt "@$since" ! -name '*.rpm' \
+            \( -path "*/$id/*" -o -path "*/$id-????????????????/repodata/*" \) \
+            -print -quit 2>/dev/null)" ] || return 1
+    done
+}
+
+enabled_in() {
+    cat "$1"/*.repo 2>/dev/null | awk '
+        function flush() { if (enabled && id != "" && id != "main") print id }
+        /^[ \t]*[#;]/ { next }
+        /^\[/ { flush(); id = $0; sub(/^\[/, "", id); sub(/\].*$/, "", id); enabled = 1; next }
+        tolower($0) ~ /^enabled[ \t]*[=:][ \t]*(0|no|false|off)[ \t\r]*$/ { enabled = 0 }
+        END { flush() }'
+}
