@@ -494,8 +494,8 @@ class LoginUnusable(GmError, fault="operator", code=Exit.SET_UP):
 
     @property
     def said(self) -> str:
-        """What it printed, in a line."""
-        return " ".join(self.printed.split()) or "nothing"
+        """What it printed."""
+        return self.printed or "nothing"
 
 
 _ENDS = {
@@ -536,11 +536,22 @@ _CRASHES = {134: "SIGABRT", 135: "SIGBUS", 136: "SIGFPE", 139: "SIGSEGV"}
 """What a shell makes of a program's end by one of its own faults: 128 and the signal."""
 
 
+_CAUSES = {
+    "No space left on device": "the mirror's disk is full",
+    "Disk quota exceeded": "the account's quota on the mirror is used up",
+    "Read-only file system": "the mirror's disk is read-only",
+    "Permission denied": "the account there is not allowed to",
+    "Input/output error": "the mirror's disk has errors",
+    "Cannot allocate memory": "the mirror is out of memory",
+}
+"""What programs say of an error of the system, in its language of the C locale."""
+
+
 class CommandFailed(GmError, fault="operator", code=Exit.SET_UP):
     """A command on the mirror failed; carries its exit code and the end of its output."""
 
-    text = "mirror {mirror}: {doing}: exit code {exit_code}{crash}: {said}"
-    public_text = "mirror {mirror}: {doing!p}: exit code {exit_code}"
+    text = "mirror {mirror}: {doing}: exit code {exit_code}{crash}{cause}: {said}"
+    public_text = "mirror {mirror}: {doing!p}: exit code {exit_code}{cause}"
     advice = (
         "Look at the mirror's disk and rights; `gm-analytics updates ID --json` has the command."
     )
@@ -562,18 +573,38 @@ class CommandFailed(GmError, fault="operator", code=Exit.SET_UP):
         crash = _CRASHES.get(self.exit_code)
         return f" ({crash}: the program itself crashed)" if crash else ""
 
+    @property
+    def cause(self) -> str:
+        """What is wrong with the host, if the program said it in the system's words."""
+        found = [cause for words, cause in _CAUSES.items() if words in self.output]
+        return f" ({found[0]})" if found else ""
+
+    @property
+    def hint(self) -> str:
+        """What to do: about the disk, where it is that."""
+        if "disk is full" in self.cause or "quota" in self.cause:
+            return f"`gm-analytics gc {self.mirror}` removes what is not kept; else add disk."
+        return self.advice
+
 
 class CommandTimedOut(TransientError, fault="operator", code=Exit.NOT_NOW):
     """A command on the mirror took too long and was stopped there."""
 
     waits_for: ClassVar[WaitsFor | None] = "mirror"
-    text = "mirror {mirror}: {doing}: no end after {seconds:g} s"
+    text = "mirror {mirror}: {doing}: no end after {seconds:g} s{before}"
     public_text = "mirror {mirror}: {doing!p}: no end after {seconds:g} s"
     advice = "See what keeps the mirror busy, or raise mirrors[].command_timeout."
 
     mirror: str
     doing: str
     seconds: float
+    login: str = ""
+    """What the login printed, if it came no farther."""
+
+    @property
+    def before(self) -> str:
+        """How far it came."""
+        return f"; the login did not come to it, and printed: {self.login}" if self.login else ""
 
 
 class OutputTooLarge(GmError, fault="operator", code=Exit.SET_UP):

@@ -19,7 +19,7 @@ import signal
 import socket
 import string
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -203,6 +203,16 @@ class MirrorHost:
         _kill(sessions)
         return len(sessions)
 
+    @contextlib.contextmanager
+    def standing_still(self) -> Iterator[None]:
+        """Stop sshd and its sessions, as a host that swaps does; then let them go on."""
+        pids = [self._daemon.pid, *_descendants(self._daemon.pid)]
+        _signal(pids, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            _signal(pids, signal.SIGCONT)
+
     def ssh(self, *argv: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run a command as the account with the system's own SSH client.
 
@@ -251,6 +261,24 @@ class MirrorHost:
         (self.bin / name).unlink(missing_ok=True)
         if name in self._counted and has_program(name):
             self._write_shim(name, find_program(name))
+
+    @contextlib.contextmanager
+    def logging_in(self, shell: str, files: Mapping[str, str]) -> Iterator[None]:
+        """Give the account another shell and files in its home, for a while (root only)."""
+        users = self._etc / "passwd"
+        known = users.read_text()
+        # In place, since the file is mounted for sshd.
+        users.write_text(re.sub(rf"(?m)^({self.user}:.*:)[^:]*$", rf"\g<1>{shell}", known))
+        for name, text in files.items():
+            (self.home / name).parent.mkdir(parents=True, exist_ok=True)
+            (self.home / name).write_text(text)
+        self.owned_by_account(self.home)
+        try:
+            yield
+        finally:
+            users.write_text(known)
+            for name in files:
+                (self.home / name).unlink()
 
     def owned_by_account(self, path: Path) -> None:
         """Give a file or a directory with all that is in it to the account."""
@@ -460,6 +488,10 @@ def _descendants(pid: int) -> list[int]:
 
 
 def _kill(pids: Sequence[int]) -> None:
+    _signal(pids, signal.SIGKILL)
+
+
+def _signal(pids: Sequence[int], number: int) -> None:
     for pid in pids:
         with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+            os.kill(pid, number)

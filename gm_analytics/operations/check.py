@@ -85,6 +85,9 @@ def _mirror(mirror: settings.Mirror, service: str) -> Iterator[Finding]:
             return
         where = f"{mirror.user}@{mirror.address}:{mirror.port}"
         yield Finding(name, "ok", f"SSH to {where}, host key as in {mirror.known_hosts}")
+        if printed := session.host.ssh.printed_by_login:
+            hint = "See the start files of the account's shell; nothing of it is taken for output."
+            yield Finding(f"{name} login", "warn", f"it prints, which is skipped: {printed}", hint)
         yield from _host(name, mirror, found)
         yield look(f"{name} upstream", session.package_manager.upstream)
         yield look(f"{name} key", lambda: _key(mirror, session))

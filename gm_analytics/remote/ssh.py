@@ -20,19 +20,17 @@ import paramiko
 from gm_analytics import settings
 from gm_analytics.errors import (
     CommandFailed,
-    CommandStopped,
     CommandTimedOut,
     FileTooLarge,
     LockHeld,
     LockLost,
-    LoginUnusable,
     MirrorUnreachable,
     OutputTooLarge,
 )
-from gm_analytics.remote import channel, commands, opening
+from gm_analytics.remote import channel, commands, endings, opening
 from gm_analytics.remote.channel import Ears
 from gm_analytics.remote.commands import Argv
-from gm_analytics.remote.lines import Hear, clean, ignore
+from gm_analytics.remote.lines import Hear, ignore
 from gm_analytics.remote.lock import ENDED, OUTPUT_LIMIT, Beat, Lock, NotTakenError
 from gm_analytics.remote.opening import CONNECT_TIMEOUT
 from gm_analytics.remote.stop import Stop
@@ -48,11 +46,6 @@ ANSWER = 3
 """Seconds for the lock's holder to answer whether it is there."""
 _ABSENT, _IRREGULAR = 72, 73
 _LOST = "the connection was lost"
-_TIMED_OUT = {124, 137}
-"""Exit codes of timeout(1) when the time was over: its own, and that of a command it killed."""
-_SIGNALS = {129: "SIGHUP", 130: "SIGINT", 137: "SIGKILL", 143: "SIGTERM"}
-"""Exit codes of a command that somebody else ended."""
-
 log = logging.getLogger(__name__)
 
 
@@ -190,14 +183,14 @@ class Connection:
 
     def _judge(self, exited: int, doing: str, seconds: int, took: float) -> None:
         """Raise if it was not the command itself that made it end."""
-        if exited in _TIMED_OUT and took >= seconds:
-            raise CommandTimedOut(self._mirror.name, doing, seconds)
+        if late := endings.in_time(self._mirror.name, doing, exited, seconds, took):
+            raise late
         # A host that goes down ends the holder as well, whatever a program makes of its SIGTERM.
         if self._lock and (exited == commands.LOCK_LOST or not self._lock.answers(ANSWER)):
             self.close()
             raise LockLost(self._mirror.name, doing)
-        if exited in _SIGNALS:
-            raise CommandStopped(self._mirror.name, doing, _SIGNALS[exited])
+        if stopped := endings.by_signal(self._mirror.name, doing, exited):
+            raise stopped
 
     @contextmanager
     def _waiting(self, doing: str, seconds: float, more: float, limit: int) -> Iterator[None]:
@@ -224,11 +217,13 @@ class Connection:
             self.stop.check()
             raise OutputTooLarge(self._mirror.name, doing, limit) from error
         except channel.NoCommandError as error:
-            self._refused_by_login(doing, error)
+            self._refused_by_login(doing, error, seconds if late.is_set() else None)
         finally:
             timer.cancel()
 
-    def _lost(self, doing: str, error: Exception, late: float | None = None) -> NoReturn:
+    def _lost(
+        self, doing: str, error: Exception, late: float | None = None, login: str = ""
+    ) -> NoReturn:
         """Say why there is no connection any more, or only no lock."""
         lock, why = self._lock, ""
         if lock is not None:
@@ -237,23 +232,24 @@ class Connection:
         self.close()
         self.stop.check()
         if late is not None:
-            raise CommandTimedOut(self._mirror.name, doing, late) from error
+            raise CommandTimedOut(self._mirror.name, doing, late, login) from error
         if why == ENDED:
             raise LockLost(self._mirror.name, doing) from error
         said, where = f"while {doing}: {why or error}", opening.command(self._mirror)
         raise MirrorUnreachable(self._mirror.name, said, where) from error
 
-    def _refused_by_login(self, doing: str, error: channel.NoCommandError) -> NoReturn:
+    def _refused_by_login(
+        self, doing: str, error: channel.NoCommandError, late: float | None
+    ) -> NoReturn:
+        printed = endings.line(error.printed)
         if error.exited == channel.LOST:
-            self._lost(doing, EOFError(_LOST))
+            self._lost(doing, EOFError(_LOST), late, printed)
         self.close()
         self.stop.check()
-        reason = "it prints without an end" if error.exited is None else f"exit {error.exited}"
-        said = error.printed.decode(errors="replace")
-        raise LoginUnusable(self._mirror.name, doing, reason, said[:2000]) from error
+        raise endings.of_login(self._mirror.name, doing, error.exited, printed) from error
 
     def _tell_login(self, printed: bytes) -> None:
-        said = clean(printed.replace(b"\n", b" "))
+        said = endings.line(printed)
         if said and said != self.printed_by_login:
             self.printed_by_login = said
             log.warning("mirror %s: skipped what the login prints: %s", self._mirror.name, said)
