@@ -21,7 +21,7 @@ from gm_analytics.remote.commands import Argv
 OUTPUT_LIMIT = 5 * 2**20
 """Bytes until the lock is said to be held: of what is run first, and of strangers."""
 ENDED = "its holder on the mirror has ended"
-_BEAT = b"."
+_BEAT, _RELEASE = b".", b"!"
 _SAID_LIMIT = 4000
 """Bytes of what the mirror says when there is no lock to be had."""
 
@@ -93,9 +93,12 @@ class Lock:
         threading.Thread(target=self._say, args=(lost,), name="heartbeat", daemon=True).start()
         threading.Thread(target=self._hear, name="heartbeat-answers", daemon=True).start()
 
-    def close(self) -> None:
-        """Say no more."""
+    def close(self, *, idle: bool) -> None:
+        """Say no more; if no command runs, nobody has to look for one."""
         self._ended.set()
+        if idle:
+            with suppress(OSError):
+                self._channel.sendall(_RELEASE)
         with self._answer:
             self._answer.notify_all()
 

@@ -87,6 +87,8 @@ class Connection:
         self._beat = beat or BEAT
         self._connection: Any = None
         self._lock: Lock | None = None
+        self._idle = True
+        """Whether no command runs, or may run."""
         self._session = secrets.token_hex(8)
         self.first: Argv = ()
         """A script that is run with the lock, before it counts as held."""
@@ -102,7 +104,7 @@ class Connection:
     def close(self) -> None:
         """Close the connection, and with it give the lock back."""
         if self._lock is not None:
-            self._lock.close()
+            self._lock.close(idle=self._idle)
         if self._connection is not None:
             self._connection.close()
         self._connection = self._lock = None
@@ -164,12 +166,14 @@ class Connection:
     ) -> channel.Output:
         connection, began = self._open(), time.monotonic()
         name, text = self._sent(argv, seconds)
+        self._idle = False
         with self._waiting(doing, seconds, 2 * CONNECT_TIMEOUT, limit):
             output = channel.execute(
                 connection.transport, name, text, limit, stdin=stdin, ears=ears
             )
             if output.exited == channel.LOST:
                 raise EOFError(_LOST)
+        self._idle = True
         self._tell_login(output.login)
         if output.exited:
             self._judge(output.exited, doing, seconds, time.monotonic() - began)
@@ -258,7 +262,7 @@ class Connection:
     def _open(self) -> Any:
         self.stop.check()
         if self._connection is None:
-            self._connection = opening.connect(self._mirror)
+            self._connection, self._idle = opening.connect(self._mirror), True
             try:
                 self.stop.check()
                 if self._locked:

@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 
 from gm_analytics.errors import (
+    CommandFailed,
     CommandStopped,
     GmError,
     LockHeld,
@@ -200,7 +201,7 @@ def test_what_does_not_end_by_itself_is_killed_before_the_lock_is_let_go(
     begin(one, script)
     pids = [pid_of(path) for path in (own, bare, away, deaf)]
     assert all(map(alive, pids))
-    one._lock.close()  # type: ignore[union-attr]  # it stops beating
+    one._lock.close(idle=False)  # type: ignore[union-attr]  # it stops beating
     locked_within(opened(), 15)
     assert not any(map(alive, pids))
 
@@ -236,6 +237,22 @@ def test_a_long_command_keeps_its_lock(site: Site, opened: Open) -> None:
     assert one.run(("sleep", "3"), "sleeping", 10).ok
     with pytest.raises(LockHeld):
         opened().run(("true",), "locking", 10)
+
+
+@pytest.mark.usefixtures("shell")
+def test_a_lock_that_is_given_back_is_there_at_once(opened: Open) -> None:
+    """Nobody has to look for commands; a host that went down does not say so."""
+    took = []
+    for _ in range(3):
+        one, other = opened(), opened()
+        assert one.run(("true",), "locking", 10).ok
+        other.first = commands.script("remote", "get", "/dev/null", "1", "2")
+        began = time.monotonic()
+        one.close()
+        with pytest.raises(CommandFailed):  # what is run first fails; it had the lock
+            other.run(("true",), "locking", 10)
+        took.append(time.monotonic() - began)
+    assert min(took) < 1
 
 
 def test_a_mirror_that_answers_no_more_is_away(site: Site, opened: Open) -> None:
