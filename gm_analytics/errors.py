@@ -48,6 +48,7 @@ class Exit(IntEnum):
     SET_UP = 5, "an operator has to put something right: a mirror, a key, a disk"
     GITHUB = 6, "GitHub refused"
     UNTRUSTED = 7, "a mirror is not what it was, or not what was signed: find out who changed it"
+    DEFECT = 70, "a defect of gm-analytics itself; standard error says where its trace is"
     NOT_NOW = 75, "not now: the same may succeed later"
     INTERRUPTED = 130, "interrupted"
 
@@ -152,15 +153,38 @@ class TransientError(GmError, fault="ourselves", code=Exit.NOT_NOW):
     transient: ClassVar[bool] = True
 
 
-class Unexpected(GmError, fault="ourselves", code=Exit.FAILED):
-    """An error that the service does not know: a defect of it."""
+class Unexpected(GmError, fault="ourselves", code=Exit.DEFECT):
+    """An error that the service does not know: a defect of it. `trace` is the file that has it."""
 
-    text = "unexpected {kind}: {message}"
+    text = "unexpected {kind}: {message}{kept}"
     public_text = "an error inside the service ({kind:.40}); its log says more"
-    advice = "This is a defect: report it, with what the log says around it."
+    advice = "This is a defect: report it, with its trace (the log, or `gm-analytics --debug`)."
 
     kind: str
     message: str
+    trace: str = ""
+
+    @property
+    def kept(self) -> str:
+        """Where its trace is."""
+        return f"; its trace is in {self.trace}" if self.trace else ""
+
+
+class LocalFault(GmError, fault="operator", code=Exit.SET_UP):
+    """The system that the command runs on refused: a file, the disk, standard output."""
+
+    text = "{doing}: {message}"
+    advice = "See that it is there, that this account may use it, and that the disk is not full."
+
+    doing: str
+    message: str
+
+    @classmethod
+    def of(cls, error: OSError) -> LocalFault:
+        """Tell of what the system said; without a file's name it was about what is printed."""
+        name = error.filename
+        shown = f"using {name!r}" if name is not None else "reading or writing"
+        return cls(shown, error.strerror or str(error) or type(error).__name__)
 
 
 class ConfigError(GmError, fault="operator", code=Exit.WRONG_USE):
@@ -454,6 +478,39 @@ class AnotherService(GmError, fault="operator", code=Exit.SET_UP):
     """This one."""
 
 
+class ConfigurationChanged(GmError, fault="operator", code=Exit.SET_UP):
+    """What is live was made with another configuration; `changes` names each difference."""
+
+    text = "mirror {mirror}: what is live was made with another configuration: {changes:; }"
+    public_text = "mirror {mirror}: its configuration has changed since what is live was made"
+    advice = "Take it back, or run `gm-analytics accept-change {mirror}`, which says what follows."
+
+    mirror: str
+    changes: list[str]
+
+
+class StillNeeded(GmError, fault="operator", code=Exit.REFUSED):
+    """Packages that are to be removed and that others need: each with the specs that do."""
+
+    text = "mirror {mirror}: removing packages: {needed:; }"
+    public_text = text
+    advice = "Remove the specs that need them too: what is left could not be installed."
+
+    mirror: str
+    needed: list[str]
+
+
+class NotLive(GmError, fault="operator", code=Exit.REFUSED):
+    """What is to be removed is not in the live publication."""
+
+    text = "mirror {mirror}: removing packages: not live: {names}"
+    public_text = text
+    advice = "`gm-analytics lock` lists what is live: each RPM, and the specs that wanted it."
+
+    mirror: str
+    names: list[str]
+
+
 class LockHeld(TransientError, fault="operator", code=Exit.NOT_NOW):
     """Another writer has the mirror's lock."""
 
@@ -719,7 +776,23 @@ class BytesDiffer(GmError, fault="author", code=Exit.REFUSED):
 
     text = "mirror {mirror}: adding {files}: the pool has the same NEVRA with other bytes"
     public_text = text
-    advice = "Upstream changed these under the same name: name another version of them."
+    advice = (
+        "Name another version of them; if upstream only signed them again, `gm-analytics apply "
+        "--accept-resigned` takes them."
+    )
+    public_advice = "Upstream changed these under the same name: name another version of them."
+
+    mirror: str
+    files: list[str]
+
+
+class PoolIncomplete(GmError, fault="operator", code=Exit.SET_UP):
+    """Files that a publication names were lost on the mirror, or are damaged."""
+
+    text = "mirror {mirror}: the pool has lost these files, or has them damaged: {files}"
+    public_text = text
+    advice = "Run `gm-analytics repair {mirror}`: it fetches them from upstream, bit for bit."
+    public_advice = _FOR_STRANGERS["operator"]
 
     mirror: str
     files: list[str]
@@ -734,6 +807,27 @@ class BadPackages(GmError, fault="author", code=Exit.REFUSED):
 
     mirror: str
     words: str
+
+
+class AdoptionShort(GmError, fault="operator", code=Exit.SET_UP):
+    """A plain repository cannot be taken over whole: clients would lose what it lacks."""
+
+    text = (
+        "mirror {mirror}: taking over the repository: its metadata name what is missing, or other "
+        "bytes, or cannot be brought together in one directory: {files}{said}; nothing was taken "
+        "over"
+    )
+    public_text = "mirror {mirror}: taking over its repository: files that it names are missing"
+    advice = "Bring these files back, or have createrepo write its metadata without them."
+
+    mirror: str
+    files: list[str]
+    words: str = ""
+
+    @property
+    def said(self) -> str:
+        """What the programs said, if anything."""
+        return f" ({self.words.strip()})" if self.words.strip() else ""
 
 
 class UnreadablePublication(GmError, fault="operator", code=Exit.SET_UP):
@@ -877,7 +971,10 @@ class RollbackRefused(GmError, fault="operator", code=Exit.REFUSED):
 
     text = "mirror {mirror}: rolling back to publication {number}: {reason}"
     public_text = "mirror {mirror!p}: rolling back to publication {number!p}: {reason!p}"
-    advice = "`gm-analytics publications {mirror}` lists those that are kept; choose another."
+    advice = (
+        "`gm-analytics publications {mirror}` lists those that are kept; `gm-analytics repair "
+        "--publication N` fetches lost files."
+    )
 
     mirror: str
     number: str

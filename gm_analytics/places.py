@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import PurePosixPath
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, HttpUrl
 
@@ -100,3 +101,17 @@ ABSOLUTE = AfterValidator(_absolute)
 """Of a path on the service's host: a relative one depends on where a command is called."""
 SafeUrl = Annotated[HttpUrl, AfterValidator(_safe_address)]
 """One that nobody on the network can answer for, and that holds no password."""
+
+
+def address(url: str) -> str:
+    """Give an address whose parts can be told apart; its port is a number, for one.
+
+    Raises:
+        ValueError: they cannot. It repeats nothing, since a password may be in there.
+
+    """
+    try:
+        _ = urlsplit(url).port
+    except ValueError:
+        raise ValueError("expected HOST or HOST:PORT after //") from None
+    return url

@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal, Self
 
 import yaml
 from pydantic import (
+    AfterValidator,
     BeforeValidator,
     Field,
     HttpUrl,
@@ -78,9 +79,11 @@ class Settings(Section):
         "127.0.0.1", 8081
     )
     """Where `serve` and `web` answer operators."""
-    database_url: Annotated[str, Field(pattern=r"^(sqlite:////|postgresql://).+", repr=False)] = (
-        "sqlite:////var/lib/gm_analytics/updates.sqlite"
-    )
+    database_url: Annotated[
+        str,
+        Field(pattern=r"^(sqlite:////|postgresql://).+", repr=False),
+        AfterValidator(places.address),
+    ] = "sqlite:////var/lib/gm_analytics/updates.sqlite"
     executor_id: Word | None = None
     service_id: Word | None = None
     """Who publishes, in every publication; by default the one that the database keeps."""
@@ -191,10 +194,36 @@ def find(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> P
         if not Path(named).is_absolute():
             raise ConfigError(f"${ENVIRONMENT}", [f"found {named!r}; expected an absolute path"])
         return Path(named)
-    if not PLACE.exists():
+    if not _is_there(PLACE):
         said = f"not found (looked at ${ENVIRONMENT}, {PLACE}); see docs/operations.md"
         raise ConfigError("file", [said])
     return PLACE
+
+
+def _is_there(path: Path) -> bool:
+    """Tell whether a file is there; where that may not be seen, opening it says why."""
+    try:
+        return path.exists()
+    except OSError:
+        return True
+
+
+def _text(path: Path) -> str:
+    """Read the file: an ordinary one, since a pipe or a device may have no end.
+
+    Raises:
+        ConfigError: it cannot be read.
+
+    """
+    try:
+        if path.exists() and not path.is_file():
+            kind = "a directory" if path.is_dir() else "no ordinary file"
+            raise ConfigError(str(path), [f"reading it: {kind}"])
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(str(path), [f"reading it: {error.strerror}"]) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(str(path), ["not YAML: no UTF-8"]) from error
 
 
 def load(path: Path) -> Settings:
@@ -204,14 +233,13 @@ def load(path: Path) -> Settings:
         ConfigError: it cannot be read, or keys are wrong: all of them.
 
     """
+    text = _text(path)
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(str(path), [f"reading it: {error.strerror}"]) from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(str(path), ["not YAML: no UTF-8"]) from error
+        data = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise ConfigError(str(path), [f"not YAML: {_without_excerpt(error)}"]) from None
+    except (ValueError, RecursionError) as error:  # a date that is none; nested too deep
+        raise ConfigError(str(path), [f"not YAML: {type(error).__name__}"]) from None
     try:
         found = Settings.model_validate(data)
     except ValidationError as error:

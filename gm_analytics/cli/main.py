@@ -1,41 +1,40 @@
-"""The command line: its commands, and what becomes of errors."""
+"""Where `gm-analytics` begins: nothing that goes wrong shows a person a bare traceback.
+
+What is heavy is imported inside, so that an interruption during the second of imports is met too.
+"""
 
 from __future__ import annotations
 
+import os
 import sys
-from typing import Any
 
-import click
-
-from gm_analytics import __version__
-from gm_analytics.cli import mirrors, serve, set_up, updates
-from gm_analytics.errors import Exit, GmError
+_INTERRUPTED = 130
+"""`errors.Exit.INTERRUPTED`, which may not be imported yet."""
 
 
-class Group(click.Group):
-    """Turns errors of the service into lines on standard error and an exit code."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """Run the command."""
-        try:
-            return super().invoke(ctx)
-        except GmError as error:
-            click.echo(f"gm-analytics: {error}\nhint: {error.hint}", err=True)
-            sys.exit(error.code)
-
-
-_CODES = "\n".join(f"{code.value:>4}  {code.meaning}" for code in Exit)
-
-
-@click.group(
-    cls=Group,
-    context_settings={"help_option_names": ["-h", "--help"]},
-    epilog=f"\b\nExit codes; standard error says the reason:\n{_CODES}",
-)
-@click.version_option(__version__)
 def main() -> None:
-    """Make the packages of a pull request installable from a private RPM mirror."""
+    """Run the command that the arguments name; end with its exit code."""
+    _open_streams()
+    try:
+        from gm_analytics.cli.commands import cli  # noqa: PLC0415
+
+        cli()
+    except KeyboardInterrupt:
+        sys.stderr.write("gm-analytics: interrupted\n")
+        sys.stderr.flush()
+        os._exit(_INTERRUPTED)
 
 
-for command in (*serve.COMMANDS, *updates.COMMANDS, *mirrors.COMMANDS, *set_up.COMMANDS):
-    main.add_command(command)
+def _open_streams() -> None:
+    """Have all three streams, and none that a character could break.
+
+    A stream that whoever called us closed is /dev/null; what the terminal's encoding lacks, a
+    lone surrogate of a foreign file's name among it, is escaped.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure:
+            reconfigure(errors="backslashreplace")

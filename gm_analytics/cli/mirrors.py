@@ -16,6 +16,8 @@ from gm_analytics.cli.output import (
     CONFIG,
     JSON,
     MIRROR,
+    YES,
+    confirmed,
     finding_text,
     mirror_name,
     plan_text,
@@ -26,13 +28,17 @@ from gm_analytics.mirror.history import Held
 from gm_analytics.mirror.retention import Collected
 from gm_analytics.mirror.session import Session
 from gm_analytics.mirror.signing import key_of
+from gm_analytics.operations import repair as repairing
 from gm_analytics.operations import status as drift
 from gm_analytics.operations.by_hand import DirectStep
 from gm_analytics.operations.findings import Severity
+from gm_analytics.operations.repair import Repaired
 from gm_analytics.rpm.changes import size_text
 from gm_analytics.service import Service
 
 NAME = click.argument("mirror", required=False)
+NUMBER = click.IntRange(1, 10**12 - 1)
+"""Of a publication."""
 
 
 @click.command()
@@ -55,7 +61,7 @@ def publications(config: Path | None, mirror: str | None, as_json: bool) -> None
 @click.command()
 @CONFIG
 @NAME
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@YES
 def takeover(config: Path | None, mirror: str | None, yes: bool) -> None:
     """Publish on MIRROR from this service, in the place of the one that does.
 
@@ -69,8 +75,8 @@ def takeover(config: Path | None, mirror: str | None, yes: bool) -> None:
         click.echo(f"{name}: nothing to take over: no other service publishes there")
         return
     click.echo(f"{name}: {owner.published}; this is service {service.identity}")
-    if not yes:
-        click.confirm("Publish from this one from now on?", abort=True)
+    if not confirmed("Publish from this one from now on?", yes=yes):
+        raise click.Abort
     if not service.operations.take_over(name, owner):
         raise click.UsageError(f"{name} has changed meanwhile; call this again")
     click.echo(f"{name}: taken over")
@@ -79,8 +85,8 @@ def takeover(config: Path | None, mirror: str | None, yes: bool) -> None:
 @click.command()
 @CONFIG
 @MIRROR
-@click.argument("before", type=int)
-@click.argument("after", type=int)
+@click.argument("before", type=NUMBER)
+@click.argument("after", type=NUMBER)
 @JSON
 def diff(config: Path | None, mirror: str | None, before: int, after: int, as_json: bool) -> None:
     """Say how publication AFTER differs from BEFORE, as `plan` says it."""
@@ -95,7 +101,7 @@ def diff(config: Path | None, mirror: str | None, before: int, after: int, as_js
 @click.command()
 @CONFIG
 @MIRROR
-@click.argument("number", type=int, required=False)
+@click.argument("number", type=NUMBER, required=False)
 def rollback(config: Path | None, mirror: str | None, number: int | None) -> None:
     """Make publication NUMBER live again; without it, the one before the live one.
 
@@ -113,7 +119,9 @@ def rollback(config: Path | None, mirror: str | None, number: int | None) -> Non
 @click.command()
 @CONFIG
 @MIRROR
-@click.option("--publication", "number", type=int, help="Its number; by default the live one's.")
+@click.option(
+    "--publication", "number", type=NUMBER, help="Its number; by default the live one's."
+)
 def lock(config: Path | None, mirror: str | None, number: int | None) -> None:
     """Print the lock file of a publication, for `apply --locked`."""
     service = Service.from_file(config)
@@ -175,7 +183,36 @@ def adopt(config: Path | None, mirror: str | None) -> None:
     click.echo(f"{live} with {packages:,} packages is trusted as it is, and what else is kept")
 
 
-COMMANDS = (publications, diff, rollback, lock, gc, status, takeover, adopt)
+@click.command()
+@CONFIG
+@NAME
+@click.option(
+    "--publication", "number", type=NUMBER, help="Its number; by default the live one's."
+)
+@click.option(
+    "--accept-resigned",
+    is_flag=True,
+    help="Take an RPM that upstream signed again as a new file beside the older one.",
+)
+def repair(
+    config: Path | None, mirror: str | None, number: int | None, accept_resigned: bool
+) -> None:
+    """Fetch lost and damaged RPMs of MIRROR from upstream again, bit for bit.
+
+    It reads every RPM that the publication names. What nobody has any more is named, and ends
+    the command with 4.
+    """
+    service = Service.from_file(config)
+    name = mirror_name(service, mirror)
+    with shown() as telling:
+        found = repairing.run(
+            service.mirrors, name, number, DirectStep(telling), accept_resigned=accept_resigned
+        )
+    click.echo(_repaired_text(name, found))
+    sys.exit(Exit.REFUSED if found.mended.refused else Exit.DONE)
+
+
+COMMANDS = (publications, diff, rollback, lock, gc, status, takeover, adopt, repair)
 
 
 # --- what is printed ----------------------------------------------------------------------
@@ -211,6 +248,19 @@ def _held_text(held: Held) -> str:
     count = f"{held.packages:,} packages"
     words = f"{live} {held.number:>4}  {held.when}  {count:>15}  {commit or '-':<12}  {held.what}"
     return words.rstrip()
+
+
+def _repaired_text(name: str, found: Repaired) -> str:
+    mended = found.mended
+    lines = [
+        *(f"fetched {package.file}" for package in mended.fetched),
+        *(f"signed again: {package.nevra} is {package.file} now" for package in mended.resigned),
+        *(f"not repaired: {reason}" for reason in mended.refused),
+        *([f"published as {found.publication}"] if found.publication else ()),
+    ]
+    bad = len(mended.fetched) + len(mended.resigned) + len(mended.refused)
+    counts = f"{found.looked_at:,} RPMs read, {bad:,} lost or damaged"
+    return "\n".join([*lines, f"{name}: {counts}, {len(mended.refused):,} of them still"])
 
 
 def _collected_text(found: Collected, dry_run: bool) -> str:

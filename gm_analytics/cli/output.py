@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
+from typing import BinaryIO
 
 import click
 
@@ -17,6 +19,7 @@ CONFIG = click.option(
 )
 MIRROR = click.option("--mirror", help="Name of the mirror; needed if there are several.")
 FILE = click.argument("file", type=click.File("rb"))
+YES = click.option("--yes", is_flag=True, help="Do not ask.")
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 _COLOURS: dict[Severity, str] = {
@@ -32,6 +35,33 @@ def finding_text(found: Finding, bad: str = "FAIL") -> str:
     marks: dict[Severity, str] = {"ok": "ok  ", "warn": "warn", "fail": bad, "unknown": "?   "}
     mark = click.style(marks[found.severity], fg=_COLOURS[found.severity])
     return f"{mark} {found.text}"
+
+
+def content(file: BinaryIO, most: int) -> bytes:
+    """Read a file that was named on the command line, of at most `most` bytes.
+
+    Raises:
+        click.UsageError: it is larger.
+
+    """
+    found = file.read(most + 1)
+    if len(found) > most:
+        raise click.UsageError(f"{file.name}: larger than {most:,} bytes")
+    return found
+
+
+def confirmed(question: str, *, yes: bool) -> bool:
+    """Ask a person, unless the answer was given with --yes.
+
+    Raises:
+        click.UsageError: there is no terminal, so nobody can answer.
+
+    """
+    if yes:
+        return True
+    if not sys.stdin.isatty():
+        raise click.UsageError("standard input is no terminal, so nobody is asked: give --yes")
+    return click.confirm(question)
 
 
 def mirror_name(service: Service, name: str | None) -> str:

@@ -21,6 +21,13 @@ from gm_analytics.service import Service
 
 UMASK = 0o007
 """Web and worker may be two accounts, with a group that shares the store and nothing else."""
+PORT = click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8080,
+    show_default=True,
+    help="Port to listen on.",
+)
 OPERATORS = click.option(
     "--operator-listen",
     metavar="HOST:PORT",
@@ -31,7 +38,7 @@ OPERATORS = click.option(
 @click.command()
 @CONFIG
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", default=8080, show_default=True, help="Port to listen on.")
+@PORT
 @OPERATORS
 def serve(config: Path | None, host: str, port: int, operator_listen: str | None) -> None:
     """Take deliveries and perform updates, in one process."""
@@ -43,7 +50,7 @@ def serve(config: Path | None, host: str, port: int, operator_listen: str | None
 @click.command()
 @CONFIG
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", default=8080, show_default=True, help="Port to listen on.")
+@PORT
 @OPERATORS
 def web(config: Path | None, host: str, port: int, operator_listen: str | None) -> None:
     """Take deliveries; a `worker` beside it performs the updates."""

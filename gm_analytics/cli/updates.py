@@ -18,14 +18,16 @@ from gm_analytics.cli.output import (
     FILE,
     JSON,
     MIRROR,
+    content,
     mirror_name,
     plan_text,
 )
 from gm_analytics.cli.progress import follow as follow_until_end
 from gm_analytics.cli.progress import shown
 from gm_analytics.errors import Exit
-from gm_analytics.github.webhook import sign
-from gm_analytics.manifest import Manifest
+from gm_analytics.github.webhook import MAX_BODY, sign
+from gm_analytics.manifest import MAX_BYTES, Manifest
+from gm_analytics.mirror.lock import MAX_BYTES as MAX_LOCK
 from gm_analytics.mirror.lock import Lock
 from gm_analytics.operations.by_hand import DirectStep, Operations
 from gm_analytics.remote import fetch
@@ -36,6 +38,8 @@ from gm_analytics.web.update_json import record_json, update_json
 from gm_analytics.wording import when
 
 REFRESH = click.option("--refresh", is_flag=True, help="Ask upstream now, whatever is cached.")
+MOST = 100_000
+"""Updates that are listed at once."""
 
 
 @click.command()
@@ -48,7 +52,8 @@ def plan(config: Path | None, mirror: str | None, file: Any, refresh: bool, as_j
     """Say what FILE, a packages.json, would change on the mirror. Changes nothing."""
     service = Service.from_file(config)
     operations = _operations(service, refresh=refresh)
-    found = operations.plan(Manifest.parse(file.read()), mirror_name(service, mirror))
+    manifest = Manifest.parse(content(file, MAX_BYTES))
+    found = operations.plan(manifest, mirror_name(service, mirror))
     click.echo(json.dumps(asdict(found), indent=2) if as_json else plan_text(found))
 
 
@@ -58,13 +63,27 @@ def plan(config: Path | None, mirror: str | None, file: Any, refresh: bool, as_j
 @FILE
 @REFRESH
 @click.option("--locked", type=click.File("rb"), help="Take exactly the RPMs of this lock file.")
-def apply(config: Path | None, mirror: str | None, file: Any, refresh: bool, locked: Any) -> None:
+@click.option(
+    "--accept-resigned",
+    is_flag=True,
+    help="Take an RPM that upstream signed again as a new file beside the older one.",
+)
+def apply(
+    config: Path | None,
+    mirror: str | None,
+    file: Any,
+    *,
+    refresh: bool,
+    locked: Any,
+    accept_resigned: bool,
+) -> None:
     """Make the packages of FILE, a packages.json, installable from the mirror."""
     service = Service.from_file(config)
-    manifest = Manifest.parse(file.read())
-    lock = Lock.parse(locked.read()) if locked else None
+    manifest = Manifest.parse(content(file, MAX_BYTES))
+    lock = Lock.parse(content(locked, MAX_LOCK)) if locked else None
     name = mirror_name(service, mirror)
     operations = _operations(service, refresh=refresh)
+    operations = operations.accepting_resigned() if accept_resigned else operations
     with shown() as telling:
         outcome = operations.apply(manifest, name, DirectStep(telling), lock)
     for nevra in outcome.added:
@@ -79,7 +98,13 @@ def apply(config: Path | None, mirror: str | None, file: Any, refresh: bool, loc
 @click.argument("update_id", required=False)
 @click.option("--follow", is_flag=True, help="Wait for the end, showing what runs.")
 @JSON
-@click.option("--limit", default=20, show_default=True, help="How many to list.")
+@click.option(
+    "--limit",
+    type=click.IntRange(1, MOST),
+    default=20,
+    show_default=True,
+    help="How many to list.",
+)
 def updates(
     config: Path | None, update_id: str | None, follow: bool, as_json: bool, limit: int
 ) -> None:
@@ -119,7 +144,7 @@ def retry(config: Path | None, update_id: str) -> None:
 @click.option("--delivery", help="X-GitHub-Delivery; a new id by default.")
 def replay(config: Path | None, payload: Any, url: str, event: str, delivery: str | None) -> None:
     """Sign PAYLOAD, a stored delivery, and post it as GitHub does."""
-    body = payload.read()
+    body = content(payload, MAX_BODY)
     headers = {
         "Content-Type": "application/json",
         "X-GitHub-Event": event,
@@ -128,7 +153,7 @@ def replay(config: Path | None, payload: Any, url: str, event: str, delivery: st
     }
     try:
         reply = requests.post(url, data=body, headers=headers, auth=fetch.NOBODY, timeout=10)
-    except requests.RequestException as error:
+    except (requests.RequestException, UnicodeError) as error:  # or what no header can hold
         click.echo(f"gm-analytics: posting to {url}: {error}", err=True)
         sys.exit(Exit.FAILED)
     click.echo(f"{reply.status_code} {reply.text.strip()}")

@@ -10,6 +10,7 @@ from typing import Any
 
 import fabric
 import paramiko
+from paramiko.hostkeys import InvalidHostKey
 
 from gm_analytics import settings
 from gm_analytics.errors import HostKeyRefused, MirrorUnreachable
@@ -54,6 +55,9 @@ def connect(mirror: settings.Mirror) -> Any:
         connection.transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     except paramiko.BadHostKeyException as error:
         raise _refused(mirror, str(error)) from error
+    except InvalidHostKey as error:  # no SSHException; a @cert-authority line, say
+        said = f"known_hosts has a line that cannot be read: {error.line[:200]!r}"
+        raise _refused(mirror, said) from error
     except (paramiko.SSHException, OSError, EOFError) as error:
         where = f"{mirror.user}@{mirror.address}:{mirror.port}"
         raise MirrorUnreachable(mirror.name, f"{where}: {error}", command(mirror)) from error

@@ -11,7 +11,7 @@ import resource
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -20,6 +20,7 @@ import h11
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from gm_analytics.errors import LocalFault
 from gm_analytics.web.door import Application
 from gm_analytics.web.protection import protected
 
@@ -193,6 +194,22 @@ def beside(app: Application, listening: socket.socket, limits: Limits) -> Iterat
 
 
 def run(app: Application, host: str, port: int) -> None:
-    """Serve until the process is told to end."""
-    with suppress(KeyboardInterrupt):
-        uvicorn.Server(configure(app, host, port)).run()
+    """Serve until the process is told to end.
+
+    Raises:
+        LocalFault: the address cannot be listened on.
+
+    """
+    config = configure(app, host, port)
+    with closing(_listening(host, port)) as listening, suppress(KeyboardInterrupt):
+        uvicorn.Server(config).run(sockets=[listening])
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    """Listen; uvicorn would only log why it cannot."""
+    try:
+        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        return socket.create_server(address[:2], family=family, backlog=BACKLOG)
+    except (OSError, UnicodeError) as error:
+        said = (error.strerror if isinstance(error, OSError) else "") or str(error)
+        raise LocalFault(f"listening on {host}:{port}", said) from error

@@ -13,7 +13,7 @@ import yaml
 from click.testing import CliRunner, Result
 
 from gm_analytics import settings
-from gm_analytics.cli.main import main
+from gm_analytics.cli.commands import cli as main
 from gm_analytics.engine.client import Store
 from gm_analytics.errors import AnotherService, StoreUnavailable
 from gm_analytics.manifest import Manifest
@@ -105,8 +105,8 @@ def test_a_second_service_is_refused_until_it_takes_over(site: Site, tmp_path: P
     assert "another service" not in cli(site, "first", "publications").output
 
     # Nobody takes over by mistake.
-    asked = cli(site, "second", "takeover", input="n\n")
-    assert (asked.exit_code, live(site)) == (1, before)
+    asked = cli(site, "second", "takeover", input="y\n")
+    assert (asked.exit_code, live(site)) == (2, before), "a pipe is nobody who answers"
     assert f"by service {first.identity}" in asked.stdout
     with second.mirrors.read(name) as session:
         assert session.host.owner().is_other(second.identity)
@@ -148,6 +148,9 @@ def test_a_publication_of_an_older_version_is_the_first_comers(site: Site) -> No
     with one.mirrors.read(site.mirror.name) as session:
         assert session.host.owner().service == ""
     one.operations.plan(Manifest.parse(manifest("tree").encode()), site.mirror.name)
+    with one.mirrors.read(site.mirror.name) as session:
+        assert session.host.owner().service == "", "a plan changes nothing"
+    assert apply(one, site, "tree") == "unchanged"
     with pytest.raises(AnotherService, match=one.identity):
         service(site, "fifth").operations.plan(
             Manifest.parse(manifest("tree").encode()), site.mirror.name

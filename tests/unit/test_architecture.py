@@ -75,7 +75,8 @@ EXTERNAL = {
     "connexion": {"contract", "web.app", "web.operator", "handlers"},
     "flask": {"handlers"},
     "click": {
-        f"cli.{name}" for name in ("main", "mirrors", "output", "serve", "set_up", "updates")
+        f"cli.{name}"
+        for name in ("changes", "commands", "mirrors", "output", "serve", "set_up", "updates")
     },
     "uvicorn": {"web.server"},
     "jinja2": {"web.pages"},

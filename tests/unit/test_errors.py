@@ -140,7 +140,7 @@ def test_a_fault_goes_with_its_codes(cls: type[GmError]) -> None:
         "operator": {Exit.WRONG_USE, Exit.REFUSED, Exit.SET_UP, Exit.UNTRUSTED, Exit.NOT_NOW},
         "upstream": {Exit.REFUSED, Exit.NOT_NOW},
         "github": {Exit.GITHUB, Exit.NOT_NOW},
-        "ourselves": {Exit.FAILED, Exit.NOT_NOW},
+        "ourselves": {Exit.DEFECT, Exit.NOT_NOW},
     }
     if not issubclass(cls, DeliveryError):  # which no command meets
         assert cls.code in codes[cls.fault]

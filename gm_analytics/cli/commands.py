@@ -1,0 +1,94 @@
+"""The command line: its commands, and what becomes of errors."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+import tempfile
+import traceback
+from contextlib import suppress
+from typing import Any
+
+import click
+
+from gm_analytics import __version__
+from gm_analytics.cli import changes, mirrors, serve, set_up, updates
+from gm_analytics.errors import Exit, GmError, LocalFault, Unexpected
+
+
+class Group(click.Group):
+    """Turns errors into a line or two on standard error, and an exit code."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except (click.ClickException, click.Abort, click.exceptions.Exit):
+            raise  # click says them itself
+        except KeyboardInterrupt:
+            _drop_output()
+            click.echo("gm-analytics: interrupted", err=True)
+            sys.exit(Exit.INTERRUPTED)
+        except GmError as error:
+            _end(error)
+        except OSError as error:
+            if error.errno == errno.EPIPE:  # whoever read has gone: there is nobody to tell
+                _drop_output()
+                sys.exit(Exit.FAILED)
+            _end(LocalFault.of(error))
+        except Exception as error:
+            if ctx.params["debug"]:
+                raise
+            _end(Unexpected(type(error).__name__, _first_line(error), _kept(error)))
+
+
+_CODES = "\n".join(f"{code.value:>4}  {code.meaning}" for code in Exit)
+
+
+@click.group(
+    cls=Group,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=f"\b\nExit codes; standard error says the reason:\n{_CODES}",
+)
+@click.version_option(__version__)
+@click.option("--debug", is_flag=True, help="Show the whole trace of a defect of this program.")
+def cli(debug: bool) -> None:  # `Group.invoke` reads it
+    """Make the packages of a pull request installable from a private RPM mirror."""
+
+
+for family in (serve, updates, mirrors, changes, set_up):
+    for command in family.COMMANDS:
+        cli.add_command(command)
+
+
+def _end(error: GmError) -> None:
+    _drop_output()
+    click.echo(f"gm-analytics: {error}\nhint: {error.hint}", err=True)
+    sys.exit(error.code)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0]
+
+
+def _drop_output() -> None:
+    """Send what is still to be written nowhere, or Python would try it again at its end."""
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        with suppress(OSError, ValueError):
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, sys.stdout.fileno())
+            os.close(nowhere)
+
+
+def _kept(error: Exception) -> str:
+    """Keep a defect's trace in a file that only this account can read; give its path."""
+    try:
+        handle, path = tempfile.mkstemp(prefix="gm-analytics-", suffix=".trace")
+        with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
+            file.write("".join(traceback.format_exception(error)))
+    except OSError:
+        return ""
+    return path
