@@ -13,25 +13,28 @@ from typing import Annotated
 from pydantic import Field
 
 from gm_analytics.errors import Malformed
-from gm_analytics.mirror.publication import Publication, Veto
+from gm_analytics.mirror.publication import AGAIN, Publication, Veto
 from gm_analytics.mirror.repository import createrepo_of
 from gm_analytics.mirror.survey import Target, Tools
 from gm_analytics.mirror.yum import repo_file
 from gm_analytics.remote.commands import Argv, script
 from gm_analytics.rpm import grammar
-from gm_analytics.rpm.grammar import FILE, NUMBER, PUBLICATION, SHA256, SIZE, TIME, lines
+from gm_analytics.rpm.grammar import FILE, MAX_LINE, NUMBER, PUBLICATION, SHA256, SIZE, TIME, lines
 
 _HELD = f"({grammar.PUBLICATION.ere}|{grammar.PREVIEW.ere})"
+HELD = grammar.Grammar("a directory of the mirror's", _HELD, grammar.PREVIEW.longest)
 _FACT = re.compile(
     r"(made|left|count|served|described) ([0-9.]{1,40}) "
     rf"(?:\.\./)?{_HELD}(?:/packages\.txt|/publication\.json)?"
 )
 _LINE = re.compile(rf"{_HELD}/(publication\.json|manifests\.txt):(.*)", re.DOTALL)
+MAX_DESCRIPTION = 4 * 1024 * 1024
+"""Bytes of a publication.json."""
 
 
 def history(target: Target) -> Argv:
     """Print what `History.parse` reads: every publication and every preview that is there."""
-    return script("mirror", "history", target.root)
+    return ("env", f"LARGEST={MAX_DESCRIPTION}", *script("mirror", "history", target.root))
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,8 @@ class Held:
             return "as it was found"
         if made.kind == "rollback":
             return f"rollback to {made.restores}"
+        if made.kind in AGAIN:
+            return f"{made.kind} {made.update_id}"
         return " ".join(filter(None, (made.repository, made.update_id)))
 
 
@@ -101,7 +106,9 @@ class History:
         """
         facts: dict[str, dict[str, list[str]]] = {}
         now, live = "0", ""
-        for line in lines(output, "a line about a publication"):
+        for line in output.removesuffix("\n").split("\n"):
+            if len(line) > MAX_LINE:  # of a damaged file, which must not hide the others
+                line = line[:MAX_LINE]  # noqa: PLW2901
             if match := _FACT.fullmatch(line):
                 key, value, path = match.groups()
                 facts.setdefault(path, {})[key] = [value]
@@ -149,6 +156,8 @@ def _held(directory: str, facts: dict[str, list[str]]) -> Held:
 
     text = "\n".join(facts.get("publication.json", []))
     publication, unreadable = Publication.read(text, there="described" in facts)
+    if (size := float(facts.get("described", ["0"])[0])) >= MAX_DESCRIPTION:
+        unreadable = f"found a publication.json of {size:,.0f} bytes"
     manifests = facts.get("manifests.txt", [])
     if wrong := [line for line in manifests if not SHA256.fits(line)]:
         unreadable = unreadable or f"found {grammar.shown(wrong[0])} in its manifests.txt"
@@ -236,6 +245,8 @@ class Pool:
     metadata_before: int
     metadata_after: int
     """Without those that go."""
+    unlisted: tuple[str, ...] = ()
+    """Kept directories of which it cannot be told what they name: then no RPM may go."""
 
     @classmethod
     def parse(cls, output: str) -> Pool:
@@ -245,11 +256,13 @@ class Pool:
             Malformed: a line or a size is not as it should be.
 
         """
-        rpms, sizes = [], {}
+        rpms, sizes, unlisted = [], {}, []
         for line in lines(output, "a file of the pool"):
             match line.split("\t"):
                 case [("size" | "before" | "after") as key, size]:
                     sizes[key] = grammar.number(SIZE, size)
+                case ["unlisted", directory]:
+                    unlisted.append(HELD.check(directory))
                 case [file, size, added]:
                     at = float(TIME.check(added))
                     rpms.append(Pooled(FILE.check(file), grammar.number(SIZE, size), at))
@@ -258,7 +271,8 @@ class Pool:
         if len(sizes) != len(_SIZES):
             raise Malformed(f"the sizes {', '.join(_SIZES)}", f"only {', '.join(sizes) or 'none'}")
         rpms.sort(key=lambda rpm: rpm.file)
-        return cls(tuple(rpms), sizes["size"], sizes["before"], sizes["after"])
+        weights = (sizes["size"], sizes["before"], sizes["after"])
+        return cls(() if unlisted else tuple(rpms), *weights, unlisted=tuple(unlisted))
 
 
 def collect(target: Target, update_id: str) -> Argv:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 
 from gm_analytics import settings
 from gm_analytics.errors import (
@@ -11,6 +12,7 @@ from gm_analytics.errors import (
     BadAnswer,
     BadPackages,
     CommandFailed,
+    GmError,
     Malformed,
     ToolsMissing,
     UnreadablePublication,
@@ -70,6 +72,8 @@ class Host:
         self.target = target_of(mirror)
         self.ssh = ssh.Connection(mirror, locked=locked)
         self.service = service
+        self.basis: dict[str, str] = {}
+        """What publications are made with now; see `basis`."""
         self.unclaimed = False
         if locked and service and not taking_over:
             self.ssh.first = ownership.owner(self.target)
@@ -117,7 +121,39 @@ class Host:
 
     def sweep(self, update_id: str) -> None:
         """Remove what an update left in staging."""
+        if self.target.place:  # which goes as a whole
+            return
         self.run(repository.sweep(self.target, update_id), "sweeping the staging directory")
+
+    @contextmanager
+    def aside(self, name: str) -> Iterator[None]:
+        """Work in a place of its own until the block ends: nothing below the root changes.
+
+        The root helper knows no other staging than its root's, so that there one called `name` is
+        used and removed.
+        """
+        tools, before, doing = self.tools, self.target, "making a place to look from"
+        if tools.elevation == "helper":
+            with self._swept(name):
+                yield
+            return
+        with self.answer(doing):
+            place = grammar.ABSOLUTE_PATH.check(self.run(yum.aside(before, tools), doing).strip())
+        self.target = replace(before, place=place)
+        try:
+            yield
+        finally:
+            self.target = before
+            with suppress(GmError):  # a later look sweeps it
+                self.run(("rm", "-rf", "--", place), "leaving the place to look from")
+
+    @contextmanager
+    def _swept(self, name: str) -> Iterator[None]:
+        try:
+            yield
+        finally:
+            with suppress(GmError):
+                self.sweep(name)
 
     @property
     def tools(self) -> Tools:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import uuid
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
@@ -51,16 +52,14 @@ class PackageManager:
             UpstreamUnavailable: it could not.
 
         """
-        name = "check"
-        self._host.prepare(name)
-        try:
+        name = f"check-{uuid.uuid4()}"
+        with self._host.aside(name):
+            self._host.prepare(name)
             argv = yum.makecache(self._host.target, self._host.tools, name)
             result = self._yum(name, argv, "reading upstream's metadata")
             if not result.ok:
                 said = words(result.stdout + result.stderr)
                 raise UpstreamUnavailable(self._host.name, "reading upstream's metadata", said)
-        finally:
-            self._host.sweep(name)
         return f"metadata of the repositories in {self._host.target.reposdir} is readable"
 
     def ask_upstream(self, update_id: str) -> Asked:

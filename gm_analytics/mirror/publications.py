@@ -6,10 +6,10 @@ import logging
 from contextlib import suppress
 from dataclasses import replace
 
-from gm_analytics import settings
 from gm_analytics.errors import (
     BadAnswer,
     DiskFull,
+    GmError,
     LockBroken,
     RollbackRefused,
     UnknownPublication,
@@ -30,11 +30,6 @@ from gm_analytics.rpm.grammar import optional
 from gm_analytics.rpm.package import Package
 
 log = logging.getLogger(__name__)
-
-
-def rules_of(mirror: settings.Mirror) -> Rules:
-    """Give a mirror's rules of retention."""
-    return Rules(**mirror.retention.model_dump(), grace_minutes=mirror.grace_minutes)
 
 
 class Publications:
@@ -204,8 +199,17 @@ class Publications:
         return Closure(packages, states)
 
     def retain(self, update_id: str) -> Collected:
-        """Remove what retention does not keep; look at no RPM if no metadata goes."""
-        return self.collect(update_id, eager=False)
+        """Remove what retention does not keep; look at no RPM if no metadata goes.
+
+        It follows a publication, which is a success whatever becomes of this: what goes wrong is
+        logged, and a later update tries again.
+        """
+        try:
+            return self.collect(update_id, eager=False)
+        except Exception as error:
+            defect = not isinstance(error, GmError)
+            log.warning("%s: housekeeping: %s", self._host.name, error, exc_info=defect)
+            return Collected()
 
     def collect(self, name: str, *, eager: bool = True, dry_run: bool = False) -> Collected:
         """Remove what retention does not keep, then RPMs that nothing kept names.
@@ -216,7 +220,7 @@ class Publications:
             UnknownPublication: the mirror serves none.
 
         """
-        past, rules = self.history(), rules_of(self._host.config)
+        past, rules = self.history(), Rules.of(self._host.config)
         if past.live is None:  # nothing is named, and nothing is ours to remove
             raise UnknownPublication(self._host.name, "live", [])
         decision = retention.decide(past, rules)
@@ -231,6 +235,7 @@ class Publications:
         with self._host.answer("looking through the pool"):
             pool = history.Pool.parse(printed)
         rpms = retention.unneeded(pool.unnamed, past.now, rules)
+        unreadable = tuple(dict.fromkeys((*unreadable, *pool.unlisted)))
         if not dry_run:
             self._host.put_list(
                 name, history.DROPPED, [str(held.number) for held in decision.dropped]

@@ -15,7 +15,7 @@ import re
 from pathlib import PurePosixPath
 
 from gm_analytics.mirror.downloads import guarded
-from gm_analytics.mirror.survey import OVERTAKEN, Target, Tools
+from gm_analytics.mirror.survey import OVERTAKEN, SHORT_OF, Target, Tools
 from gm_analytics.remote.commands import Argv, script
 from gm_analytics.rpm.grammar import METADATA, PREVIEW
 
@@ -30,9 +30,14 @@ sys.exit(libc.renameat2(AT_FDCWD, old, AT_FDCWD, new, RENAME_EXCHANGE) and 1)
 """
 
 
+SERVED = "served.txt"
+"""List below `.staging` of the files that a plain repository serves; see establish.sh."""
+
+
 def establish(target: Target, tools: Tools) -> Argv:
     """Give an empty root its first, empty publication, or adopt a plain repository as it is."""
-    argv = guarded("establish", target.root, *_createrepo(tools), types="fl")
+    arguments = (target.root, f"{target.root}/.staging/{SERVED}", str(SHORT_OF))
+    argv = guarded("establish", *arguments, *_createrepo(tools), types="fl")
     return ("env", f"EXCHANGE={_EXCHANGE}", *argv)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from gm_analytics import settings
 from gm_analytics.mirror.history import Held, History, Pool, Pooled
 
 DAY, MINUTE = 86_400, 60
@@ -26,6 +27,11 @@ class Rules:
     preview_days: float
     """How long a preview is served."""
     grace_minutes: float
+
+    @classmethod
+    def of(cls, mirror: settings.Mirror) -> Rules:
+        """Give a mirror's."""
+        return cls(**mirror.retention.model_dump(), grace_minutes=mirror.grace_minutes)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from gm_analytics.remote.commands import Argv, script
 from gm_analytics.rpm import grammar
 from gm_analytics.rpm.grammar import Grammar, lines, optional
 
-OVERTAKEN, BYTES_DIFFER, REFUSED = 76, 77, 78
+OVERTAKEN, BYTES_DIFFER, REFUSED, SHORT_OF = 76, 77, 78, 79
 """Exit codes of the scripts of this room, beside those of the programs they run."""
 HELPER_CACHE = "/var/cache/gm-mirror"
 """Where gm-mirror-helper keeps root's yum cache, if root cannot make a user namespace either."""
@@ -55,6 +55,8 @@ class Target:
     timeout: int = 1800
     """Seconds."""
     helper: str | None = None
+    place: str | None = None
+    """Where who only looks has what it needs, in place of staging and cache below the root."""
 
     @property
     def caches(self) -> tuple[str, str]:
@@ -63,7 +65,13 @@ class Target:
 
     def staging(self, update_id: str, *parts: str) -> str:
         """Give a path below an update's staging directory."""
+        if self.place:
+            return str(PurePosixPath(self.place, *parts))
         return str(PurePosixPath(self.root, ".staging", update_id, *parts))
+
+    def cache(self, manager: Manager) -> str:
+        """Give the directory of a package manager's cache."""
+        return f"{self.place}/cache" if self.place else f"{self.root}/.cache/{manager}"
 
 
 # --- facts ---------------------------------------------------------------------------------

@@ -47,7 +47,7 @@ def prepare(target: Target, update_id: str, number: int) -> Argv:
     again = repo_file(f"file://{preview}/", PREVIEW_ID)
     staging = target.staging(update_id)
     keys = target.reposdir if target.signatures == "required" else ""
-    return script("mirror", "prepare", staging, pool, candidate, preview, again, keys)
+    return script("mirror", "prepare", staging, pool, candidate, preview, again, keys, target.root)
 
 
 def download(target: Target, tools: Tools, update_id: str, specs: Iterable[str]) -> Argv:
@@ -126,7 +126,7 @@ def _yum(target: Target, tools: Tools, update_id: str, reposdir: str) -> Argv:
     elevated = ("unshare", "--map-root-user") if tools.elevation == "userns" else ()
     options = {
         "reposdir": reposdir,
-        "cachedir": f"{target.root}/.cache/{tools.manager}",
+        "cachedir": target.cache(tools.manager),
         "keepcache": "1",
         "metadata_expire": str(target.max_age),
     }
@@ -161,6 +161,11 @@ def _operands(tools: Tools, specs: Iterable[str]) -> Argv:
     return (*(("--",) if tools.manager == "dnf4" else ()), *specs)
 
 
+def aside(target: Target, tools: Tools) -> Argv:
+    """Make a staging directory for who only looks, beside the root; print its path."""
+    return script("mirror", "aside", target.cache(tools.manager))
+
+
 def in_empty_root(target: Target, update_id: str, argv: Argv) -> Argv:
     """Run a yum command after emptying the install root it names."""
     return script("mirror", "empty-root", target.staging(update_id, "root"), *argv)
@@ -171,7 +176,7 @@ def comps(target: Target, tools: Tools, live: str, update_id: str) -> Argv:
 
     The preview's is there only after `repository.take_groups`; upstream's are yum's cached ones.
     """
-    cache = f"{target.root}/.cache/{tools.manager}"
+    cache = target.cache(tools.manager)
     more = (f"{HELPER_CACHE}/{tools.manager}",) if tools.elevation == "helper" else ()
     places = (f"{target.root}/{live}", cache, target.staging(update_id), *more)
     largest = comps_of.MAX_BYTES + 1  # one more tells that it is too large

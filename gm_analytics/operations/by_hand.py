@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
+from gm_analytics.errors import AnotherService
 from gm_analytics.manifest import Manifest
 from gm_analytics.mirror.access import Mirrors
 from gm_analytics.mirror.lock import Lock
 from gm_analytics.mirror.ownership import Owner
 from gm_analytics.mirror.retention import Collected
+from gm_analytics.mirror.session import Session
 from gm_analytics.mirror.solve_key import SolveKey
 from gm_analytics.rpm.changes import Plan, compare, diff
 from gm_analytics.updates.closures import placed
@@ -82,18 +85,31 @@ class Operations:
         """Give the same; upstream is asked though its metadata were read lately."""
         return Operations(self.mirrors.asking_now(), self._mode)
 
+    def accepting_resigned(self) -> Operations:
+        """Give the same commands; RPMs that upstream signed again are taken, as new files."""
+        return Operations(self.mirrors.accepting_resigned(), self._mode)
+
     def plan(self, manifest: Manifest, mirror: str) -> Plan:
-        """Say what `apply` would change; nothing that clients see is touched."""
+        """Say what `apply` would change. It changes nothing on the mirror, and takes no lock."""
         name = f"plan-{uuid.uuid4()}"
-        with self.mirrors.open(mirror) as session:
-            live = session.survey()
-            try:
-                with placed(manifest):
-                    solved = session.package_manager.resolve(name, manifest.specs)
-                packages = session.publications.packages(live.live)
-                return diff(packages, solved.rows, exact=self._mode == "exact")
-            finally:
-                session.sweep(name)
+        with self._read(mirror) as session:
+            _, packages = session.look()
+            with session.host.aside(name), placed(manifest):
+                solved = session.package_manager.resolve(name, manifest.specs)
+            return diff(packages, solved.rows, exact=self._mode == "exact")
+
+    @contextmanager
+    def _read(self, mirror: str) -> Iterator[Session]:
+        """Open a mirror to say what this service would do there.
+
+        Raises:
+            AnotherService: it would do nothing, since that one publishes there.
+
+        """
+        with self.mirrors.read(mirror) as session:
+            if owner := self.mirrors.other_service(session):
+                raise AnotherService(mirror, owner.published, self.mirrors.identity)
+            yield session
 
     def apply(
         self, manifest: Manifest, mirror: str, step: DirectStep, lock: Lock | None = None
@@ -125,11 +141,14 @@ class Operations:
             return Lock.of(mirror, held, session.publications.packages(held.directory))
 
     def collect(self, mirror: str, *, dry_run: bool) -> Collected:
-        """Remove what retention does not keep, or say what would be."""
+        """Remove what retention does not keep, or say what would be, and change nothing."""
         name = f"gc-{uuid.uuid4()}"
+        if dry_run:
+            with self._read(mirror) as session, session.host.aside(name):
+                return session.publications.collect(name, dry_run=True)
         with self.mirrors.open(mirror) as session:
             try:
-                return session.publications.collect(name, dry_run=dry_run)
+                return session.publications.collect(name)
             finally:
                 session.sweep(name)
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from gm_analytics import contract, settings
-from gm_analytics.errors import GmError, StoreUnavailable
+from gm_analytics.errors import AnotherService, ConfigurationChanged, GmError, StoreUnavailable
 from gm_analytics.github.client import GitHub
 from gm_analytics.mirror import survey
+from gm_analytics.mirror.basis import basis_of, changes
 from gm_analytics.mirror.host import usable
 from gm_analytics.mirror.served import wait_until_visible
 from gm_analytics.mirror.session import Session
@@ -35,10 +36,11 @@ def run(
         yield look("github", lambda: _github(config.github))
     name = _identity(identity)
     for mirror in config.mirrors:
+        now = basis_of(mirror, config.publish)
         if found := hidden[mirror.name]:
             yield _hidden(f"mirror {mirror.name}", found, is_web)
         else:
-            yield from _mirror(mirror, name)
+            yield from _mirror(mirror, name, now)
 
 
 def _secret(webhook: settings.Webhook) -> Finding:
@@ -75,11 +77,12 @@ def _identity(identity: Callable[[], str]) -> str:
         return ""
 
 
-def _mirror(mirror: settings.Mirror, service: str) -> Iterator[Finding]:
+def _mirror(mirror: settings.Mirror, service: str, now: dict[str, str]) -> Iterator[Finding]:
     name = f"mirror {mirror.name}"
-    with Session(mirror, service=service) as session:
+    with Session(mirror, locked=False) as session:  # an update need not wait for who only looks
         try:
             found = session.host.look()
+            owner = session.host.owner()
         except GmError as error:
             yield wrong(name, error)
             return
@@ -88,6 +91,10 @@ def _mirror(mirror: settings.Mirror, service: str) -> Iterator[Finding]:
         if printed := session.host.ssh.printed_by_login:
             hint = "See the start files of the account's shell; nothing of it is taken for output."
             yield Finding(f"{name} login", "warn", f"it prints, which is skipped: {printed}", hint)
+        if service and owner.is_other(service):
+            yield wrong(name, AnotherService(mirror.name, owner.published, service))
+        if changed := changes(found.publication, now):
+            yield wrong(name, ConfigurationChanged(mirror.name, changed))
         yield from _host(name, mirror, found)
         yield look(f"{name} upstream", session.package_manager.upstream)
         yield look(f"{name} key", lambda: _key(mirror, session))

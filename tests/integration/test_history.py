@@ -288,18 +288,24 @@ def test_an_update_that_publishes_removes_what_is_not_kept_by_itself(site: Site,
 
 
 def test_an_rpm_that_an_unfinished_update_has_looked_at_stays(site: Site, cli: Cli) -> None:
-    """A worker may have died between adding it to the pool and publishing it."""
+    """A worker may have died between adding it to the pool and publishing it.
+
+    What the service did not add is nobody's to remove.
+    """
     apply(site, "leaf25")
     root = site.mirror.host.root
     stray, awaited = root / "stray-1-1.noarch.rpm", root / "awaited-1-1.noarch.rpm"
+    foreign = root / "foreign-1-1.noarch.rpm"
+    with (root / ".publications" / "added.txt").open("a") as ledger:
+        ledger.write(f"{stray.name}\n{awaited.name}\n")
     staging = root / ".staging" / "unfinished"
     staging.mkdir(parents=True)
     (staging / "facts").write_text(f"{awaited.name}\tawaited\t0\t1\t1\tnoarch\t1\tff\t\t\n")
-    for path in (stray, awaited):
+    for path in (stray, awaited, foreign):
         path.write_bytes(b"x")
     let_time_pass(site)
     assert cli("gc").returncode == 0
-    assert (stray.exists(), awaited.exists()) == (False, True)
+    assert (stray.exists(), awaited.exists(), foreign.exists()) == (False, True, True)
 
 
 def test_a_mirror_that_serves_nothing_loses_nothing() -> None:
@@ -493,10 +499,10 @@ def test_what_is_served_otherwise_than_published_differs(site: Site, cli: Cli) -
     found = differing(site, cli)
     assert len(found) == 2
     assert f"{gone.name}: 404 Not Found" in found[0]
-    assert re.search(rf"{short.name}: [\d,]+ bytes; expected [\d,]+$", found[1])
+    assert re.search(rf"{short.name}: [\d,]+ bytes; expected [\d,]+\. Run `gm-ana", found[1])
     found = differing(site, cli, "--checksums")
     assert len(found) == 3
-    assert found[2].endswith(f"{changed.name}: not the bytes that were published")
+    assert f"{changed.name}: not the bytes that were published. Run `gm-ana" in found[2]
 
     repomd = (root / "repodata" / "repomd.xml").read_text()
     named = re.search(r'href="(repodata/[^"]*-primary[^"]*)"', repomd)

@@ -89,14 +89,14 @@ class Ground:
         )
 
     def outside(self) -> dict[str, tuple[int, bytes]]:
-        """Give the mode and content of all that is outside of staging."""
+        """Give the mode and content of all that is outside of staging, but for the ledger."""
         return {
             str(path.relative_to(self.top)): (
                 path.lstat().st_mode,
                 path.read_bytes() if path.is_file() and not path.is_symlink() else b"",
             )
             for path in sorted(self.top.rglob("*"))
-            if not {".staging", ".cache", ".rpmdb"} & set(path.parts)
+            if not {".staging", ".cache", ".rpmdb", "added.txt"} & set(path.parts)
         }
 
     def names(self) -> list[str]:
@@ -135,6 +135,7 @@ def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
     shutil.copy(good, made.root)
     run = made.run(("createrepo_c", "--quiet", "--no-database", str(made.root)))
     assert run.returncode == 0, run.stderr
+    (made.root / ".staging" / repository.SERVED).write_text("")
     run = made.run(repository.establish(made.target, TOOLS))
     assert run.returncode == 0, run.stderr
     yield made

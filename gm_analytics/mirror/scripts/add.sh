@@ -8,14 +8,21 @@
 # Exits   CODE: there is one
 #         1: a file is neither in staging nor in the pool, or cannot be linked
 
+. ./ledger.sh
+
 # link(2) never writes over a name, whoever comes between. The names in staging go at once: a
 # package manager that is run again writes its downloads in place.
-root=$1; cd "$2/rpms"; differs=$3
+root=$1; cd "$root"; ledger_begin
+cd "$2/rpms"; differs=$3
 while read -r file; do
     if [ -f "./$file" ] && [ ! -L "./$file" ]; then printf './%s\0' "$file"
     else [ -e "$root/$file" ] || { echo "$file is gone from staging" >&2; exit 1; }
     fi
 done < ../new.txt > ../adding
+# Before they are there: what a person puts there meanwhile is named, and is compared below.
+while read -r file; do
+    [ -e "$root/$file" ] || [ -L "$root/$file" ] || printf '%s\n' "$file"
+done < ../new.txt >> "$root/.publications/added.txt"
 xargs -0 -r chmod 0644 -- < ../adding
 xargs -0 -r ln -t "$root" -- < ../adding 2> ../linked || :
 while read -r file; do

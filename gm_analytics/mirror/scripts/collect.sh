@@ -8,8 +8,10 @@
 # Exits    1: the live publication is in gone.txt
 
 . ./preview_of.sh
+. ./ledger.sh
 
 root=$1 staging=$2; cd "$root"
+ledger_begin  # while every directory that it is made of is there
 live=$(readlink repodata)
 while read -r number; do
     old=$(preview_of "$number")
@@ -24,3 +26,6 @@ while read -r directory; do
     rm -rf "$staging/gone"
 done < "$staging/gone.txt"
 while read -r file; do rm -f "./$file"; done < "$staging/rpms.txt"
+awk 'FILENAME == ARGV[1] { gone[$1]; next } !($1 in gone) && !seen[$1]++' \
+    "$staging/rpms.txt" .publications/added.txt > .publications/.added.new
+mv -f .publications/.added.new .publications/added.txt

@@ -12,6 +12,8 @@
 #         count PACKAGES DIRECTORY/packages.txt
 #         DIRECTORY/FILE:LINE                each line of publication.json and manifests.txt
 #         served 0 ../DIRECTORY              a preview that is linked
+#
+# LARGEST  bytes that publication.json and manifests.txt stay below
 
 cd "$1"
 echo "now $(date +%s)"
@@ -23,6 +25,8 @@ for kind in publications previews; do
     find ".$kind" -mindepth 2 -maxdepth 2 -name publication.json -printf 'described %s %p\n'
     grep -a -s -c -H '^[^#]' ".$kind"/*/packages.txt |
         sed 's/^\(.*\):\([0-9]*\)$/count \2 \1/'
-    grep -a -s -H '' ".$kind"/*/publication.json ".$kind"/*/manifests.txt || :
+    # An ordinary file of a size that it can have: a damaged one must not hide the others.
+    find ".$kind" -mindepth 2 -maxdepth 2 -type f -size "-${LARGEST}c" \
+        '(' -name publication.json -o -name manifests.txt ')' -exec grep -a -s -H '' {} + || :
 done
 if [ -d previews ]; then find previews -maxdepth 1 -type l -printf 'served 0 %l\n'; fi

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from gm_analytics.mirror.history import Held, History
+from gm_analytics.mirror.history import MAX_DESCRIPTION, Held, History, Pool, history
 from gm_analytics.mirror.publication import Publication
+from gm_analytics.mirror.survey import Target
+from gm_analytics.rpm.grammar import MAX_LINE
 
 LISTED = f"""\
 now 2000
@@ -118,3 +123,68 @@ def test_a_preview_that_cannot_be_read_is_named_too() -> None:
 def test_a_file_without_a_letter_is_no_repository_that_was_taken_over() -> None:
     found = History.parse(LISTED + "described 0 .publications/000001/publication.json\n")
     assert "an empty file" in found.publications[0].unreadable
+
+
+# --- one that is damaged hides no other -----------------------------------------------------
+
+DAMAGED = ".publications/000002/publication.json"
+OTHERS = "\n".join(line for line in LISTED.splitlines() if DAMAGED not in line) + "\n"
+DAMAGES = {
+    "empty": f"described 0 {DAMAGED}\n",
+    "no JSON": f"described 9 {DAMAGED}\n{DAMAGED}:no JSON\n",
+    "NULs, as after a crash": f"described 9 {DAMAGED}\n{DAMAGED}:{chr(0) * 9}\n",
+    "a line without an end": f"described 9 {DAMAGED}\n{DAMAGED}:{'x' * (MAX_LINE + 9)}\n",
+    "too large to be read": f"described {MAX_DESCRIPTION} {DAMAGED}\n",
+    "a list": f"described 2 {DAMAGED}\n{DAMAGED}:[]\n",
+    "deep": f"described 9 {DAMAGED}\n{DAMAGED}:{'[' * 9000}\n",
+    "a number beyond all": f'described 9 {DAMAGED}\n{DAMAGED}:{{"number": {"9" * 5000}}}\n',
+    "a newer format": f'described 9 {DAMAGED}\n{DAMAGED}:{{"number": 2, "format": 99}}\n',
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_publication_is_named_and_hides_no_other(damage: str) -> None:
+    found = History.parse(OTHERS + DAMAGES[damage])
+    assert [one.number for one in found.publications] == [1, 2, 3]
+    assert [one.number for one in found.unreadable] == [2]
+    assert found.unreadable[0].what.startswith("cannot be read: found ")
+    assert len(found.unreadable[0].what) < 400
+    before = found.before_live()
+    assert before
+    assert before.number == 1, "no rollback goes to what cannot be read"
+
+
+@pytest.mark.parametrize("file", ["publication.json", "manifests.txt"])
+@pytest.mark.parametrize("kind", ["a pipe", "a directory", "large", "a link to nothing"])
+def test_what_lies_there_in_place_of_a_description_holds_up_no_reader(
+    file: str, kind: str, tmp_path: Path
+) -> None:
+    target = Target(str(tmp_path), "/r", "9")
+    for number in (1, 2):
+        made = tmp_path / Publication.directory(number)
+        made.mkdir(parents=True)
+        (made / "packages.txt").write_text("")
+        (made / "publication.json").write_text(Publication(number).text())
+    (tmp_path / "repodata").symlink_to(".publications/000002/repodata")
+    path = tmp_path / Publication.directory(1) / file
+    path.unlink(missing_ok=True)
+    if kind == "a pipe":
+        os.mkfifo(path)
+    elif kind == "a directory":
+        path.mkdir()
+    elif kind == "large":
+        path.write_bytes(b"x" * (MAX_DESCRIPTION + 1))
+    else:
+        path.symlink_to("nowhere")
+    argv = history(target)
+    done = subprocess.run(argv, capture_output=True, text=True, check=True, timeout=20)
+    found = History.parse(done.stdout)
+    assert [one.number for one in found.publications] == [1, 2]
+    assert found.live
+    assert not found.live.unreadable
+
+
+def test_nothing_goes_while_it_is_not_known_what_a_kept_publication_names() -> None:
+    sizes = "size\t1\nbefore\t1\nafter\t1\n"
+    pool = Pool.parse(f"unlisted\t.publications/000002\nstray-1-1.noarch.rpm\t1\t1\n{sizes}")
+    assert (pool.unnamed, pool.unlisted) == ((), (".publications/000002",))
