@@ -113,6 +113,8 @@ def refusals(output: str, expected: grammar.Grammar) -> list[str]:
 
 _UNKNOWN = (
     re.compile(r"No match for argument: (?P<spec>\S+)"),
+    # Only the mirror's own pool has it, where that one is damaged.
+    re.compile(r"All matches were filtered out by exclude filtering for argument: (?P<spec>\S+)"),
     re.compile(r"No package (?P<spec>\S+) available\."),
     re.compile(r"(?:Error: )?Module or Group '(?P<spec>[^\s']+)' (?:is not|does not)"),
     re.compile(r"(?:Warning: )?[Gg]roup (?P<spec>\S+) does not exist\."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import suppress
 from dataclasses import replace
 
@@ -9,6 +10,7 @@ from gm_analytics.errors import (
     BadPackages,
     BytesDiffer,
     Overtaken,
+    PoolIncomplete,
     Untrusted,
 )
 from gm_analytics.mirror import (
@@ -19,15 +21,21 @@ from gm_analytics.mirror import (
 )
 from gm_analytics.mirror.history import Held
 from gm_analytics.mirror.host import SHORT, Host
+from gm_analytics.mirror.mending import Mender, beside
 from gm_analytics.mirror.package_manager import PackageManager
-from gm_analytics.mirror.publication import Closure, Download, Publication
+from gm_analytics.mirror.publication import Closure, Download, Publication, Whereabouts
 from gm_analytics.mirror.publications import Publications
 from gm_analytics.mirror.signer import Signer
 from gm_analytics.mirror.trust import Trust
+from gm_analytics.remote.commands import Argv
 from gm_analytics.rpm import comps
 from gm_analytics.rpm import provenance as wanted
-from gm_analytics.rpm.grammar import CAPABILITY, printable, shown
+from gm_analytics.rpm.grammar import CAPABILITY, FILE, lines, printable, shown
 from gm_analytics.rpm.package import Package
+
+log = logging.getLogger(__name__)
+_LOST = "lost "
+"""How build.sh begins a line about a file that is lost."""
 
 
 class Publisher:
@@ -46,6 +54,9 @@ class Publisher:
         self._publications = publications
         self._signer = signer
         self._trust = trust
+        self._mender = Mender(host, package_manager)
+        self.accepts_resigned = False
+        """Whether RPMs that upstream signed again are taken, beside the older ones."""
 
     def inspect(self, update_id: str, live: str, download: Download, number: int) -> Closure:
         """Check the downloaded files, compare them with what is there, say who wanted them.
@@ -61,13 +72,32 @@ class Publisher:
         closure = closure.only(row.nevra for row in download.rows)
         if absent := sorted({row.nevra for row in download.rows} - there):
             raise BadPackages(self._host.name, f"solved, but not downloaded: {', '.join(absent)}")
-        if differing := closure.where("differs"):
-            raise BytesDiffer(self._host.name, [package.file for package in differing])
         closure = self._explain(update_id, live, closure, download)
+        closure = self._beside(update_id, live, closure)
         if any(package.source == yum.PREVIEW_ID for package in closure.packages):
             with suppress(Untrusted):  # only says where packages came from
                 closure = closure.sourced(self._publications.previewed(number).packages)
         return closure
+
+    def _beside(self, update_id: str, live: str, closure: Closure) -> Closure:
+        """Give RPMs that upstream signed again the names that they have beside the older ones.
+
+        Raises:
+            BytesDiffer: they are not there, and nobody said that they are to be taken.
+
+        """
+        if not (differing := closure.where("differs")):
+            return closure
+        there = self._mender.beside(update_id, differing, add=self.accepts_resigned)
+        if absent := [package.file for package in differing if beside(package).file not in there]:
+            raise BytesDiffer(self._host.name, absent)
+        shown = {package.file for package in self._publications.packages(live)}
+        packages = [beside(p) if p in differing else p for p in closure.packages]
+        states: list[Whereabouts] = [
+            ("live" if package.file in shown else "pool") if state == "differs" else state
+            for package, state in zip(packages, closure.states, strict=True)
+        ]
+        return replace(closure, packages=tuple(packages), states=tuple(states))
 
     def add(self, update_id: str, packages: tuple[Package, ...]) -> None:
         """Rename downloaded files into the pool.
@@ -93,8 +123,27 @@ class Publisher:
         groups = self._describe(update_id, live, closure, publication)
         exact = publication.exact
         argv = repository.build(self._host.target, self._host.tools, update_id, live, exact=exact)
-        self._host.run(argv, "running createrepo", self._host.target.timeout)
+        self._build(argv, closure.packages, signed=bool(publication.key))
         return groups
+
+    def _build(self, argv: Argv, needed: tuple[Package, ...], *, signed: bool) -> None:
+        """Have createrepo write metadata; of files that are lost, it can say nothing.
+
+        Raises:
+            PoolIncomplete: some of those are needed, or the metadata are to be signed, and would
+                not be those of the list.
+
+        """
+        doing = "running createrepo"
+        printed = self._host.run(argv, doing, self._host.target.timeout)
+        with self._host.answer(doing):
+            said = lines(printed, "a file that is lost")
+            lost = [FILE.check(one[len(_LOST) :]) for one in said if one.startswith(_LOST)]
+        if signed or {package.file for package in needed} & set(lost):
+            if lost:
+                raise PoolIncomplete(self._host.name, lost)
+        elif lost:
+            log.warning("%s", PoolIncomplete(self._host.name, lost))
 
     def build_preview(
         self, update_id: str, live: str, closure: Closure, publication: Publication
@@ -104,7 +153,7 @@ class Publisher:
         argv = repository.build_preview(
             self._host.target, self._host.tools, update_id, publication.number
         )
-        self._host.run(argv, "running createrepo", self._host.target.timeout)
+        self._build(argv, closure.packages, signed=True)
         return groups
 
     def switch(self, update_id: str, live: str, publication: Publication) -> str:
@@ -142,7 +191,8 @@ class Publisher:
         argv = repository.rebuild(
             self._host.target, self._host.tools, update_id, live, older.directory
         )
-        self._host.run(argv, "running createrepo", self._host.target.timeout)
+        rolled_back = publication.kind == "rollback"
+        self._build(argv, closure.packages if rolled_back else (), signed=bool(publication.key))
         return groups
 
     def _explain(self, update_id: str, live: str, closure: Closure, download: Download) -> Closure:

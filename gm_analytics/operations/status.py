@@ -14,6 +14,7 @@ from typing import Protocol
 from gm_analytics import settings
 from gm_analytics.errors import (
     BadAnswer,
+    ConfigurationChanged,
     GitHubError,
     GmError,
     ManifestError,
@@ -99,6 +100,7 @@ def _mirror(parts: Parts, mirror: settings.Mirror, *, checksums: bool) -> list[F
         found = [
             Finding(f"mirror {mirror.name}", "ok", said),
             *([_other(mirror, other)] if other else ()),
+            *_changed(parts, mirror, look),
             *_unreadable(mirror, past),
             *_manifests(parts, mirror, past),
             *(_web(mirror, look.repomd, kept, checksums=checksums) if kept else ()),
@@ -116,6 +118,12 @@ def _other(mirror: settings.Mirror, owner: Owner) -> Finding:
     said = f"another service publishes there: {owner.published}"
     hint = f"Stop it, or run `gm-analytics takeover {mirror.name}`."
     return Finding(f"mirror {mirror.name} service", "fail", said, hint)
+
+
+def _changed(parts: Parts, mirror: settings.Mirror, look: Survey) -> Iterator[Finding]:
+    if changed := parts.operations.mirrors.changes(mirror.name, look.publication):
+        error = ConfigurationChanged(mirror.name, changed)
+        yield wrong(f"mirror {mirror.name} configuration", error)
 
 
 def _unreadable(mirror: settings.Mirror, past: History) -> Iterator[Finding]:
@@ -212,7 +220,7 @@ def _web(
         rpms = [File(p.file, p.sha256 if checksums else None, size=p.size) for p in kept.packages]
         how = "checksum" if checksums else "size"
         said = f"each of the {len(rpms):,} RPMs is served with its {how}"
-        yield from _all(web, subject, rpms, said)
+        yield from _all(web, subject, rpms, said, f"Run `gm-analytics repair {mirror.name}`.")
 
 
 def _differs(subject: str, error: Differs) -> Finding:
@@ -242,17 +250,27 @@ def _packages(web: Served, subject: str, repomd: bytes, kept: Kept) -> Finding:
     return _compared(subject, said, lambda: web.names(repomd, kept.packages, groups))
 
 
-def _all(web: Served, subject: str, files: list[File], said: str) -> Iterator[Finding]:
-    """Look at files, a few at once; say what is wrong with each, or that none differs."""
+def _all(
+    web: Served, subject: str, files: list[File], said: str, hint: str = ""
+) -> Iterator[Finding]:
+    """Look at files, a few at once; say what is wrong with each, or that none differs.
+
+    The last of those that differ says what helps, `hint`.
+    """
 
     def look(file: File) -> Finding:
         return _compared(subject, said, lambda: web.file(file))
 
     with ThreadPoolExecutor(AT_ONCE) as threads:
         bad = [finding for finding in threads.map(look, files) if not finding.good]
-    yield from bad[:MOST] or [Finding(subject, "ok", said)]
+    if not bad:
+        yield Finding(subject, "ok", said)
+        return
+    shown = bad[:MOST]
     if len(bad) > MOST:
-        yield Finding(subject, bad[-1].severity, f"and {len(bad) - MOST:,} files more")
+        shown.append(Finding(subject, bad[-1].severity, f"and {len(bad) - MOST:,} files more"))
+    yield from shown[:-1]
+    yield replace(shown[-1], hint=hint if shown[-1].severity == "fail" else "")
 
 
 def _named(repomd: bytes, *, made: bool) -> list[File]:

@@ -9,7 +9,8 @@ from typing import Literal, Protocol, get_args
 from gm_analytics.rpm.package import Package, Row
 from gm_analytics.rpm.versions import compare_evr
 
-ChangeKind = Literal["added", "upgraded", "downgraded", "removed"]
+ChangeKind = Literal["added", "upgraded", "downgraded", "removed", "resigned"]
+"""`resigned` is the same NEVRA with other bytes: upstream signed it again."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,11 @@ def compare(before: Iterable[Package], after: Iterable[_Versioned], *, exact: bo
         for nevra, package in new.items()
         if nevra not in old
     ]
+    changes += [
+        Change("resigned", nevra, package.size, package.source, nevra, package.wanted)
+        for nevra, package in new.items()
+        if nevra in old and _sha256(package) not in {"", old[nevra].sha256}
+    ]
     if exact:
         replaced = {change.before for change in changes}
         changes += [
@@ -91,6 +97,11 @@ def size_text(size: float) -> str:
             return f"{size:.3g} {unit}"
         size /= 1000
     return f"{size:.3g} GB"
+
+
+def _sha256(package: _Versioned) -> str:
+    """Give a package's bytes, as far as they are known: a line of a table has none."""
+    return package.sha256 if isinstance(package, Package) else ""
 
 
 def _change(package: _Versioned, before: Package | None) -> Change:
@@ -124,9 +135,12 @@ def merge(live: Iterable[Package], closure: Iterable[Package], *, exact: bool) -
     """Give the packages of the set that follows what is live, in the order of their files.
 
     With `exact` the closure alone, else both. A package that is live already keeps its line,
-    which says where it came from, and is wanted by the specs of both.
+    which says where it came from, and is wanted by the specs of both. One that upstream signed
+    again takes the place of the one of its NEVRA.
     """
-    old, new = {p.file: p for p in live}, {p.file: p for p in closure}
+    new = {p.file: p for p in closure}
+    fresh = {p.nevra: p.file for p in new.values()}
+    old = {p.file: p for p in live if fresh.get(p.nevra, p.file) == p.file}
     merged = {
         file: replace(old.get(file, package), wanted=_wanted(old.get(file), package, exact=exact))
         for file, package in new.items()

@@ -7,6 +7,7 @@
 # GRACE     minutes for which clients may go on using the metadata that are live now
 # GROUPS    the directory whose comps.xml the candidate keeps if staging has none, or empty
 # METADATA  what the name of a metadata file looks like, an extended regular expression
+# Prints    lost FILE, for each that the pool has lost, or has with another size
 # Exits     as CREATEREPO does, if it fails
 
 . ./left_out.sh
@@ -23,6 +24,19 @@ if [ -s "$staging/upstream" ]; then
         > "$staging/candidate/upstream.txt"
 elif [ -n "$groups" ] && [ -f "$groups/upstream.txt" ]; then
     cp "$groups/upstream.txt" "$staging/candidate/"
+fi
+find . -maxdepth 1 -name '*.rpm' -printf '%f\t%s\t%y\n' > "$staging/sizes"
+# A link of a repository that was taken over has another size than its file.
+awk -F '\t' '
+    FILENAME == ARGV[1] { size[$1] = $2; type[$1] = $3; next }
+    /^#/ { next }
+    !($1 in size) || (type[$1] == "f" && size[$1] != $7) { print $1 }
+' "$staging/sizes" "$staging/packages.txt" > "$staging/lost"
+sed 's/^/lost /' "$staging/lost"
+# createrepo would take a file that was cut short for a good one, with a checksum of its own.
+if [ -s "$staging/lost" ]; then
+    grep -vxF -f "$staging/lost" "$staging/pkglist" > "$staging/left" || :
+    mv "$staging/left" "$staging/pkglist"
 fi
 for file in "$staging/comps.xml" ${groups:+"$groups/comps.xml"}; do
     [ -f "$file" ] || continue

@@ -16,7 +16,15 @@ from typing import Any
 import pytest
 
 from gm_analytics.errors import Malformed
-from gm_analytics.mirror import downloads, history, ownership, repository, survey, yum
+from gm_analytics.mirror import (
+    downloads,
+    history,
+    mending,
+    ownership,
+    repository,
+    survey,
+    yum,
+)
 from gm_analytics.mirror.survey import Survey, Target, Tools, Upstream
 from gm_analytics.remote import commands
 from gm_analytics.remote.commands import Argv
@@ -37,7 +45,7 @@ UNHELPED = [
     for case in CASES
     if case.values[0]["call"] in YUM and case.values[0]["tools"]["elevation"] != "helper"
 ]
-MODULES = (commands, survey, yum, downloads, repository, history, ownership)
+MODULES = (commands, survey, yum, downloads, repository, history, ownership, mending)
 FUNCTIONS = {
     name: function
     for module in MODULES

@@ -1,0 +1,63 @@
+"""What is live, published again as a person changed it."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+from gm_analytics.errors import GmError
+from gm_analytics.mirror.access import Mirrors
+from gm_analytics.mirror.publication import FORMAT, Closure, Publication
+from gm_analytics.mirror.session import Session
+from gm_analytics.mirror.survey import Survey
+from gm_analytics.rpm.package import Package
+from gm_analytics.updates.ports import Step
+
+
+@dataclass(frozen=True)
+class Again:
+    """What follows what is live."""
+
+    kind: str
+    """One of `publication.AGAIN`."""
+    packages: tuple[Package, ...]
+    manifests: tuple[str, ...]
+    """Digests of the manifests that it satisfies."""
+    groups: tuple[tuple[str, ...], ...] = ()
+    """Specs that can be installed together, which is proven."""
+
+
+def publish(
+    mirrors: Mirrors, session: Session, update_id: str, live: Survey, again: Again, *, step: Step
+) -> str:
+    """Publish it; give its directory. What clients see changes by one rename, or not at all."""
+    held = session.publications.publication()
+    before = held.publication or Publication(held.number)
+    made = replace(
+        before,
+        format=FORMAT,
+        number=Publication.number_of(live.live) + 1,
+        update_id=update_id,
+        kind=again.kind,
+        base=live.live,
+        mark=max(live.mark, before.mark),
+        groups=again.groups or before.groups,
+        manifest=before.manifest if before.manifest in again.manifests else "",
+        key=session.signer.signing_key,
+        restores=0,
+    )
+    older, closure = replace(held, manifests=again.manifests), Closure.of_pool(again.packages)
+    publisher = session.publisher
+    try:
+        groups = step("createrepo", publisher.rebuild, update_id, live.live, older, closure, made)
+        if made.key:
+            known = (update_id, live.live, closure, made)
+            step("sign", session.signer.sign, *known, groups=groups, manifests=again.manifests)
+        if again.groups:
+            step("prove", session.package_manager.prove, update_id, again.groups)
+        repomd = step("switch", publisher.switch, update_id, live.live, made)
+    finally:
+        with suppress(GmError):  # what is left is swept by a later update
+            session.sweep(update_id)
+    step("see", mirrors.wait_until_visible, session.host.name, repomd, None)
+    return Publication.directory(made.number)
