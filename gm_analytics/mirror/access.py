@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from copy import copy
 
 from gm_analytics.errors import StoreUnavailable
 from gm_analytics.manifest import Manifest
+from gm_analytics.mirror.basis import basis_of, changes
 from gm_analytics.mirror.ownership import Owner
 from gm_analytics.mirror.served import wait_until_visible
 from gm_analytics.mirror.session import Session
@@ -35,20 +37,32 @@ class Mirrors:
         self._identity = identity
         self._hear = hear
         self._stop = stop
+        self._accepts_resigned = False
 
     def heard_by(self, hear: Hear) -> Mirrors:
         """Give the same mirrors; what their hosts say while they work is heard."""
-        return Mirrors(self._config, self._identity, hear, self._stop)
+        found = copy(self)
+        found._hear = hear
+        return found
 
     def stopped_by(self, stop: Stop) -> Mirrors:
         """Give the same mirrors; what is done on their hosts ends when it is asked to."""
-        return Mirrors(self._config, self._identity, self._hear, stop)
+        found = copy(self)
+        found._stop = stop
+        return found
+
+    def accepting_resigned(self) -> Mirrors:
+        """Give the same mirrors; RPMs that upstream signed again are taken, as new files."""
+        found = copy(self)
+        found._accepts_resigned = True
+        return found
 
     def asking_now(self) -> Mirrors:
         """Give the same mirrors, for which nothing that is known of upstream is new enough."""
         mirrors = list(map(_asking_now, self._config.mirrors))
-        config = self._config.model_copy(update={"mirrors": mirrors})
-        return Mirrors(config, self._identity, self._hear, self._stop)
+        found = copy(self)
+        found._config = self._config.model_copy(update={"mirrors": mirrors})
+        return found
 
     def open(self, name: str, *, taking_over: bool = False) -> Session:
         """Give a mirror, not yet connected; its lock is taken with the connection.
@@ -58,14 +72,33 @@ class Mirrors:
 
         """
         mirror = self._config.mirror(name)
-        identity = self._identity()
-        return Session(
-            mirror, service=identity, taking_over=taking_over, hear=self._hear, stop=self._stop
+        found = Session(
+            mirror,
+            service=self._identity(),
+            taking_over=taking_over,
+            hear=self._hear,
+            stop=self._stop,
+            basis=self.basis(name),
         )
+        found.publisher.accepts_resigned = self._accepts_resigned
+        return found
+
+    def basis(self, name: str) -> dict[str, str]:
+        """Give what a mirror's publications are made with now."""
+        return basis_of(self._config.mirror(name), self._config.publish)
+
+    @property
+    def identity(self) -> str:
+        """Which service this is."""
+        return self._identity()
 
     def read(self, name: str) -> Session:
         """Give a mirror to read from, without its lock."""
         return Session(self._config.mirror(name), locked=False, stop=self._stop)
+
+    def changes(self, name: str, publication: str) -> list[str]:
+        """Say how a mirror's configuration differs from what a publication was made with."""
+        return changes(publication, self.basis(name))
 
     def other_service(self, session: Session) -> Owner | None:
         """Give the other service that publishes on a mirror, for who only reads it."""

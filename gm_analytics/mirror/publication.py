@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Annotated, Literal, get_args
 
 from pydantic import Field, TypeAdapter, ValidationError
@@ -18,6 +18,9 @@ from gm_analytics.rpm.package import Package, Row
 
 FORMAT = 1
 """Of publication.json; see `gm_analytics.stored`."""
+
+AGAIN = frozenset({"repair", "remove", "accept"})
+"""Kinds of publications that a person made of what was live, beside `rollback`."""
 
 Spec = Annotated[str, grammar.SPEC.field]
 Digest = Annotated[str, optional(grammar.SHA256).field]
@@ -76,6 +79,8 @@ class Publication:
     """What a reviewer should know of the manifest's closure."""
     key: Annotated[str, optional(grammar.FINGERPRINT).field] = ""
     """Fingerprint of the key that signed its metadata, empty if none did."""
+    made_with: dict[Line, Line] = field(default_factory=dict)
+    """The configuration that it was made with, by names; see `basis`."""
     service: Line = ""
     """Which service made it; known, as is the time, once it is written."""
     published_at: Line = ""
@@ -117,8 +122,8 @@ class Publication:
 
     @property
     def exact(self) -> bool:
-        """Whether nothing of what was live before stays."""
-        return self.kind != "add"
+        """Whether it does not satisfy what the one before it did."""
+        return self.kind not in {"add", "repair", "accept"}
 
     @staticmethod
     def directory(number: int) -> str:

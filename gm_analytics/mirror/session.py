@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
 from gm_analytics import settings
-from gm_analytics.errors import (
-    BadAnswer,
-    CommandFailed,
-)
+from gm_analytics.errors import CommandFailed, ConfigurationChanged
 from gm_analytics.mirror import (
+    adoption,
     repository,
     signing,
     survey,
 )
+from gm_analytics.mirror.basis import changes
 from gm_analytics.mirror.host import Host
 from gm_analytics.mirror.ledger import Ledger
+from gm_analytics.mirror.mending import Mender
 from gm_analytics.mirror.package_manager import PackageManager
-from gm_analytics.mirror.printed import refusals
 from gm_analytics.mirror.publications import Publications
 from gm_analytics.mirror.publisher import Publisher
 from gm_analytics.mirror.signer import Signer
@@ -27,7 +27,7 @@ from gm_analytics.mirror.survey import Survey
 from gm_analytics.mirror.trust import Trust
 from gm_analytics.remote.lines import Hear, ignore
 from gm_analytics.remote.stop import Stop
-from gm_analytics.rpm import grammar
+from gm_analytics.rpm.package import Package
 
 
 class Session:
@@ -46,13 +46,17 @@ class Session:
         taking_over: bool = False,
         hear: Hear = ignore,
         stop: Stop | None = None,
+        basis: Mapping[str, str] | None = None,
     ) -> None:
         key = signing.Key(mirror.signing_home) if mirror.signing_home else None
         self.host = Host(mirror, locked=locked, service=service, taking_over=taking_over)
         self.host.ssh.hear = hear
         self.host.ssh.stop = stop or Stop()
+        self.host.basis = dict(basis or {})
+        self.accepts_changes = False
         self._trust = Trust(mirror, key, Ledger(key.home), self._get) if key else None
         self.package_manager = PackageManager(self.host)
+        self.mender = Mender(self.host, self.package_manager)
         self.publications = Publications(self.host, self.package_manager, self._trust)
         self.signer = Signer(self.host, self.publications, key, self._trust)
         self.publisher = Publisher(
@@ -84,22 +88,47 @@ class Session:
             ToolsMissing: the host lacks a program.
             SigningFailed: a key is configured, and cannot be used.
             Untrusted: something else is live than what was signed.
+            ConfigurationChanged: what is live was made with another configuration.
 
         """
         _ = self.signer.signing_key  # fails before anything is downloaded
+        found = self._writable()
+        if found.state != "live":
+            if self._trust:
+                self._trust.refuse_a_new_repository()
+            adoption.establish(self.host, found.state)
+            found = self.host.find_tools()
+        found = self._vouch(found)
+        changed = changes(found.publication, self.host.basis)
+        if changed and not self.accepts_changes:
+            raise ConfigurationChanged(self.host.name, changed)
+        if self.host.unclaimed:
+            self.host.claim(found.live)
+        return found
+
+    def look(self) -> tuple[Survey, tuple[Package, ...]]:
+        """Look at the mirror as `survey`, and at what is live, and change nothing.
+
+        Of a repository that is not taken over yet it gives what that would be.
+
+        Raises:
+            Untrusted: something else is live than what was signed.
+
+        """
+        found = self._writable()
+        if found.state == "plain":
+            return found, adoption.packages(self.host)
+        if found.state != "live":
+            return found, ()
+        vouched = self.publications.vouch(found.live, found.repomd)
+        return found, vouched.packages if vouched else self.publications.packages(found.live)
+
+    def _writable(self) -> Survey:
         found = self.host.find_tools()
         if found.state == "unwritable":
             argv = list(survey.survey(self.host.target))
             said = f"{self.host.config.user} cannot write {self.host.config.root}"
             raise CommandFailed(self.host.name, "looking at the repository", argv, 1, said)
-        if found.state != "live":
-            if self._trust:
-                self._trust.refuse_a_new_repository()
-            self._establish()
-            found = self.host.find_tools()
-        found = self._vouch(found)
-        if self.host.unclaimed:
-            self.host.claim(found.live)
         return found
 
     def adopt(self) -> Survey:
@@ -125,14 +154,3 @@ class Session:
     def _sums(self) -> dict[str, str]:
         printed = self.host.run(repository.made_of(self.host.target), "adopting what is there")
         return repository.parse_made_of(printed)
-
-    def _establish(self) -> None:
-        doing, argv = (
-            "taking over the repository",
-            repository.establish(self.host.target, self.host.tools),
-        )
-        result = self.host.ssh.run(argv, doing, self.host.target.timeout)
-        if result.exited == survey.REFUSED:
-            said = "; ".join(refusals(result.stdout, grammar.FILE))
-            raise BadAnswer(self.host.name, doing, said)
-        self.host.check(result, argv, doing)

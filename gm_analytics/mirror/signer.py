@@ -18,7 +18,7 @@ from gm_analytics.mirror import (
     signing,
 )
 from gm_analytics.mirror.host import Host
-from gm_analytics.mirror.publication import Closure, Publication
+from gm_analytics.mirror.publication import AGAIN, Closure, Publication
 from gm_analytics.mirror.publications import Publications
 from gm_analytics.mirror.trust import MAX_LIST, Trust
 from gm_analytics.rpm.changes import merge
@@ -26,7 +26,7 @@ from gm_analytics.rpm.package import Package
 
 
 def _files(
-    packages: Iterable[Package], publication: Publication, manifests: Iterable[str], service: str
+    packages: Iterable[Package], publication: Publication, manifests: Iterable[str], host: Host
 ) -> dict[str, str]:
     """Give what lies beside a publication's metadata, as text by file name.
 
@@ -37,7 +37,8 @@ def _files(
 
     """
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    described = asdict(publication) | {"published_at": now, "service": service}
+    described = asdict(publication) | {"published_at": now, "service": host.service}
+    described["made_with"] = host.basis
     text = json.dumps(described, indent=2) + "\n"
     Publication.parse(text)
     return {
@@ -96,7 +97,7 @@ class Signer:
             groups = self._groups_of(candidate)
         packages = self.contents(live, closure, publication)
         repomd = self._checked(candidate, packages, publication, groups)
-        files = _files(packages, publication, manifests, self._host.service)
+        files = _files(packages, publication, manifests, self._host)
         digests = {name: seal.digest(text.encode()) for name, text in files.items()}
         digests |= {seal.REPOMD: seal.digest(repomd)} | ({seal.GROUPS: groups} if groups else {})
         statement = seal.Statement(
@@ -125,7 +126,7 @@ class Signer:
         self, live: str, closure: Closure, publication: Publication
     ) -> tuple[Package, ...]:
         """Give the packages of a candidate, by what the service holds and trusts."""
-        if publication.kind == "rollback":
+        if publication.kind == "rollback" or publication.kind in AGAIN:
             return closure.packages
         base = self._publications.packages(live)
         return tuple(merge(base, closure.packages, exact=publication.exact))
@@ -188,5 +189,5 @@ class Signer:
         manifests: Iterable[str],
     ) -> None:
         """Put what lies beside a publication's metadata into staging."""
-        for name, text in _files(packages, publication, manifests, self._host.service).items():
+        for name, text in _files(packages, publication, manifests, self._host).items():
             self._host.ssh.put(self._host.target.staging(update_id, name), text)

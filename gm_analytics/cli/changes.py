@@ -1,0 +1,87 @@
+"""The commands that change what a mirror holds by a person's word: each has a plan and asks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from gm_analytics.cli.output import CONFIG, MIRROR, YES, confirmed, mirror_name
+from gm_analytics.cli.progress import shown
+from gm_analytics.operations import acceptance, removal
+from gm_analytics.operations.by_hand import DirectStep
+from gm_analytics.rpm.changes import size_text
+from gm_analytics.service import Service
+
+NAME = click.argument("mirror", required=False)
+_CONSEQUENCES = {
+    "publish": "with on_merge the next merge makes the live set exactly its manifest's closure",
+    "releasever": "what is live stays until it is replaced, so that two releases may be mixed",
+    "arch": "what is live stays until it is replaced, so that architectures may be mixed",
+}
+
+
+@click.command()
+@CONFIG
+@MIRROR
+@YES
+@click.argument("names", metavar="PACKAGE...", nargs=-1, required=True)
+def remove(config: Path | None, mirror: str | None, yes: bool, names: tuple[str, ...]) -> None:
+    """Serve PACKAGEs no longer, where publications only add (`publish: on_pull_request`).
+
+    PACKAGE is a spec as a manifest names it, which takes along what it alone pulled in, or a
+    package's name or NEVRA. What others need is named and not removed. `rollback` brings it back.
+    """
+    service = Service.from_file(config)
+    if service.settings.publishes_on_merge:
+        raise click.UsageError("with publish: on_merge, merge a manifest without the package")
+    name = mirror_name(service, mirror)
+    planned = removal.plan(service.mirrors, name, names)
+    for package in planned.gone:
+        click.echo(f"removed    {package.nevra}  {size_text(package.size)}")
+    click.echo(f"{len(planned.gone):,} removed, {len(planned.left):,} stay")
+    if planned.unexplained:
+        said = f"{planned.unexplained:,} of them are there for no known spec: what those need"
+        click.echo(f"{said} is not looked at")
+    if not confirmed("Publish without them?", yes=yes):
+        raise click.Abort
+    with shown() as telling:
+        made = removal.run(service.mirrors, name, planned, DirectStep(telling))
+    click.echo(_published(name, made))
+
+
+@click.command("accept-change")
+@CONFIG
+@NAME
+@YES
+def accept_change(config: Path | None, mirror: str | None, yes: bool) -> None:
+    """Go on with another configuration on MIRROR than what is live was made with.
+
+    Until then updates are refused. Clients see the same packages; `plan` says what a manifest
+    would change then.
+    """
+    service = Service.from_file(config)
+    name = mirror_name(service, mirror)
+    planned = acceptance.plan(service.mirrors, name)
+    if not planned.changes:
+        click.echo(f"{name}: nothing to accept: it is configured as what is live was made")
+        return
+    for change in planned.changes:
+        key = change.partition(":")[0]
+        follows = f"; {_CONSEQUENCES[key]}" if key in _CONSEQUENCES else ""
+        click.echo(f"{change}{follows}")
+    click.echo(f"{planned.packages:,} packages are live and stay so")
+    if not confirmed("Make publications with this from now on?", yes=yes):
+        raise click.Abort
+    with shown() as telling:
+        made = acceptance.run(service.mirrors, name, planned, DirectStep(telling))
+    click.echo(_published(name, made))
+
+
+COMMANDS = (remove, accept_change)
+
+
+def _published(name: str, made: str) -> str:
+    if not made:
+        raise click.UsageError(f"{name} has changed meanwhile; call this again")
+    return f"{name}: published as {made}"

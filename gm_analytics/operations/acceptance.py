@@ -1,0 +1,44 @@
+"""`gm-analytics accept-change`: going on with another configuration on a mirror that is live."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+
+from gm_analytics.mirror.access import Mirrors
+from gm_analytics.operations import again
+from gm_analytics.operations.again import Again
+from gm_analytics.operations.by_hand import DirectStep
+
+
+@dataclass(frozen=True)
+class Change:
+    """How the configuration differs from what is live."""
+
+    live: str
+    changes: tuple[str, ...]
+    packages: int
+    """How many are live."""
+
+
+def plan(mirrors: Mirrors, mirror: str) -> Change:
+    """Say what differs; it changes nothing."""
+    with mirrors.read(mirror) as session:
+        look, packages = session.look()
+    changed = tuple(mirrors.changes(mirror, look.publication))
+    return Change(look.live, changed, len(packages))
+
+
+def run(mirrors: Mirrors, mirror: str, planned: Change, step: DirectStep) -> str:
+    """Publish what is live as made with the configuration of now; give its directory.
+
+    Clients see the same packages. It is empty if something was published meanwhile.
+    """
+    name = f"accept-{uuid.uuid4()}"
+    with mirrors.heard_by(step.telling.line).open(mirror) as session:
+        session.accepts_changes = True
+        live = step("survey", session.survey)
+        if live.live != planned.live:
+            return ""
+        made = Again("accept", session.publications.packages(live.live), ())
+        return again.publish(mirrors, session, name, live, made, step=step)
