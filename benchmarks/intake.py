@@ -21,7 +21,8 @@ WITHOUT_STORE = """
 import sys
 from gm_analytics.cli.main import main
 from gm_analytics.engine.client import Store
-Store.enqueue = lambda self, update: None
+from gm_analytics.updates.model import Taken
+Store.take = lambda self, *_, **__: Taken("none")
 sys.argv = ["gm-analytics", "web", "--port", sys.argv[1]]
 main()
 """
@@ -45,8 +46,9 @@ def _size(site: Site) -> int:
     return len(_body(site))
 
 
-def _body(site: Site) -> bytes:
-    return json.dumps(PullRequest("a" * 40, site.repository.name).payload()).encode()
+def _body(site: Site, number: int = 1) -> bytes:
+    pull = PullRequest("a" * 40, site.repository.name, number=number)
+    return json.dumps(pull.payload()).encode()
 
 
 def _burst(site: Site, store: bool) -> tuple[float, int]:
@@ -60,12 +62,11 @@ def _burst(site: Site, store: bool) -> tuple[float, int]:
         process = subprocess.Popen(command, env=environment)
         web._await_web()
     try:
-        ids = [str(uuid.uuid4()) for _ in range(DELIVERIES)]
-        body = _body(site)
+        signed = [_signed(site, number) for number in range(1, DELIVERIES + 1)]
         started = time.monotonic()
         with ThreadPoolExecutor(CONNECTIONS) as threads:
-            parts = [ids[start::CONNECTIONS] for start in range(CONNECTIONS)]
-            answers = list(threads.map(lambda part: _send(web, site, body, part), parts))
+            parts = [signed[start::CONNECTIONS] for start in range(CONNECTIONS)]
+            answers = list(threads.map(lambda part: _send(web, part), parts))
         rate = DELIVERIES / (time.monotonic() - started)
         assert all(all(status == 202 for status in part) for part in answers)
         return rate, _stored(web) if store else 0
@@ -76,19 +77,23 @@ def _burst(site: Site, store: bool) -> tuple[float, int]:
             process.wait()
 
 
-def _send(web: Service, site: Site, body: bytes, ids: list[str]) -> list[int]:
-    address = urlsplit(web.url)
-    connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=30)
-    headers = {
+def _signed(site: Site, number: int) -> tuple[bytes, dict[str, str]]:
+    """Give a delivery of a pull request of its own: what was told before is not stored."""
+    body = _body(site, number)
+    return body, {
         "Content-Type": "application/json",
         "X-GitHub-Event": "pull_request",
+        "X-GitHub-Delivery": str(uuid.uuid4()),
         "X-Hub-Signature-256": signature(site.secret, body),
     }
+
+
+def _send(web: Service, signed: list[tuple[bytes, dict[str, str]]]) -> list[int]:
+    address = urlsplit(web.url)
+    connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=30)
     answers = []
-    for delivery_id in ids:
-        connection.request(
-            "POST", address.path, body, {**headers, "X-GitHub-Delivery": delivery_id}
-        )
+    for body, headers in signed:
+        connection.request("POST", address.path, body, headers)
         reply = connection.getresponse()
         reply.read()
         answers.append(reply.status)

@@ -39,7 +39,6 @@ class Story:
         self.service = service
         self.text: list[str] = []
         self.good = True
-        self._deliveries = 0
 
     @classmethod
     @contextmanager
@@ -72,9 +71,8 @@ class Story:
 
     def deliver(self, pull: PullRequest) -> dict[str, object]:
         """Deliver a pull request's event and show what it says when the update has ended."""
-        self._deliveries += 1
-        update_id = f"delivery-{self._deliveries}"
-        status = self.service.perform(pull, delivery_id=update_id)
+        status = self.service.perform(pull)
+        update_id = str(status["update_id"])
         sha = pull.merge_commit_sha or pull.head_sha
         github = self.site.github
         wait_for(lambda: self._is_told(pull.number, update_id), f"the comment on {update_id}")

@@ -274,8 +274,8 @@ def test_a_delivery_that_comes_again_sets_its_status_to_pending_again(
     site: Site, service: Service, number: int
 ) -> None:
     pull, delivery_id = site.push(manifest("nope"), number=number), str(uuid.uuid4())
-    service.perform(pull, delivery_id=delivery_id)
-    await_comment(site, number, delivery_id)
+    failed = service.perform(pull, delivery_id=delivery_id)
+    await_comment(site, number, failed["update_id"])
     release = hold_manifest(site, "leaf11")
     service.deliver(pull, delivery_id=delivery_id)
     wait_for(lambda: states(site, pull.head_sha)[-1] == "pending", "a pending status")

@@ -142,13 +142,20 @@ def test_merges_of_one_second_are_ordered_by_their_commits(
     assert names(site.client().available()) == {"parent", "child", *base}
 
 
+def reason(service: Service, pull: PullRequest) -> str:
+    """Give why a delivery is ignored."""
+    reply = service.deliver(pull)
+    assert reply.json()["command_return"] == "ignored", reply.text
+    return str(reply.json()["reason"])
+
+
 def test_a_push_whose_delivery_comes_late_revives_no_preview(site: Site, service: Service) -> None:
     site.upstream.add(Package("revived"))
     pull = site.push(manifest("revived"), branch="revived", number=45)
     opened = replace(pull, updated_at="2026-11-24T10:00:00Z")
     closed = replace(pull, action="closed", updated_at="2026-11-24T11:00:00Z")
-    assert service.perform(closed)["state"] == "unchanged", "there was no preview yet"
-    assert service.perform(opened)["state"] == "superseded"
+    assert reason(service, closed) == "the pull request has no preview"
+    assert reason(service, opened).startswith("it happened 2026-11-24T10:00:00Z; newer is known")
     assert preview(site, 45).makecache(check=False).returncode != 0
 
 

@@ -136,7 +136,7 @@ def test_the_same_delivery_ten_times_at_once_is_one_update_and_one_run(
             threads.map(lambda _: service.deliver(pull, delivery_id=delivery_id), range(10))
         )
     assert {reply.status_code for reply in replies} == {202}
-    assert {reply.json()["update_id"] for reply in replies} == {delivery_id}
+    assert len({reply.json()["update_id"] for reply in replies}) == 1
     assert service.end_of(delivery_id)["state"] == "published"
     assert resolving(site) - runs == 1
 
