@@ -59,6 +59,11 @@ class Webhook(Section):
     _unread: Unread | None = PrivateAttr(default=None)
 
     @property
+    def remember_seconds(self) -> float:
+        """The same in seconds."""
+        return self.remember_days * 86_400.0
+
+    @property
     def secret(self) -> str:
         """What deliveries are signed with.
 

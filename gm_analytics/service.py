@@ -17,6 +17,7 @@ from gm_analytics.github.client import GitHub
 from gm_analytics.mirror.access import Mirrors
 from gm_analytics.operations.by_hand import Operations
 from gm_analytics.pull_requests import admission
+from gm_analytics.pull_requests.called import Called
 from gm_analytics.pull_requests.intake import Intake
 from gm_analytics.pull_requests.performer import Performer, Teller
 from gm_analytics.pull_requests.reporter import Reporter
@@ -101,14 +102,16 @@ class Service:
         if not self.settings.github.token:
             return None
         refusal = partial(admission.reason_to_ignore, config=self.settings)
-        return Reporter(self.store, self.github, self.page, refusal)
+        forge = Called(self.github, self.store.called_now)
+        return Reporter(self.store, forge, self.page, refusal)
 
     @contextmanager
     def worker(self, clock: Callable[[], float] = time.time) -> Iterator[None]:
         """Perform updates in this process until the block ends."""
         config = self.settings
+        self.store.forget_events(time.time() - config.webhook.remember_seconds)
         retry = Retry(config.retry_attempts, config.retry_seconds, config.waiting_hours)
-        request = StoredRequest(self.store, self.github)
+        request = StoredRequest(self.store, Called(self.github, self.store.called_now))
         perform = Performer(config, World(request, self.mirrors), request.number_of)
         work = (perform, self.reporter, retry, config.executor_id)
         with worker(config.database_url, *work, tell=self._tell.ended, clock=clock):

@@ -24,6 +24,7 @@ def check(config: Path | None) -> None:
         service.settings,
         lambda: service.store.check(),  # noqa: PLW0108  # a store that cannot be opened is a finding
         lambda: service.identity,
+        lambda: service.store.renamed(),  # noqa: PLW0108
     ):
         good = good and finding.good
         click.echo(finding_text(finding))
@@ -53,4 +54,14 @@ def key(config: Path | None, mirror: str | None) -> None:
     )
 
 
-COMMANDS = (check, key)
+@click.command()
+@CONFIG
+@click.argument("repository")
+def forget(config: Path | None, repository: str) -> None:
+    """Let REPOSITORY, an owner/name, be another one than it was: its id is learned again."""
+    if not Service.from_file(config).store.forget_repository(repository):
+        raise click.UsageError(f"no id is known of repository {repository}")
+    click.echo(f"repository {repository}: its id is learned at the next delivery")
+
+
+COMMANDS = (check, key, forget)

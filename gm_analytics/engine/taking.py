@@ -193,6 +193,18 @@ class Taking(Queries):
         query = sa.select(REPOSITORIES.c.name).where(this)
         return self._scalar(f"looking for repository {name}", query) or name
 
+    def renamed(self) -> dict[str, str]:
+        """Give what configured repositories are called now, of those that have another name.
+
+        Raises:
+            StoreUnavailable: the store did not answer.
+
+        """
+        both = (REPOSITORIES.c.listed, REPOSITORIES.c.name)
+        query = sa.select(*both).where(sa.func.lower(both[1]) != both[0])
+        with guarded("looking for renamed repositories"), self._engine.connect() as connection:
+            return {str(old): str(new) for old, new in connection.execute(query)}
+
     def forget_repository(self, name: str) -> bool:
         """Let another repository have a configured name; tell whether one was known.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from gm_analytics import contract, settings
 from gm_analytics.errors import AnotherService, ConfigurationChanged, GmError, StoreUnavailable
@@ -18,14 +18,21 @@ from gm_analytics.secret_files import Unread, unread
 
 
 def run(
-    config: settings.Settings, store: Callable[[], str], identity: Callable[[], str]
+    config: settings.Settings,
+    store: Callable[[], str],
+    identity: Callable[[], str],
+    renamed: Callable[[], Mapping[str, str]] = dict,
 ) -> Iterator[Finding]:
-    """Look at every part, going on after what is wrong; `store` asks the database."""
+    """Look at every part, going on after what is wrong; `store` asks the database.
+
+    `renamed` gives what configured repositories are called now, if it is something else.
+    """
     repositories = ", ".join(config.webhook.repositories)
     yield Finding("configuration", "ok", f"deliveries of {repositories}; publish {config.publish}")
     yield from _files(config)
     yield look("specification", contract.summary)
     yield look("store", store)
+    yield from _renamed(renamed)
     hidden = {m.name: unread("identity_file", m.identity_file) for m in config.mirrors}
     # The web needs neither key nor token. Whoever may not read the webhook secret is the worker.
     is_web = not config.webhook.unread and all(hidden.values())
@@ -41,6 +48,17 @@ def run(
             yield _hidden(f"mirror {mirror.name}", found, is_web)
         else:
             yield from _mirror(mirror, name, now)
+
+
+def _renamed(renamed: Callable[[], Mapping[str, str]]) -> Iterator[Finding]:
+    """Tell of repositories that have another name; the store has a line of its own if it fails."""
+    try:
+        found = renamed()
+    except StoreUnavailable:
+        return
+    for old, new in found.items():
+        hint = f"Write {new} into webhook.repositories, and into mirrors[].repositories."
+        yield Finding("repositories", "warn", f"{old} is called {new} now", hint)
 
 
 def _secret(webhook: settings.Webhook) -> Finding:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 from gm_analytics.errors import ToolsMissing
 from gm_analytics.mirror import vetoes
@@ -104,6 +105,20 @@ def _is_signed(scene: Scene, live: Survey) -> bool:
     return live.vouched and scene.mirror.signer.signing_key == (before.key if before else "")
 
 
+_MAX_LATE = timedelta(minutes=1)
+"""By which a push's time may be late: GitHub says when the repository was last pushed to."""
+
+
+def _may_cross(live: str, merged: str) -> bool:
+    """Tell whether the times alone do not say which of two merges is the later one."""
+    if live <= merged:
+        return bool(live) and live == merged
+    try:
+        return datetime.fromisoformat(live) - datetime.fromisoformat(merged) <= _MAX_LATE
+    except ValueError:  # one has none
+        return False
+
+
 def _is_older(scene: Scene, newest: str) -> bool:
     """Tell whether a newer merge is live, whatever order they were delivered in.
 
@@ -111,7 +126,7 @@ def _is_older(scene: Scene, newest: str) -> bool:
     """
     update = scene.update
     at, _, commit = newest.partition(" ")
-    if at != update.merged_at or not at:
+    if not _may_cross(at, update.merged_at):
         return bool(update.merged_at) and at > update.merged_at
     if commit == update.merge_sha:
         return False

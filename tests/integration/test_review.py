@@ -11,6 +11,7 @@ import pytest
 import requests
 
 from lab.client import Client
+from lab.deliveries import PullRequest
 from lab.packages import Package
 from lab.site import Service, Site
 from tests.integration.conftest import manifest

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import uuid
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -52,10 +51,11 @@ def test_old_signed_bytes_do_not_undo_a_rollback(site: Site, cli: Cli, mode: str
         assert cli("rollback").returncode == 0
         live, known = site.client().available(), updates(cli)
         assert not any(f"bad-{mode}" in nevra for nevra in live)
-        for pull in [*told, *reversed(told)]:
-            answer = replayed(service, pull)
-            assert answer["reason"] == f"this is known; its update is {answer['update_id']}"
-        later = site.push(manifest(f"kept-{mode}"), branch="later", number=9)
-        service.perform(replace(later, updated_at="2026-11-24T11:00:00Z"))  # behind all of them
-        assert [one for one in updates(cli) if one[0] in {name for name, *_ in known}] == known
+        answers = [replayed(service, pull) for pull in [*told, *reversed(told)]]
+        later = site.push(manifest("no-such-thing"), branch=f"later-{mode}", number=9)
+        assert service.perform(later)["state"] == "failed", "behind all that would be done"
         assert site.client().available() == live
+        assert [one for one in updates(cli) if one[0] in {name for name, *_ in known}] == known
+        assert {answer["reason"] for answer in answers} == {
+            f"this is known; its update is {answer['update_id']}" for answer in answers
+        }

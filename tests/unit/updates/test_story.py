@@ -678,7 +678,7 @@ def test_a_merge_whose_closure_is_live_is_remembered() -> None:
 
 @pytest.mark.parametrize(("later", "state"), [(True, "superseded"), (False, "published")])
 def test_an_older_merge_does_not_follow_a_newer_one(later: bool, state: str) -> None:
-    other = replace(MERGE, merged_at="2026-11-24T10:00:01Z" if later else "2026-11-24T09:59:59Z")
+    other = replace(MERGE, merged_at="2026-11-24T10:01:01Z" if later else "2026-11-24T09:59:59Z")
     first = World(other)
     first.perform()
     world = World(MERGE, surveys=[live(made(first))])
@@ -960,7 +960,7 @@ def test_a_merge_that_changed_nothing_is_newer_than_what_it_found() -> None:
     world.perform()
     assert world.calls["remember"][0][2] == MERGE.mark
     late = World(
-        replace(MERGE, merged_at="2026-11-24T09:59:59Z"),
+        replace(MERGE, merged_at="2026-11-24T09:58:59Z"),
         surveys=[replace(LIVE, mark=MERGE.mark)],
     )
     assert late.perform().state == "superseded"
@@ -970,6 +970,16 @@ def test_a_merge_that_changed_nothing_is_newer_than_what_it_found() -> None:
 @pytest.mark.parametrize(("contained", "state"), [(True, "superseded"), (False, "published")])
 def test_merges_of_one_second_are_ordered_by_their_commits(contained: bool, state: str) -> None:
     other = replace(MERGE, merge_sha="c" * 40)
+    world = World(MERGE, surveys=[replace(LIVE, mark=other.mark)], contained=contained)
+    assert world.perform().state == state
+    assert world.calls["compare commits"] == [(MERGE, "c" * 40)]
+
+
+@pytest.mark.parametrize(("contained", "state"), [(True, "superseded"), (False, "published")])
+def test_merges_within_a_minute_are_too_since_the_time_of_a_push_may_be_late(
+    contained: bool, state: str
+) -> None:
+    other = replace(MERGE, merge_sha="c" * 40, merged_at="2026-11-24T10:01:00Z")
     world = World(MERGE, surveys=[replace(LIVE, mark=other.mark)], contained=contained)
     assert world.perform().state == state
     assert world.calls["compare commits"] == [(MERGE, "c" * 40)]
