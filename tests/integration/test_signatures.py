@@ -280,7 +280,15 @@ def test_a_client_refuses_the_signature_of_another_key(
     assert "GPG signature verification error" in done.stdout + done.stderr
 
 
+def accept_change(signing: Site, config: Path) -> None:
+    """Go on with another policy, which a signed publication tells."""
+    program = str(Path(sys.executable).parent / "gm-analytics")
+    run([program, "accept-change", "--yes", "--config", str(config)])
+
+
 def test_a_preview_is_signed_too(signing: Site) -> None:
+    apply(signing, "leaf01")
+    accept_change(signing, signing.config(publish="on_merge"))
     with Processes.running(signing, signing.config(publish="on_merge")) as service:
         pull = signing.push(manifest("leaf03"), number=5)
         status = service.perform(pull)
@@ -289,6 +297,8 @@ def test_a_preview_is_signed_too(signing: Site) -> None:
         trusting(signing, "previews/5/").install("leaf03")
         assert service.perform(signing.merge(pull))["state"] == "published"
         trusting(signing).install("leaf03")
+    accept_change(signing, signing.config())
+    trusting(signing).install("leaf03")
 
 
 def test_a_rollback_is_signed_too_also_to_what_was_not(signing: Site) -> None:
