@@ -245,6 +245,15 @@ class BadSignature(DeliveryError, fault="operator", code=Exit.FAILED):
     reason: str = "signature missing or wrong"
 
 
+class NoDeliveries(DeliveryError, fault="operator", code=Exit.FAILED):
+    """A delivery to a service that takes none: it looks at GitHub itself."""
+
+    status: ClassVar[int] = 403
+    advice = "Remove the webhook at GitHub, or set `intake: webhook`."
+
+    reason: str = "this service polls GitHub (intake: poll) and takes no deliveries"
+
+
 class BadDelivery(DeliveryError, fault="github", code=Exit.FAILED):
     """Signed, but not what GitHub sends; names the field."""
 

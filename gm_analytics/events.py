@@ -171,3 +171,21 @@ class Identity:
     """Of the pull request, where it is known."""
     outside: bool = False
     """Whether it comes from a fork."""
+
+
+# --- what a look at a forge remembers --------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Look:
+    """A look at one repository of a forge, with what the one before it saw."""
+
+    holder: str
+    """Whose look it is."""
+    since: str
+    """When the newest change of a pull request was that was seen, ISO 8601 in UTC; empty before
+    the first look."""
+    head: str
+    """The head that the followed branch had, empty where that is not known."""
+    counts_from: str = ""
+    """Since when ends count, as `since` was at the first look."""

@@ -25,6 +25,7 @@ from gm_analytics.errors import (
     ConfigError,
     DeliveryError,
     DeliveryTooLarge,
+    NoDeliveries,
     StoreUnavailable,
     UnknownUpdate,
 )
@@ -72,8 +73,16 @@ def service() -> Service:
 
 
 def webhook_secret() -> str:
-    """Give what deliveries are signed with."""
-    return service().settings.webhook.secret
+    """Give what deliveries are signed with.
+
+    Raises:
+        NoDeliveries: the service takes none.
+
+    """
+    config = service().settings
+    if config.polls:
+        raise NoDeliveries
+    return config.webhook.secret
 
 
 def keep_body_raw(value: str, request: ConnexionRequest) -> dict[str, str] | None:  # noqa: ARG001

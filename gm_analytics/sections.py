@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -19,6 +20,7 @@ from pydantic import (
 )
 
 from gm_analytics import places, secret_files
+from gm_analytics.errors import ConfigError
 from gm_analytics.places import ABSOLUTE, SafeUrl
 from gm_analytics.rpm import grammar
 from gm_analytics.secret_files import Unread
@@ -30,6 +32,8 @@ HOW_TO_MAKE_ONE = (
     "make one with `openssl rand -hex 32`, give it to GitHub's webhook form and here "
     "as webhook.secret_file (or webhook.secret)"
 )
+takes_deliveries: ContextVar[bool] = ContextVar("takes_deliveries", default=True)
+"""Whether the configuration that is being read is of a service that needs the webhook's secret."""
 # Words that reach a command line on the mirror: no blank, and never like an option.
 Word = Annotated[str, grammar.WORD.field]
 AbsolutePath = Annotated[str, grammar.ABSOLUTE_PATH.field]
@@ -68,12 +72,13 @@ class Webhook(Section):
         """What deliveries are signed with.
 
         Raises:
-            ConfigError: this account may not read it.
+            ConfigError: this account may not read it, or there is none (`intake: poll`).
 
         """
         if self._unread:
             raise self._unread.error()
-        assert self.given_secret  # noqa: S101  # `_secret` lets no third case through
+        if not self.given_secret:
+            raise ConfigError("webhook", [f"no secret: {HOW_TO_MAKE_ONE}"])
         return self.given_secret
 
     @property
@@ -85,7 +90,8 @@ class Webhook(Section):
     @classmethod
     def _secret(cls, values: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
         values, unread = secret_files.take(values, "webhook.", "secret")
-        if isinstance(values, dict) and not values.get("secret") and unread is None:
+        has_none = isinstance(values, dict) and not values.get("secret") and unread is None
+        if has_none and takes_deliveries.get():
             raise ValueError(f"no secret: {HOW_TO_MAKE_ONE}")
         section = handler(values)
         section._unread = unread

@@ -20,6 +20,7 @@ from gm_analytics.pull_requests import admission
 from gm_analytics.pull_requests.called import Called
 from gm_analytics.pull_requests.intake import Intake
 from gm_analytics.pull_requests.performer import Performer, Teller
+from gm_analytics.pull_requests.reconciler import reconciling
 from gm_analytics.pull_requests.reporter import Reporter
 from gm_analytics.pull_requests.request import StoredRequest
 from gm_analytics.pull_requests.rules import Rules
@@ -102,8 +103,7 @@ class Service:
         if not self.settings.github.token:
             return None
         refusal = partial(admission.reason_to_ignore, config=self.settings)
-        forge = Called(self.github, self.store.called_now)
-        return Reporter(self.store, forge, self.page, refusal)
+        return Reporter(self.store, Called(self.github, self.store.called_now), self.page, refusal)
 
     @contextmanager
     def worker(self, clock: Callable[[], float] = time.time) -> Iterator[None]:
@@ -114,5 +114,7 @@ class Service:
         request = StoredRequest(self.store, Called(self.github, self.store.called_now))
         perform = Performer(config, World(request, self.mirrors), request.number_of)
         work = (perform, self.reporter, retry, config.executor_id)
-        with worker(config.database_url, *work, tell=self._tell.ended, clock=clock):
+        watched = (self.github.watch, self.intake.take, self.store.called_now)
+        working = worker(config.database_url, *work, tell=self._tell.ended, clock=clock)
+        with working, reconciling(config, *watched):
             yield

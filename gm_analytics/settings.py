@@ -19,6 +19,8 @@ from pydantic import (
     BeforeValidator,
     Field,
     HttpUrl,
+    ModelWrapValidatorHandler,
+    NonNegativeFloat,
     PositiveFloat,
     PositiveInt,
     PrivateAttr,
@@ -26,7 +28,7 @@ from pydantic import (
     model_validator,
 )
 
-from gm_analytics import places, secret_files
+from gm_analytics import places, secret_files, sections
 from gm_analytics.errors import ConfigError
 from gm_analytics.places import Listen
 from gm_analytics.sections import (
@@ -71,6 +73,10 @@ class Files:
 class Settings(Section):
     """The whole file."""
 
+    intake: Literal["webhook", "poll"] = "webhook"
+    """Whether deliveries are taken, or GitHub is only looked at; then no port need be open."""
+    reconcile_seconds: NonNegativeFloat = 300.0
+    """Between two looks at GitHub for what no delivery told; 0 for none."""
     webhook: Webhook
     github: GitHub = GitHub()
     publish: Literal["on_pull_request", "on_merge"] = "on_pull_request"
@@ -98,6 +104,20 @@ class Settings(Section):
     def files(self) -> Files | None:
         """Where it was read from, if it was."""
         return self._files
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _secret_where_needed(cls, values: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        """Want the webhook's secret only where deliveries are taken."""
+        polls = isinstance(values, dict) and values.get("intake") == "poll"
+        before = sections.takes_deliveries.set(not polls)
+        try:
+            found = handler(values)
+        finally:
+            sections.takes_deliveries.reset(before)
+        if found.polls and not found.reconcile_seconds:
+            raise ValueError("reconcile_seconds: found 0; with intake: poll expected more")
+        return found
 
     @model_validator(mode="before")
     @classmethod
@@ -146,12 +166,17 @@ class Settings(Section):
             ConfigError: it may not; each file is named, with its cure.
 
         """
-        needed = [self.webhook.unread] if web else []
+        needed = [self.webhook.unread] if web and not self.polls else []
         if worker:
             keys = [secret_files.unread("identity_file", m.identity_file) for m in self.mirrors]
             needed += [self.github.unread, *keys]
         if problems := [str(found) for found in needed if found]:
             raise ConfigError("as this account", problems)
+
+    @property
+    def polls(self) -> bool:
+        """Whether GitHub is only looked at, and no delivery is taken."""
+        return self.intake == "poll"
 
     @property
     def publishes_on_merge(self) -> bool:

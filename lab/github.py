@@ -62,6 +62,7 @@ class Repository:
         self.id = 2_000_001
         """As the template of deliveries has it."""
         self.private = private
+        self.pushed_at = _now()
         self._writing = threading.Lock()
         path.mkdir(parents=True)
         self._git("init", "--quiet", "--initial-branch=main")
@@ -82,6 +83,7 @@ class Repository:
                 self._write(self.path / name, content)
             self._git("add", "--all")
             self._git("commit", "--quiet", "--allow-empty", "--message", message)
+            self.pushed_at = _now()
             return self.head(branch)
 
     def _checkout(self, branch: str, base: str) -> None:
@@ -112,6 +114,7 @@ class Repository:
         with self._writing:
             self._git("checkout", "--quiet", "main")
             self._git("merge", "--quiet", "--no-ff", "--message", message, branch)
+            self.pushed_at = _now()
             return self.head()
 
     def read(self, ref: str, path: str) -> bytes | None:
@@ -377,6 +380,8 @@ class GitHub:
             ("GET", f"{mine}/pulls/<int:number>", self._show_pull),
             ("GET", f"{mine}/pulls", self._list_pulls),
             ("GET", f"{mine}/compare/<path:basehead>", self._compare),
+            ("GET", f"{mine}/commits", self._list_commits),
+            ("GET", f"{mine}/commits/<sha>/pulls", self._pulls_of),
             ("GET", f"{mine}/commits/<path:ref>", self._commit),
             ("GET", f"{mine}/branches/<path:name>", self._branch),
             ("GET", api, self._show_repository),
@@ -567,6 +572,18 @@ class GitHub:
             return Response(sha, mimetype=f"{SHA_MEDIA_TYPE}; charset=utf-8")
         return jsonify(self._commit_object(sha))
 
+    def _list_commits(self) -> Any:
+        """List a branch's newest commit; nobody asks for more."""
+        sha = self.repository.commit_at(request.args.get("sha", "HEAD"))
+        if sha is None:
+            return _refuse(404, "Not Found")
+        return jsonify([self._commit_object(sha)])
+
+    def _pulls_of(self, sha: str) -> Any:
+        """List the pull requests whose merge made a commit, or whose head it is."""
+        pulls = self.pulls.values()
+        return jsonify([p for p in pulls if sha in (p["merge_commit_sha"], p["head"]["sha"])])
+
     def _commit_object(self, sha: str) -> dict[str, Any]:
         date = {"date": self.repository.committed_at(sha)}
         return {"sha": sha, "commit": {"author": date, "committer": date}}
@@ -586,6 +603,7 @@ class GitHub:
             "full_name": self.repository.name,
             "private": self.repository.private,
             "default_branch": "main",
+            "pushed_at": self.repository.pushed_at,
         }
         given = request.headers.get("Authorization")
         return jsonify(shown | ({"permissions": whole} if given else {}))

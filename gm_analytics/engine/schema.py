@@ -86,6 +86,20 @@ WAITS = sa.Table(
 """What an update waits for between two attempts, or waited for before the one that runs: see
 `engine.waiting`."""
 
+LOOKS = sa.Table(
+    "gm_looks",
+    _metadata,
+    sa.Column("repository", sa.Text, primary_key=True),
+    sa.Column("began_at", sa.Double),
+    sa.Column("busy_until", sa.Double),
+    sa.Column("holder", sa.Text),
+    sa.Column("since", sa.Text),
+    sa.Column("head", sa.Text),
+    sa.Column("counts_from", sa.Text),
+)
+"""Who looks at a repository of the forge (its name in lower case), by the database's clock, and
+what the last look saw: see `engine.looks`."""
+
 
 _dbos = sa.MetaData(schema="dbos")
 
@@ -176,12 +190,27 @@ def _events(connection: sa.Connection) -> None:
     _run(connection, *event_tables.statements(prefix(connection)))
 
 
+def _looks(connection: sa.Connection) -> None:
+    _run(
+        connection,
+        f"""CREATE TABLE {prefix(connection)}gm_looks (
+            repository TEXT NOT NULL PRIMARY KEY,
+            began_at DOUBLE PRECISION NOT NULL,
+            busy_until DOUBLE PRECISION NOT NULL,
+            holder TEXT NOT NULL,
+            since TEXT NOT NULL,
+            head TEXT NOT NULL,
+            counts_from TEXT NOT NULL)""",
+    )
+
+
 MIGRATIONS: tuple[Callable[[sa.Connection], None], ...] = (
     _index_of_updates,
     _identity,
     _progress,
     _waits,
     _events,
+    _looks,
 )
 """The first is migration 1."""
 

@@ -57,8 +57,9 @@ def place(thread: Sequence[Known], event: Identity) -> Place:
 
 
 def _the_very_same(thread: Sequence[Known], event: Identity) -> Known | None:
-    told = (event.at, event.happened)
-    found = [k for k in thread if k.aims_at(event) and (k.at, k.happened) == told]
+    # Who looked at the forge saw the same moment, and not how it came about.
+    told = {event.happened, "pushed"}
+    found = [k for k in thread if k.aims_at(event) and k.at == event.at and k.happened in told]
     return found[-1] if found else None
 
 

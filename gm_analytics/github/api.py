@@ -7,6 +7,7 @@ https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-
 from __future__ import annotations
 
 import time
+from collections import OrderedDict
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, TypeVar
@@ -27,6 +28,9 @@ PATIENCE = 3
 MAX_JSON = 32 * 1024 * 1024
 """Bytes; a hundred comments of the largest size have half of it."""
 MAX_REDIRECTS = 3
+MAX_KEPT = 64
+"""Answers that are kept, to be told that they have not changed."""
+_MAX_ETAG = 200
 MAX_MESSAGE = 200
 """Characters of what GitHub says of an error."""
 
@@ -38,6 +42,7 @@ class Api:
         self._config = config
         self._token = fetch.Token(config.token)
         self._verify = str(config.ca_file) if config.ca_file else True
+        self._kept: OrderedDict[str, tuple[str, Any, str]] = OrderedDict()
 
     def url(self, path: str) -> str:
         """Give the address of a path of the API."""
@@ -48,7 +53,28 @@ class Api:
 
         What is of another shape is another's answer (a proxy's page), or GitHub's bad day.
         """
-        reply = self.ask(doing, "GET", url, MAX_JSON)
+        return self._read(doing, self.ask(doing, "GET", url, MAX_JSON), shape)
+
+    def read_again(self, doing: str, url: str, shape: TypeAdapter[T]) -> tuple[T, str]:
+        """Read what is read often: GitHub does not send it, nor count it, if it is as it was.
+
+        Only requests with a token are not counted.
+        """
+        etag, *known = self._kept.get(url, ("", None, ""))
+        headers = {"If-None-Match": etag} if etag else {}
+        reply = self.ask(doing, "GET", url, MAX_JSON, headers=headers)
+        if reply.status == HTTPStatus.NOT_MODIFIED:
+            return known[0], known[1]
+        found, following = self._read(doing, reply, shape)
+        named = reply.headers.get("etag", "")
+        if named.isprintable() and 0 < len(named) <= _MAX_ETAG:
+            self._kept[url] = (named, found, following)
+            while len(self._kept) > MAX_KEPT:
+                self._kept.popitem(last=False)
+        return found, following
+
+    @staticmethod
+    def _read(doing: str, reply: fetch.Reply, shape: TypeAdapter[T]) -> tuple[T, str]:
         if not reply.whole:
             raise GitHubUnavailable(doing, f"the answer has more than {MAX_JSON:,} bytes")
         try:
@@ -76,7 +102,9 @@ class Api:
         for _ in range(1 + MAX_REDIRECTS):
             reply = self._once(doing, method, url, most, auth=auth, **options)
             if not reply.location:
-                self._check(doing, reply)
+                as_it_was = reply.status == HTTPStatus.NOT_MODIFIED
+                if not (as_it_was and options.get("headers", {}).get("If-None-Match")):
+                    self._check(doing, reply)
                 return reply
             if (origin := fetch.Origin.of(reply.location)) != fetch.Origin.of(url):
                 said = f"it redirects to {origin or 'no address'}, another host"

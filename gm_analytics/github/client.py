@@ -18,6 +18,7 @@ from pydantic import Field, TypeAdapter
 from gm_analytics.errors import GitHubError
 from gm_analytics.github import api
 from gm_analytics.github.contents import Contents
+from gm_analytics.github.watch import Watch
 
 TO_SET_STATUSES = "Commit statuses: write"
 TO_COMMENT = "Pull requests: write"
@@ -31,6 +32,11 @@ CommitState = Literal["pending", "success", "failure", "error"]
 
 class GitHub(Contents):
     """One GitHub, with or without a token; safe to share between threads."""
+
+    @cached_property
+    def watch(self) -> Watch:
+        """What looks at repositories now and then."""
+        return Watch(self._config)
 
     def calls_left(self) -> tuple[int, int]:
         """Give how many calls GitHub takes within this hour, and how many it takes in all.

@@ -12,8 +12,9 @@ from gm_analytics.mirror.basis import basis_of, changes
 from gm_analytics.mirror.host import usable
 from gm_analytics.mirror.served import wait_until_visible
 from gm_analytics.mirror.session import Session
-from gm_analytics.operations import permissions
+from gm_analytics.operations import permissions, rights
 from gm_analytics.operations.findings import Finding, look, wrong
+from gm_analytics.pull_requests import reconciler
 from gm_analytics.secret_files import Unread, unread
 
 
@@ -36,11 +37,12 @@ def run(
     hidden = {m.name: unread("identity_file", m.identity_file) for m in config.mirrors}
     # The web needs neither key nor token. Whoever may not read the webhook secret is the worker.
     is_web = not config.webhook.unread and all(hidden.values())
-    yield _secret(config.webhook)
+    yield _intake(config)
     if config.github.unread:
         yield _hidden("github", config.github.unread, is_web)
     else:
         yield look("github", lambda: _github(config.github))
+        yield from rights.findings(config)
     name = _identity(identity)
     for mirror in config.mirrors:
         now = basis_of(mirror, config.publish)
@@ -61,7 +63,11 @@ def _renamed(renamed: Callable[[], Mapping[str, str]]) -> Iterator[Finding]:
         yield Finding("repositories", "warn", f"{old} is called {new} now", hint)
 
 
-def _secret(webhook: settings.Webhook) -> Finding:
+def _intake(config: settings.Settings) -> Finding:
+    webhook = config.webhook
+    if config.polls:
+        said = f"not used: intake is poll, a look at GitHub every {reconciler.pause(config):g} s"
+        return Finding("webhook", "ok", said)
     if webhook.unread:
         return Finding("webhook", "ok", f"not seen; only the web needs it. {webhook.unread}")
     return Finding("webhook", "ok", "the secret can be read")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, Protocol
 
-from gm_analytics.events import Delivery, Identity
+from gm_analytics.events import Delivery, Identity, Look, PullRequestEvent, PushEvent
 from gm_analytics.updates import ports
 from gm_analytics.updates.model import Record, Taken, Update
 
@@ -69,6 +69,53 @@ class Forge(ports.Forge, Protocol):
 
     def merged_as(self, repository: str, commit: str) -> int:
         """Give the number of the pull request whose merge made a commit, 0 if none did."""
+        ...
+
+
+class Page(Protocol):
+    """Some pull requests, those that changed last first."""
+
+    @property
+    def pulls(self) -> tuple[PullRequestEvent, ...]:
+        """What each is at."""
+        ...
+
+    @property
+    def oldest(self) -> str:
+        """When the one that is listed last changed."""
+        ...
+
+    @property
+    def following(self) -> str:
+        """Where the next page is, empty after the last one."""
+        ...
+
+
+class Watch(Protocol):
+    """What the reconciler asks of a forge."""
+
+    def pull_requests(self, repository: str, state: str, page: str = "") -> Page:
+        """List pull requests, `open` or `all`; `page` is what the page before names."""
+        ...
+
+    def head(self, repository: str, branch: str | None) -> str:
+        """Give the newest commit of a branch, by default the repository's own; or nothing."""
+        ...
+
+    def pushed(self, repository: str, branch: str | None, head: str) -> PushEvent:
+        """Give a branch's head, for which was asked before, as an event."""
+        ...
+
+
+class Looks(Protocol):
+    """Whose turn it is to look, and what the last look saw."""
+
+    def begin(self, repository: str, pause: float) -> Look | None:
+        """Begin a look if none is under way, and the last one began `pause` seconds ago."""
+        ...
+
+    def end(self, repository: str, look: Look) -> bool:
+        """End a look, and remember what it saw; tell whether it was still this worker's."""
         ...
 
 

@@ -331,7 +331,8 @@ def test_what_a_web_that_was_taken_over_stores_is_ignored_by_the_worker(
     for name, said in wanted.items():
         assert ends[name].state == "ignored", ends[name].message
         assert said in ends[name].message
-    assert site.github.calls[before:] == []
+    calls = [call for call in site.github.calls[before:] if not call.path.endswith("/pulls")]
+    assert calls == [], "but for the worker's own look at what is open"
 
 
 def waiting(store: Store) -> list[Any]:

@@ -135,6 +135,31 @@ def test_a_delivery_is_answered_in_json(client: TestClient) -> None:
         )
 
 
+@pytest.mark.parametrize("name", ["door", "AsyncApp", "FlaskApp"])
+def test_who_polls_takes_no_delivery_whatever_its_signature(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    polling = handlers.service().settings.model_copy(update={"intake": "poll"})
+    monkeypatch.setattr(handlers.service(), "settings", polling)
+    headers = {"X-GitHub-Event": "ping", "X-GitHub-Delivery": "d1"}
+    headers |= {
+        "X-Hub-Signature-256": signature(SECRET, b"{}"),
+        "Content-Type": "application/json",
+    }
+    with TestClient(framework(name), raise_server_exceptions=False) as client:
+        reply = client.post(PAGE, content=b"{}", headers=headers)
+        assert (reply.status_code, reply.json()) == (
+            403,
+            {
+                "command_return": "refused",
+                "reason": "this service polls GitHub (intake: poll) and takes no deliveries",
+            },
+        )
+        assert client.get("/healthz").status_code == 200
+        without = client.post(PAGE, content=b"{}").status_code
+        assert without == (403 if name == "door" else 401)
+
+
 @pytest.mark.parametrize(
     "update_id",
     [

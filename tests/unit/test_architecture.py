@@ -59,9 +59,11 @@ EXTERNAL = {
     "sqlalchemy": {
         "engine.attempts",
         "engine.client",
+        "engine.clock",
         "engine.database",
         "engine.identity",
         "engine.index",
+        "engine.looks",
         "engine.progress",
         "engine.queries",
         "engine.event_tables",

@@ -71,6 +71,8 @@ def problems(load: Any) -> Any:
 def test_a_short_configuration_has_these_defaults(load: Any) -> None:
     found = load(WHOLE)
     assert found.model_dump(mode="json") == {
+        "intake": "webhook",
+        "reconcile_seconds": 300.0,
         "webhook": {
             "repositories": ["icesi/packages"],
             "trusted_associations": ["OWNER", "MEMBER", "COLLABORATOR"],
@@ -142,6 +144,24 @@ def test_without_a_secret_one_is_told_how_to_make_one(problems: Any, value: Any)
     (said,) = problems(changed("webhook.secret", value))
     assert said.startswith("webhook: no secret: make one with `openssl rand -hex 32`")
     assert "webhook.secret_file" in said
+
+
+@pytest.mark.parametrize("value", [..., None])
+def test_who_polls_needs_no_secret(load: Any, value: Any) -> None:
+    found = load(changed("webhook.secret", value) | {"intake": "poll"})
+    found.require(web=True, worker=True)
+    with pytest.raises(ConfigError, match="webhook: no secret: make one"):
+        _ = found.webhook.secret
+    with pytest.raises(ConfigError):  # the one before is not remembered
+        load(changed("webhook.secret", value))
+
+
+def test_who_polls_looks_at_github_now_and_then(problems: Any) -> None:
+    assert problems(WHOLE | {"intake": "poll", "reconcile_seconds": 0}) == [
+        "file: reconcile_seconds: found 0; with intake: poll expected more"
+    ]
+    assert problems(WHOLE | {"reconcile_seconds": -1})
+    assert problems(WHOLE | {"intake": "pull"})
 
 
 def test_a_short_secret_is_refused(problems: Any) -> None:

@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 import requests
 import responses
+from pydantic import TypeAdapter
 from responses import matchers
 
 from gm_analytics import settings
 from gm_analytics.errors import GitHubError, GitHubUnavailable, GmError
-from gm_analytics.github.api import DEFAULT_WAIT
+from gm_analytics.github.api import DEFAULT_WAIT, MAX_KEPT, Api
 from gm_analytics.github.client import GitHub
 from gm_analytics.manifest import MAX_BYTES
 
@@ -371,3 +372,36 @@ def test_a_limit_or_fault_while_writing_may_pass(
     with pytest.raises(GitHubUnavailable) as caught:
         set_status() if where == STATUSES else put_comment()
     assert caught.value.retry_after == wait
+
+
+# --- what has not changed -------------------------------------------------------------------
+
+
+def test_what_has_not_changed_is_not_sent_again(http: responses.RequestsMock) -> None:
+    url, shape = "https://api.github.com/x", TypeAdapter(list[int])
+    api = Api(settings.GitHub(token=TOKEN))
+    link = {"ETag": 'W/"1"', "Link": f'<{url}?page=2>; rel="next"'}
+    http.get(url, json=[1, 2], headers=link)
+    known = [matchers.header_matcher({"If-None-Match": 'W/"1"'})]
+    first = api.read_again("reading", url, shape)
+    http.replace(responses.GET, url, status=304, headers={"ETag": 'W/"1"'})
+    assert api.read_again("reading", url, shape) == first == ([1, 2], f"{url}?page=2")
+    http.remove(responses.GET, url)
+    http.get(url, json=[3], headers={"ETag": 'W/"2"'}, match=known)
+    assert api.read_again("reading", url, shape) == ([3], "")
+
+
+def test_what_is_kept_of_answers_is_bounded(http: responses.RequestsMock) -> None:
+    api = Api(settings.GitHub(token=TOKEN))
+    for number in range(MAX_KEPT + 1):
+        http.get(f"https://api.github.com/{number}", json=1, headers={"ETag": '"a"'})
+        api.read_again("reading", f"https://api.github.com/{number}", TypeAdapter(int))
+    assert len(api._kept) == MAX_KEPT
+    http.get("https://api.github.com/big", json=1, headers={"ETag": "a" * 201})
+    api.read_again("reading", "https://api.github.com/big", TypeAdapter(int))
+    assert "https://api.github.com/big" not in api._kept
+
+
+def test_not_modified_is_no_answer_to_who_did_not_ask_for_it(http: responses.RequestsMock) -> None:
+    http.get(CONTENTS, status=304)
+    assert isinstance(failure(), GitHubError)
