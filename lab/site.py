@@ -131,6 +131,8 @@ class Site:
             "webhook": {"secret": self.secret, "repositories": [self.repository.name]},
             "github": {"api_url": self.github.api_url, "raw_url": self.github.raw_url},
             "database_url": f"sqlite:///{self.directory}/updates.sqlite",
+            # What is done on `main` without a delivery is nobody's to find, unless a test says so.
+            "reconcile_seconds": 0,
             # Tests that want a store of their own are the same service to the mirror.
             "service_id": "lab",
             "retry_seconds": 0.2,
