@@ -5,7 +5,7 @@
 #   establish ROOT SERVED CODE CREATEREPO [ARGUMENT...]
 #
 # SERVED         a list of the files that the served primary.xml names, a line each:
-#                ALGORITHM, DIGEST, PATH with tabs
+#                ALGORITHM, DIGEST, PATH with tabs; it goes
 # EXCHANGE       a Python program that exchanges two names by renameat2(2)
 # FILE, TYPES    as in only_rpms.sh
 # HEADER, FACTS  as in facts_of.sh
@@ -79,6 +79,7 @@ else
     # A directory without packages: the Python createrepo takes an empty --pkglist for none.
     "$@" --outputdir="$first.new" "$first.new"
 fi
+rm -f "$served"
 rm -rf "$first"; mv -T "$first.new" "$first"
 rm -f .repodata.new; ln -s "$first/repodata" .repodata.new
 if [ ! -d repodata ]; then mv -T .repodata.new repodata; exit 0; fi
