@@ -16,8 +16,12 @@ from importlib.resources import files
 
 Argv = tuple[str, ...]
 
+NOT_SENT = 71
+"""Exit code where start files of the login took what was sent to the shell behind them."""
 LOCK_LOST, LOCK_HELD = 74, 75
 """Exit codes of `run` and `lock`, beside those of the programs that they run."""
+_OURS = "gm_is_ours"
+"""A function of the shell that `login` starts."""
 _PUT_IN = re.compile(r"\. \./([a-z_]+)\.sh")
 
 
@@ -69,18 +73,24 @@ def login(name: str, size: int) -> str:
 
     Whatever the account's shell is reads it alike: csh, fish and POSIX shells take what is in
     single quotes as it is, but for exclamation marks, line ends, and backslashes before quotes.
-    The name, on a line of both outputs, tells where what start files print has ended.
+    The name, on a line of both outputs, tells where what start files print has ended. If they
+    took something of the program, it is not run.
     """
     marks = r'printf "\n%s\n" "$0"; printf "\n%s\n" "$0" >&2'
-    return f"exec /bin/sh -c '{marks}; eval \"$(head -c {size})\"' {name}"
+    whole = f'case "$t" in "#$0"*) {marks}; eval "$t" ;; *) exit {NOT_SENT} ;; esac'
+    return f"exec /bin/sh -c '{_OURS}() {{ :; }}; t=$(head -c {size}); {whole}' {name}"
 
 
-def program(argv: Argv) -> str:
-    """Give the text by which the shell that `login` starts runs a script, in itself."""
+def program(name: str, argv: Argv) -> str:
+    """Give the text by which the shell that `login` starts runs a script, in itself.
+
+    Another shell, which start files may become, does nothing with it.
+    """
     shell_, options, text, _, *arguments = argv
     if (shell_, options) != ("sh", "-euc"):
         raise ValueError(argv)
-    return f"set -eu\n{quote(('set', '--', *arguments))}\n{text}\n"
+    ours = f"{_OURS} || exit {NOT_SENT}"
+    return f"#{name}\n{ours}\nset -eu\n{quote(('set', '--', *arguments))}\n{text}\n"
 
 
 def mark(root: str, session: str, *, locked: bool = True) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gm_analytics.errors import CommandStopped, CommandTimedOut, GmError, LoginUnusable
+from gm_analytics.remote.commands import NOT_SENT
 from gm_analytics.remote.lines import clean
 
 _TIMED_OUT = {124, 137}
@@ -25,7 +26,8 @@ def by_signal(mirror: str, doing: str, exited: int) -> GmError | None:
 
 def of_login(mirror: str, doing: str, exited: int | None, printed: str) -> GmError:
     """Give the error of a login that ended, or printed too much, before the command began."""
-    reason = "it prints without an end" if exited is None else f"exit code {exited}"
+    reasons = {None: "it prints without an end", NOT_SENT: "its start files read what was sent"}
+    reason = reasons.get(exited, f"exit code {exited}")
     return LoginUnusable(mirror, doing, reason, printed)
 
 

@@ -85,7 +85,7 @@ class Lock:
         """
         held = transport.open_session(timeout=channel.OPENING)
         name = f"gm-lock:{session}"
-        channel.begin(held, name, commands.program(argv))
+        channel.begin(held, name, commands.program(name, argv))
         return cls(held, _read(held, name, session), beat)
 
     def keep(self, lost: Callable[[], object]) -> None:

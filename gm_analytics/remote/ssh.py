@@ -183,14 +183,14 @@ class Connection:
         """Give the name and the text of the program that runs a command."""
         name = commands.mark(self._mirror.root, self._session, locked=self._locked)
         held = (self._lock.taken.process, self._lock.taken.start) if self._lock else ()
-        return name, commands.program(commands.run(argv, seconds, name, *held))
+        return name, commands.program(name, commands.run(argv, seconds, name, *held))
 
     def _judge(self, exited: int, doing: str, seconds: int, took: float) -> None:
         """Raise if it was not the command itself that made it end."""
         if late := endings.in_time(self._mirror.name, doing, exited, seconds, took):
             raise late
         # A host that goes down ends the holder as well, whatever a program makes of its SIGTERM.
-        if self._lock and (exited == commands.LOCK_LOST or not self._lock.answers(ANSWER)):
+        if self._lock and not self._lock.answers(ANSWER) and self._lock.is_lost:
             self.close()
             raise LockLost(self._mirror.name, doing)
         if stopped := endings.by_signal(self._mirror.name, doing, exited):

@@ -119,6 +119,28 @@ def test_a_login_that_runs_nothing_is_told_in_its_own_words(
 
 
 @pytest.mark.parametrize("locked", [True, False])
+@pytest.mark.parametrize(
+    "rc", ["read -r x", "read -r x; read -r y; read -r z", "exec bash --norc", "exec zsh -f",
+           "exec fish -N", "exec tcsh -f", "exec sh -s", "head -c 300 >&2"]
+)  # fmt: skip
+def test_start_files_that_take_what_was_sent_run_nothing_of_it(
+    site: Site, rc: str, locked: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither all of it, in a shell that is not ours, nor what they left of it."""
+    monkeypatch.setattr(ssh, "LOCKING", 2)  # it has to wait for what was taken
+    connection = ssh.Connection(Mirror.model_validate(site.mirror.settings()), locked=locked)
+    made = site.mirror.host.home / "made"
+    made.unlink(missing_ok=True)
+    refused = CommandTimedOut if locked else LoginUnusable
+    with site.mirror.host.logging_in("/bin/bash", {".bashrc": f"{rc}\n"}):
+        with pytest.raises((LoginUnusable, refused)):
+            connection.run(("sh", "-c", f"touch {made}"), "making a file", 10)
+        with pytest.raises((LoginUnusable, refused)):
+            connection.put(str(made), f"\ntouch {made}\n" * 500)
+    assert not made.exists()
+
+
+@pytest.mark.parametrize("locked", [True, False])
 def test_a_login_that_waits_for_somebody_has_an_end(
     site: Site, locked: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:

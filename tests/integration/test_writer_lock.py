@@ -233,8 +233,8 @@ def _cmdline(place: Path) -> bytes:
 
 @pytest.mark.usefixtures("shell")
 def test_a_long_command_keeps_its_lock(site: Site, opened: Open) -> None:
-    one = opened(beat=Beat(interval=0.1, patience=1, grace=1))
-    assert one.run(("sleep", "3"), "sleeping", 10).ok
+    one = opened(beat=Beat(interval=0.1, patience=3, grace=1))
+    assert one.run(("sleep", "4"), "sleeping", 10).ok
     with pytest.raises(LockHeld):
         opened().run(("true",), "locking", 10)
 

@@ -25,11 +25,14 @@ beat() {
 }
 
 root=$1 code=$2 all=$3 ours=$4 patience=$5 grace=$6 word=$7; shift 7
-mkdir -p "$root/.staging" "$root/.publications" "$root/.cache"
+for name in staging publications cache; do
+    [ -d "$root/.$name" ] || mkdir -p "$root/.$name"
+done
 exec 3<&0 < /dev/null 9>> "$root/.lock"
 flock --timeout 2 --conflict-exit-code "$code" 9
 # Left by a holder that was killed.
 if grep -qsE -e "$all" /proc/[0-9]*/cmdline /proc/[0-9]*/environ; then ended "$all" "$grace"; fi
+[ ! -e "$root/.running" ] || rm -f "$root/.running"  # of an older version
 said=0
 [ $# -eq 0 ] || (exec 3<&- 9>&-; becomes '' timeout 20 "$@") || said=$?
 beat <&3 3<&- &
