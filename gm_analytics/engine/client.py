@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import uuid
 from contextlib import ExitStack
+from dataclasses import replace
 
 import sqlalchemy as sa
 from dbos import DBOS, DBOSClient, EnqueueOptions, error
@@ -106,10 +107,14 @@ class Store(Taking):
     def enqueue_feedback(self, update: Update, *, ended: bool) -> None:
         """Have the pull request say how the update fares: now, or once it has `ended`.
 
+        Of a push it is the one that turned out to be merged by it, if one did.
+
         Raises:
             StoreUnavailable: it could not be stored.
 
         """
+        if not update.number:
+            update = replace(update, number=self.number_of(update.id))
         options: EnqueueOptions = {
             "queue_name": FEEDBACK,
             "workflow_name": FEEDBACK,

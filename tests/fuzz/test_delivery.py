@@ -44,6 +44,7 @@ FIELDS = [
     ("repository",),
     ("repository", "full_name"),
     ("repository", "default_branch"),
+    ("repository", "id"),
     ("changes",),
     ("pull_request",),
     *(
@@ -263,3 +264,42 @@ def test_a_header_is_there_once_and_has_a_grammar(
     reply = client.post(PAGE, content=body, headers=sent)
     assert reply.status_code == expected
     assert reply.json()["command_return"] == "refused"
+
+
+PUSHED = [("ref",), ("after",), ("deleted",), ("forced",), ("created",), ("repository",),
+          ("repository", "id"), ("repository", "full_name"), ("repository", "pushed_at"),
+          ("repository", "default_branch")]  # fmt: skip
+
+
+@st.composite
+def pushes(draw: st.DrawFn) -> dict[str, Any]:
+    """A push's payload in which some fields are anything, or missing."""
+    repository = payload()["repository"] | {"pushed_at": 1_764_000_000}
+    data: dict[str, Any] = {"ref": "refs/heads/main", "after": "a" * 40, "repository": repository}
+    for path in draw(st.lists(st.sampled_from(PUSHED), min_size=1, max_size=4)):
+        place: Any = data
+        for key in path[:-1]:
+            place = place.get(key) if isinstance(place, dict) else None
+        if isinstance(place, dict):
+            place[path[-1]] = draw(values)
+    return data
+
+
+@given(data=pushes())
+def test_every_push_has_an_answer(data: dict[str, Any]) -> None:
+    headers = {"content-type": "application/json", "x-github-event": "push"}
+    answered(headers | {"x-github-delivery": "d"}, json.dumps(data).encode())
+
+
+def test_a_delivery_id_with_other_bytes_is_refused(client: TestClient) -> None:
+    bodies = [json.dumps(payload() | {"number": number}).encode() for number in (71, 72)]
+    statuses = []
+    for body in bodies:
+        sent = {
+            "Content-Type": "application/json",
+            "X-GitHub-Event": "pull_request",
+            "X-GitHub-Delivery": "reused",
+            "X-Hub-Signature-256": signature(SECRET, body),
+        }
+        statuses.append(client.post(PAGE, content=body, headers=sent).status_code)
+    assert statuses == [202, 409]

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import replace
@@ -25,6 +26,7 @@ from gm_analytics.service import Service as Inside
 from gm_analytics.updates.model import Update
 from lab.client import Client
 from lab.deliveries import PullRequest, signature
+from lab.deliveries import deliver as post
 from lab.packages import Package
 from lab.processes import LabError, wait_for
 from lab.site import Service, Site
@@ -546,3 +548,41 @@ def test_a_worker_that_is_killed_while_commenting_leaves_one_comment(
         seen = 2 if moment == "after" else 1
         wait_for(lambda: len(site.github.calls_to(calls, "GET")) >= seen, "the step to be done")
     assert len(comments(site, number)) == 1
+
+
+def push(site: Site, service: Service, sha: str) -> str:
+    """Deliver a push of a commit on the branch that is followed; give its update's id."""
+    repository = PullRequest(sha, site.repository.name).payload()["repository"]
+    payload = {
+        "ref": "refs/heads/main",
+        "after": sha,
+        "pusher": None,
+        "repository": repository | {"pushed_at": int(time.time())},
+    }
+    reply = post(service.url, payload, site.secret, event="push")
+    assert reply.status_code == 202, reply.text
+    return str(reply.json()["update_id"])
+
+
+def test_a_push_publishes_and_is_told_where_it_can_be(
+    site: Site, reviewed: Service, number: int
+) -> None:
+    """On the commit alone without a pull request, else as the merge that it is."""
+    before = site.repository.read("main", "packages.json")
+    sha = site.repository.commit({"packages.json": manifest("leaf18")})
+    direct = push(site, reviewed, sha)
+    assert reviewed.end_of(direct)["state"] == "published"
+    wait_for(lambda: states(site, sha)[-1:] == ["success"], "the push's status")
+    assert comments(site, 0) == []
+    pull = site.push(manifest("leaf18", "leaf19"), branch=f"pushed-{number}", number=number)
+    await_comment(site, number, deliver(reviewed, pull))
+    merged = site.merge(pull)
+    site.github.add_pull(merged.payload())
+    update_id = push(site, reviewed, merged.merge_commit_sha or "")
+    assert update_id.startswith("push-"), "it came first"
+    shown = reviewed.end_of(update_id)
+    assert (shown["state"], shown["pull_request"]) == ("published", f"team/packages#{number}")
+    assert deliver(reviewed, merged) == update_id
+    assert f"### {site.mirror.name}: published" in await_comment(site, number, update_id)
+    assert site.client(path=f"previews/{number}/").makecache(check=False).returncode != 0
+    site.repository.commit({"packages.json": before})
