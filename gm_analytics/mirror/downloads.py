@@ -8,9 +8,7 @@ lines as there are files, each of them behind a word that the header's author co
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
-from gm_analytics.mirror.survey import BYTES_DIFFER, REFUSED, Target
+from gm_analytics.mirror.survey import BYTES_DIFFER, REFUSED, Target, Tools
 from gm_analytics.remote.commands import Argv, script
 from gm_analytics.rpm.grammar import ARCH, EPOCH, FILE, NAME, RELEASE, VERSION
 
@@ -37,14 +35,16 @@ def guarded(name: str, *arguments: str, types: str = "f") -> Argv:
 # --- inspect -------------------------------------------------------------------------------
 
 
-def inspect(target: Target, update_id: str, live: str) -> Argv:
-    """Check every file of the closure; print its state and its line of packages.txt.
+def inspect(target: Target, tools: Tools, update_id: str, live: str) -> Argv:
+    """Check every file that was downloaded; print its state and its line of packages.txt.
+
+    Names of the pool's files may follow, which are described too.
 
     The state is `new`, `pool` (there, with the same bytes), `live` (and clients see it) or
     `differs` (there, with other bytes).
     """
-    upstream = (target.reposdir, *target.caches)
-    return guarded("inspect", target.staging(update_id), target.root, live, *upstream)
+    place = (target.staging(update_id), target.root, live, target.cache(tools.manager))
+    return guarded("inspect", *place, target.reposdir, *target.caches)
 
 
 # --- relations -----------------------------------------------------------------------------
@@ -59,13 +59,14 @@ _RELATIONS_FORM = (
 )
 
 
-def relations(target: Target, update_id: str, paths: Iterable[str]) -> Argv:
+def relations(target: Target, update_id: str) -> Argv:
     """Print what each file of the closure requires, recommends and provides; if it is signed.
 
-    Of the files that a package has, only those that another requires, and `paths`.
+    The closure's files follow, and paths: of the files that a package has, only those are told,
+    and what another package requires.
     """
     weak = _RELATION.format("recommend", "RECOMMEND")
-    arguments = (target.staging(update_id), _RELATIONS_FORM, weak, *paths)
+    arguments = (target.staging(update_id), target.root, _RELATIONS_FORM, weak)
     return guarded("relations", *arguments)
 
 

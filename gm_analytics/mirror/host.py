@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 
@@ -27,12 +27,19 @@ from gm_analytics.mirror.ownership import Owner
 from gm_analytics.mirror.printed import refusals, words
 from gm_analytics.mirror.survey import Survey, Target, Tools
 from gm_analytics.remote import ssh
-from gm_analytics.remote.commands import Argv
+from gm_analytics.remote.commands import Argv, script
 from gm_analytics.rpm import grammar
-from gm_analytics.rpm.grammar import SHA256, Grammar
+from gm_analytics.rpm.grammar import REPOSITORY_ID, SHA256, Grammar
 
 SHORT = 60
 """Seconds for commands that only look or rename."""
+INLINE = 32 * 1024
+"""Bytes of words that a command names itself; with its script, SSH carries 128 KiB."""
+
+
+def are_few(words: Sequence[str]) -> bool:
+    """Tell whether a command may name these itself."""
+    return sum(len(word.encode()) + len("'' ") for word in words) <= INLINE
 
 
 def target_of(mirror: settings.Mirror) -> Target:
@@ -70,6 +77,7 @@ class Host:
         self.config = mirror
         self.name = mirror.name
         self.target = target_of(mirror)
+        self._locked = locked
         self.ssh = ssh.Connection(mirror, locked=locked)
         self.service = service
         self.basis: dict[str, str] = {}
@@ -116,14 +124,20 @@ class Host:
 
         What the preview of the pull request `number` has is not downloaded again.
         """
-        argv = yum.prepare(self.target, update_id, number)
-        self.run(argv, "preparing the staging directory")
+        doing = "preparing the staging directory"
+        argv = yum.prepare(self.target, self.tools, update_id, number)
+        said = self.run(argv, doing)
+        with self.answer(doing):
+            local = tuple(map(REPOSITORY_ID.check, said.splitlines()))
+        self.target = replace(self.target, local=local)
 
     def sweep(self, update_id: str) -> None:
         """Remove what an update left in staging."""
         if self.target.place:  # which goes as a whole
             return
-        self.run(repository.sweep(self.target, update_id), "sweeping the staging directory")
+        cache = self.target.cache(self.tools.manager) if self._locked else ""
+        argv = repository.sweep(self.target, update_id, cache)
+        self.run(argv, "sweeping the staging directory")
 
     @contextmanager
     def aside(self, name: str) -> Iterator[None]:
@@ -206,6 +220,13 @@ class Host:
         """Write a list into staging, since a command has a largest size."""
         text = "".join(grammar.TEXT.check(line) + "\n" for line in lines)
         self.ssh.put(self.target.staging(update_id, name), text)
+
+    def with_words(self, update_id: str, name: str, argv: Argv, words: Sequence[str]) -> Argv:
+        """Give a command more arguments, through a list in staging where they are many."""
+        if are_few(words):
+            return (*argv, *words)
+        self.put_list(update_id, name, words)
+        return script("mirror", "with-list", self.target.staging(update_id, name), *argv)
 
     def run(self, argv: Argv, doing: str, seconds: int = SHORT) -> str:
         """Run a command and give what it printed.

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from gm_analytics.errors import UnknownPackages, Unresolvable
 from gm_analytics.mirror import history, yum
 from gm_analytics.mirror.host import Host
 from gm_analytics.mirror.package_manager import PackageManager
-from gm_analytics.mirror.survey import Target, Tools
-from gm_analytics.remote.commands import Argv
 
 
 def fetch_locked(
@@ -28,7 +24,7 @@ def fetch_locked(
     wanted = nevras
     while wanted:
         try:
-            package_manager.solve(update_id, wanted, _download_of_now)
+            package_manager.solve(update_id, wanted, yum.download, fresh=True)
         except UnknownPackages as error:
             gone |= set(error.specs)
             wanted = tuple(nevra for nevra in wanted if nevra not in gone)
@@ -39,8 +35,3 @@ def fetch_locked(
         else:
             break
     return gone
-
-
-def _download_of_now(target: Target, tools: Tools, update_id: str, specs: tuple[str, ...]) -> Argv:
-    """Download what upstream has now, not what it had when its metadata were cached."""
-    return yum.download(replace(target, max_age=0), tools, update_id, specs)

@@ -14,10 +14,11 @@ from gm_analytics.mirror import adoption, history
 from gm_analytics.mirror.host import Host
 from gm_analytics.mirror.locked import fetch_locked
 from gm_analytics.mirror.package_manager import PackageManager
+from gm_analytics.mirror.publication import Download
 from gm_analytics.mirror.survey import Target, Tools
 from gm_analytics.remote.commands import Argv, script
 from gm_analytics.rpm import grammar
-from gm_analytics.rpm.package import Package
+from gm_analytics.rpm.package import Package, Row
 
 EXCEPT, PAYLOADS, MEND = "except.txt", "payloads.txt", "mend.txt"
 """Lists in staging."""
@@ -111,8 +112,10 @@ class Mender:
         argv = leave_out(self._host.target, self._host.tools, update_id)
         self._host.run(argv, "taking damaged packages from upstream")
         gone = fetch_locked(self._host, self._package_manager, update_id, nevras, [])
-        inspected = self._package_manager.inspected(update_id, live, ()).packages
-        fetched = {package.nevra: package for package in inspected}
+        rows = tuple(map(Row.of, bad))
+        download = Download((nevras,), rows)
+        inspected = self._package_manager.inspected(update_id, live, download, rows)
+        fetched = {package.nevra: package for package in inspected.packages}
         same = tuple(p for p in bad if p.nevra in fetched and fetched[p.nevra].sha256 == p.sha256)
         others = tuple(p for p in bad if p.nevra in fetched and p not in same)
         verdicts = self._compare(update_id, others, fetched)

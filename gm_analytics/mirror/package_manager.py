@@ -2,41 +2,21 @@
 
 from __future__ import annotations
 
-import base64
 import uuid
-from collections.abc import Callable, Iterable
-from contextlib import suppress
-from dataclasses import replace
+from collections.abc import Collection
+from functools import partial
 
-from gm_analytics.errors import (
-    BadPackages,
-    DiskFull,
-    GmError,
-    LockHeld,
-    Malformed,
-    NotInstallable,
-    UnknownPackages,
-    Unresolvable,
-    UpstreamUnavailable,
-)
-from gm_analytics.mirror import (
-    downloads,
-    printed,
-    survey,
-    yum,
-)
-from gm_analytics.mirror.host import SHORT, Host
-from gm_analytics.mirror.printed import transaction, unknown_specs, words
+from gm_analytics.errors import BadPackages, DiskFull, NotInstallable, UpstreamUnavailable
+from gm_analytics.mirror import downloads, printed, survey, yum
+from gm_analytics.mirror.groups import read_groups
+from gm_analytics.mirror.host import Host
+from gm_analytics.mirror.printed import unknown_specs, words
 from gm_analytics.mirror.publication import Closure, Download
-from gm_analytics.mirror.survey import REFUSED, Asked, Target, Tools
-from gm_analytics.remote import ssh
-from gm_analytics.remote.commands import Argv
-from gm_analytics.rpm import comps, grammar
-from gm_analytics.rpm import suggestions as near
+from gm_analytics.mirror.solver import Solver, YumCommand, needed_for, run_yum, spelled_out
+from gm_analytics.mirror.survey import REFUSED, Asked
+from gm_analytics.rpm import grammar
 from gm_analytics.rpm.grammar import optional
 from gm_analytics.rpm.package import Row
-
-YumCommand = Callable[[Target, Tools, str, tuple[str, ...]], Argv]
 
 
 class PackageManager:
@@ -44,6 +24,7 @@ class PackageManager:
 
     def __init__(self, host: Host) -> None:
         self._host = host
+        self._solver = Solver(host)
 
     def upstream(self) -> str:
         """Have yum read the metadata of the upstream repositories, and say that it could.
@@ -56,7 +37,7 @@ class PackageManager:
         with self._host.aside(name):
             self._host.prepare(name)
             argv = yum.makecache(self._host.target, self._host.tools, name)
-            result = self._yum(name, argv, "reading upstream's metadata")
+            result = run_yum(self._host, name, argv, "reading upstream's metadata")
             if not result.ok:
                 said = words(result.stdout + result.stderr)
                 raise UpstreamUnavailable(self._host.name, "reading upstream's metadata", said)
@@ -67,7 +48,7 @@ class PackageManager:
         doing = "asking upstream for anything new"
         self._host.prepare(update_id)
         argv = yum.makecache(self._host.target, self._host.tools, update_id)
-        result = self._yum(update_id, argv, doing)
+        result = run_yum(self._host, update_id, argv, doing)
         if not result.ok:
             return Asked(failed=words(result.stdout + result.stderr))
         return Asked(self.state(doing))
@@ -91,21 +72,30 @@ class PackageManager:
     def download(self, update_id: str, specs: tuple[str, ...], free: int, number: int) -> Download:
         """Solve the specs against an empty system and download what the pool lacks.
 
-        All at once; if they conflict, each alone. `free` is the disk's free space in bytes,
+        All at once; if they conflict, in groups. `free` is the disk's free space in bytes,
         `number` the pull request's.
 
         Raises:
             UnknownPackages: upstream has no such packages.
             Unresolvable: a dependency is missing or conflicts.
             DiskFull: the disk would not hold it.
-            BadPackages: a checksum or signature is refused.
-            UpstreamUnavailable: an upstream repository could not be read.
+            BadPackages: a signature is refused.
+            UpstreamUnavailable: an upstream repository could not be read, or is half synchronised.
 
         """
         self._host.prepare(update_id, number)
         if free < self._host.config.disk_reserve:
             self._refuse_what_does_not_fit(self.solve(update_id, specs, yum.resolve).rows, free)
         return self.solve(update_id, specs, yum.download)
+
+    def solve(
+        self, update_id: str, specs: tuple[str, ...], command: YumCommand, *, fresh: bool = False
+    ) -> Download:
+        """Have a command solve the specs: all at once or, if they conflict, in groups.
+
+        With `fresh` by what upstream has now, not when its metadata were cached.
+        """
+        return self._solver.solve(update_id, specs, command, fresh=fresh)
 
     def prove(self, update_id: str, groups: tuple[tuple[str, ...], ...]) -> None:
         """Have yum install each group of specs into an empty system from the candidate alone.
@@ -115,161 +105,52 @@ class PackageManager:
 
         """
         for specs in groups:
-            argv = yum.prove(self._host.target, self._host.tools, update_id, specs)
-            result = self._yum(update_id, argv, "proving the candidate")
+            command = partial(yum.prove, self._host.target, self._host.tools, update_id)
+            argv = spelled_out(self._host, update_id, specs, command)
+            result = run_yum(self._host, update_id, argv, "proving the candidate")
             output = result.stdout + result.stderr
             if not printed.was_solved(output) or unknown_specs(output, specs):
                 raise NotInstallable(self._host.name, list(specs), words(output))
 
-    def solve(self, update_id: str, specs: tuple[str, ...], command: YumCommand) -> Download:
-        """Have a command solve the specs: all at once or, if they conflict, each alone."""
-        if not specs:
-            return Download((), ())
-        try:
-            return Download((specs,), self._solve_group(update_id, specs, command))
-        except Unresolvable:
-            if len(specs) == 1:
-                raise
-        return self._solve_alone(update_id, specs, command)
+    def inspected(
+        self, update_id: str, live: str, download: Download, rows: Collection[Row]
+    ) -> Closure:
+        """Check the files of some rows of a download, and compare them with what is there.
 
-    def _solve_alone(
-        self, update_id: str, specs: tuple[str, ...], command: YumCommand
-    ) -> Download:
-        """Solve each spec alone; whatever cannot be, is reported together."""
-        rows: dict[Row, None] = {}
-        unsolved: list[Unresolvable] = []
-        for spec in specs:
-            try:
-                rows |= dict.fromkeys(self._solve_group(update_id, (spec,), command))
-            except Unresolvable as error:
-                unsolved.append(error)
-        if unsolved:
-            alone = [spec for error in unsolved for spec in error.specs]
-            raise Unresolvable(
-                self._host.name, alone, "\n".join(error.words for error in unsolved)
-            )
-        return Download(tuple((spec,) for spec in specs), tuple(rows))
-
-    def _solve_group(
-        self, update_id: str, specs: tuple[str, ...], command: YumCommand
-    ) -> tuple[Row, ...]:
-        try:
-            return self._solve_once(update_id, specs, command, self._host.target)
-        except UnknownPackages:
-            # Upstream may have got them since its metadata was cached.
-            fresh = replace(self._host.target, max_age=0)
-        try:
-            return self._solve_once(update_id, specs, command, fresh)
-        except UnknownPackages as error:
-            error.specs += self._unknown_besides(error.specs, update_id, specs)
-            error.near = self._near(update_id, error.specs)
-            raise
-
-    def _unknown_besides(
-        self, groups: list[str], update_id: str, specs: tuple[str, ...]
-    ) -> list[str]:
-        """Give what else is unknown: dnf 4 tells of unknown groups and looks no further."""
-        rest = tuple(spec for spec in specs if spec not in groups)
-        if rest and all(spec.startswith("@") for spec in groups):
-            try:
-                self._solve_once(update_id, rest, yum.resolve, self._host.target)
-            except UnknownPackages as error:
-                return error.specs
-            except GmError:  # it would be told once the groups are known
-                pass
-        return []
-
-    def _near(self, update_id: str, specs: list[str]) -> dict[str, list[str]]:
-        """Look for what may have been meant by specs that upstream has nothing for."""
-        with suppress(Exception):  # whatever goes wrong here must not hide what went wrong before
-            argv = yum.names(self._host.target, self._host.tools, update_id)
-            listed = self._yum(update_id, argv, "listing what upstream has", aloud=False).stdout
-            groups = any(spec.startswith("@") for spec in specs)
-            ids = comps.ids(self.comps("", update_id)) if groups else ()
-            return near.suggest(specs, printed.listing(listed), ids)
-        return {}
-
-    def _solve_once(
-        self, update_id: str, specs: tuple[str, ...], command: YumCommand, target: Target
-    ) -> tuple[Row, ...]:
-        argv = command(target, self._host.tools, update_id, specs)
-        result = self._yum(update_id, argv, f"resolving {', '.join(specs)}")
-        output = result.stdout + result.stderr
-        with self._host.packages_of_upstream():
-            rows = transaction(result.stdout)
-        unknown = unknown_specs(output, specs)
-        if unknown or not (result.ok or printed.was_solved(output)):
-            raise self._why(result, argv, specs, rows)
-        return rows
-
-    def _why(
-        self, result: ssh.Result, argv: Argv, specs: tuple[str, ...], rows: tuple[Row, ...]
-    ) -> GmError:
-        """Say what a failed yum run means."""
-        output = result.stdout + result.stderr
-        doing = f"resolving {', '.join(specs)}"
-        needed = sum(row.size for row in rows if not yum.is_here(row))
-        kind = printed.failure(result.exited, output, specs)
-        if kind in {"signature", "network", "unsolvable", "other"} and rows:
-            # dnf says in many ways that a disk is full, and in some not at all.
-            kind = "space" if self._free() < needed else kind
-        name, root = self._host.name, self._host.config.root
-        errors: dict[printed.Failure, Callable[[], GmError]] = {
-            "unknown": lambda: UnknownPackages(
-                self._host.name, list(unknown_specs(output, specs))
-            ),
-            "locked": lambda: LockHeld(name, f"{root}/.cache"),
-            "space": lambda: DiskFull(
-                self._host.name, self._host.config.root, needed, self._free()
-            ),
-            "signature": lambda: BadPackages(self._host.name, words(output)),
-            "network": lambda: UpstreamUnavailable(self._host.name, doing, words(output)),
-            "unsolvable": lambda: Unresolvable(self._host.name, list(specs), words(output)),
-            "other": lambda: self._host.failure(result, argv, doing),
-        }
-        return errors[kind]()
-
-    def inspected(self, update_id: str, live: str, rows: Iterable[Row]) -> Closure:
-        """Check the downloaded files and compare them with what is there.
+        Whatever else lies there was not asked for: an earlier attempt left it, or somebody put it
+        there. A file that a power cut or a full disk damaged is downloaded once more.
 
         Raises:
             BadPackages: a file is damaged, or has a name or a header that none should have.
 
         """
-        argv, doing = downloads.inspect(self._host.target, update_id, live), "checking packages"
-        result = self._host.ssh.run(argv, doing, self._host.target.timeout)
+        found, damaged = self._inspected(update_id, live, rows)
+        if damaged and len(found.packages) < len(rows):
+            for specs in download.groups:
+                self.solve(update_id, specs, yum.download)
+            found, damaged = self._inspected(update_id, live, rows)
+        if damaged and len(found.packages) < len(rows):
+            raise BadPackages(self._host.name, words(damaged))
+        return found
+
+    def _inspected(self, update_id: str, live: str, rows: Collection[Row]) -> tuple[Closure, str]:
+        """Give what was found of some rows, and what rpm said of damaged files."""
+        doing, target = "checking packages", self._host.target
+        argv = downloads.inspect(target, self._host.tools, update_id, live)
+        pooled = [row.file for row in rows if yum.is_here(row)]
+        argv = self._host.with_words(update_id, "pooled.txt", argv, pooled)
+        result = self._host.ssh.run(argv, doing, target.timeout)
         if result.exited == REFUSED:
             raise self._host.refused(result, grammar.FILE)
-        if not result.ok:
-            raise BadPackages(self._host.name, words(result.stdout + result.stderr))
+        said = self._host.check(result, argv, doing)
         with self._host.packages_of_upstream():
-            return Closure.parse(result.stdout, rows)
-
-    def _free(self) -> int:
-        return self._host.look().free
+            found = Closure.parse(said, rows)
+        return found.only(row.nevra for row in rows), result.stderr.strip()
 
     def _refuse_what_does_not_fit(self, rows: tuple[Row, ...], free: int) -> None:
-        needed = sum(row.size for row in rows if not yum.is_here(row))
-        if needed > free:
+        if (needed := needed_for(rows)) > free:
             raise DiskFull(self._host.name, self._host.config.root, needed, free)
 
     def comps(self, live: str, update_id: str) -> list[bytes]:
         """Read the groups files: the publication's, the reviewed preview's, then upstream's."""
-        argv = yum.comps(self._host.target, self._host.tools, live, update_id)
-        doing = "reading the groups of upstream"
-        result = self._host.ssh.run(argv, doing, SHORT)
-        if result.exited == REFUSED:
-            raise self._host.refused(result, grammar.HREF)
-        encoded = self._host.check(result, argv, doing).split()
-        with self._host.packages_of_upstream():
-            if len(encoded) > comps.MAX_DOCUMENTS:
-                found = f"{len(encoded):,}"
-                raise Malformed(f"at most {comps.MAX_DOCUMENTS} comps.xml files", found)
-            return [base64.b64decode(text) for text in encoded]
-
-    def _yum(self, update_id: str, argv: Argv, doing: str, *, aloud: bool = True) -> ssh.Result:
-        if (
-            self._host.tools.elevation != "helper"
-        ):  # the helper empties the root itself: it is root's
-            argv = yum.in_empty_root(self._host.target, update_id, argv)
-        return self._host.ssh.run(argv, doing, self._host.target.timeout, aloud=aloud)
+        return read_groups(self._host, live, update_id)

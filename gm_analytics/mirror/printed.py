@@ -35,29 +35,45 @@ _REPLACING = re.compile(r" {3,}replacing ")
 _ARCH = re.compile(r"noarch|x86_64(_v[234])?|i[3-6]86|aarch64|ppc64(le)?|s390x|armv7hl|riscv64")
 
 
+_HEADING = re.compile(r"[A-Z]")
+_LEFT_OUT = ("Skipping packages", "Skipped (")
+
+
 def transaction(output: str) -> tuple[Row, ...]:
     """Read the transaction table that yum 3, dnf 4 and dnf 5 print.
-
-    Long names are wrapped, so it is read by words, not by columns: a row is a name, an
-    architecture, an EVR, a repository, and a size with its unit.
 
     Raises:
         Malformed: a row names what is not a package.
 
     """
-    rows: list[Row] = []
+    return tuple(row for row, is_left_out in _rows(output) if not is_left_out)
+
+
+def left_out(output: str) -> tuple[Row, ...]:
+    """Read which packages a run with --skip-broken left out, from the same table."""
+    return tuple(row for row, is_left_out in _rows(output) if is_left_out)
+
+
+def _rows(output: str) -> Iterator[tuple[Row, bool]]:
+    """Give each row, and whether it stands among those that were left out.
+
+    Long names are wrapped, so it is read by words, not by columns: a row is a name, an
+    architecture, an EVR, a repository, and a size with its unit.
+    """
     pending: list[str] = []
+    is_left_out = False
     for line in _lines(output):
         words = line.split()
         if not line.startswith(" ") or _REPLACING.match(line):
             pending = []
+            if _HEADING.match(line):
+                is_left_out = line.startswith(_LEFT_OUT)
             continue
         pending += words
         if (row := _row(pending)) is not None:
-            rows.append(row)
+            yield row, is_left_out
         if row is not None or len(pending) >= ROW_WORDS:
             pending = []
-    return tuple(rows)
 
 
 def _row(words: list[str]) -> Row | None:
@@ -184,7 +200,10 @@ def _is_first(line: str) -> bool:
     return bool(_BEGINNINGS.match(cut.lstrip())) or _has_any(cut, _FIRST_WORDS)
 
 
-Failure = Literal["unknown", "locked", "space", "signature", "network", "unsolvable", "other"]
+Failure = Literal[
+    "unknown", "locked", "space", "moved", "signature", "network", "unsolvable", "other"
+]
+"""`moved`: upstream has other files than the metadata say that were read."""
 _YUM_LOCK = 200
 _STOPPED_AT_THE_QUESTION = re.compile(r"Operation aborted|Exiting on user command", re.IGNORECASE)
 _FAILURES: tuple[tuple[Failure, tuple[Sign, ...]], ...] = (
@@ -196,11 +215,21 @@ _FAILURES: tuple[tuple[Failure, tuple[Sign, ...]], ...] = (
         ),
     ),
     (
+        "moved",
+        (
+            _sign(r"\.rpm", r"Status code: 4(?:04|10)\b|HTTP Error 4(?:04|10)\b"),
+            _sign(r"Status code: 4(?:04|10)\b", r"\.rpm"),
+            _sign(
+                "checksum doesn't match|Inconsistent server data|does not match intended download"
+            ),
+        ),
+    ),
+    (
         "signature",
         (
             _sign(
                 "GPG check FAILED|Signature verification failed|is not signed|not trusted|NOKEY|"
-                "enabled checking of packages|checksum doesn't match|have incorrect checksum"
+                "enabled checking of packages|have incorrect checksum"
             ),
             _sign("public keys? ", "installed"),
             _sign("digests? ", "NOT OK"),

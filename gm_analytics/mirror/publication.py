@@ -207,6 +207,13 @@ class Closure:
         states: tuple[Whereabouts, ...] = tuple("pool" for _ in known)
         return cls(known, states)
 
+    def beside(self, packages: Iterable[Package], state: Whereabouts) -> Closure:
+        """Give the closure with more packages, in the order of their files."""
+        pairs = [*zip(self.packages, self.states, strict=True), *((p, state) for p in packages)]
+        pairs.sort(key=lambda pair: pair[0].file)
+        found, states = tuple(p for p, _ in pairs), tuple(s for _, s in pairs)
+        return replace(self, packages=found, states=states)
+
     def sourced(self, known: Iterable[Package]) -> Closure:
         """Give the closure with the sources that are known of some of its files."""
         sources = {package.file: package.source for package in known}

@@ -21,13 +21,13 @@ from gm_analytics.mirror.history import Held, History
 from gm_analytics.mirror.host import Host
 from gm_analytics.mirror.locked import fetch_locked
 from gm_analytics.mirror.package_manager import PackageManager
-from gm_analytics.mirror.publication import Closure, Preview, Publication, Whereabouts
+from gm_analytics.mirror.publication import Closure, Download, Preview, Publication, Whereabouts
 from gm_analytics.mirror.retention import Collected, Rules
 from gm_analytics.mirror.trust import Trust, Vouched
 from gm_analytics.rpm import grammar
 from gm_analytics.rpm.changes import Plan, compare
 from gm_analytics.rpm.grammar import optional
-from gm_analytics.rpm.package import Package
+from gm_analytics.rpm.package import Package, Row
 
 log = logging.getLogger(__name__)
 
@@ -187,10 +187,10 @@ class Publications:
         gone = fetch_locked(
             self._host, self._package_manager, update_id, tuple(absent), list(pool)
         )
-        fetched = {
-            got.nevra: got.sha256
-            for got in self._package_manager.inspected(update_id, live, ()).packages
-        }
+        rows = tuple(Row.of(package) for package in absent.values())
+        download = Download((tuple(absent),), rows)
+        found = self._package_manager.inspected(update_id, live, download, rows)
+        fetched = {got.nevra: got.sha256 for got in found.packages}
         if broken := lock.broken(packages, pool, fetched, gone):
             raise LockBroken(self._host.name, broken)
         states: tuple[Whereabouts, ...] = tuple(

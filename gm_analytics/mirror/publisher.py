@@ -59,25 +59,32 @@ class Publisher:
         """Whether RPMs that upstream signed again are taken, beside the older ones."""
 
     def inspect(self, update_id: str, live: str, download: Download, number: int) -> Closure:
-        """Check the downloaded files, compare them with what is there, say who wanted them.
+        """Check the downloaded files, find the others in the pool, say who wanted them.
+
+        Each row of the table is one package: of a file that was inspected, or of one that what is
+        live names, where yum took it from there.
 
         Raises:
-            BadPackages: a file is damaged.
+            BadPackages: a file is missing or damaged.
             BytesDiffer: the pool has a NEVRA with other bytes.
 
         """
-        closure = self._package_manager.inspected(update_id, live, download.rows)
-        there = {package.nevra for package in closure.packages}
-        # What else lies there was not asked for: left by an earlier attempt, or put there.
-        closure = closure.only(row.nevra for row in download.rows)
-        if absent := sorted({row.nevra for row in download.rows} - there):
+        shown = self._shown(live, download)
+        more = {row.nevra: row for row in download.rows if row.nevra not in shown}
+        closure = self._package_manager.inspected(update_id, live, download, more.values())
+        if absent := sorted(set(more) - {package.nevra for package in closure.packages}):
             raise BadPackages(self._host.name, f"solved, but not downloaded: {', '.join(absent)}")
-        closure = self._explain(update_id, live, closure, download)
         closure = self._beside(update_id, live, closure)
         if any(package.source == yum.PREVIEW_ID for package in closure.packages):
             with suppress(Untrusted):  # only says where packages came from
                 closure = closure.sourced(self._publications.previewed(number).packages)
-        return closure
+        return self._explain(update_id, live, closure.beside(shown.values(), "live"), download)
+
+    def _shown(self, live: str, download: Download) -> dict[str, Package]:
+        """Give what yum took from what is live, as that describes it."""
+        taken = {row.nevra for row in download.rows if row.repository == yum.POOL_ID}
+        packages = self._publications.packages(live) if taken else ()
+        return {package.nevra: package for package in packages if package.nevra in taken}
 
     def _beside(self, update_id: str, live: str, closure: Closure) -> Closure:
         """Give RPMs that upstream signed again the names that they have beside the older ones.
@@ -199,15 +206,20 @@ class Publisher:
         """Say which specs wanted the packages of a closure, and what to warn of."""
         paths = [spec for spec in download.specs if spec.startswith("/")]
         argv, doing = (
-            downloads.relations(self._host.target, update_id, paths),
+            downloads.relations(self._host.target, update_id),
             "reading what packages need",
         )
+        asked = [*(package.file for package in closure.packages), *paths]
+        argv = self._host.with_words(update_id, "related.txt", argv, asked)
         result = self._host.ssh.run(argv, doing, self._host.target.timeout)
         if result.exited == survey.REFUSED:
             raise self._host.refused(result, CAPABILITY)
         printed, weak = self._host.check(result, argv, doing), self._host.target.weak_dependencies
         with self._host.packages_of_upstream():
-            relations = wanted.parse(printed)
+            related = wanted.parse(printed)
+        relations = {
+            p.file: related[p.canonical] for p in closure.packages if p.canonical in related
+        }
         groups = [spec for spec in download.specs if spec.startswith("@")]
         documents = self._package_manager.comps(live, update_id) if groups else []
         names = {package.name for package in closure.packages}

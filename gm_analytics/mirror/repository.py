@@ -139,9 +139,12 @@ def remember(target: Target, update_id: str, publication: str, digest: str, mark
     return script("mirror", "remember", place, digest, mark, staging)
 
 
-def sweep(target: Target, update_id: str) -> Argv:
-    """Remove an update's staging directory, and those that were left behind days ago."""
-    return script("mirror", "sweep", target.root, target.staging(update_id))
+def sweep(target: Target, update_id: str, cache: str) -> Argv:
+    """Remove an update's staging directory, and those that were left behind days ago.
+
+    Downloads in yum's `cache` go too, unless that is empty: another update may be writing them.
+    """
+    return script("mirror", "sweep", target.root, target.staging(update_id), cache)
 
 
 _SUM = re.compile(r"([0-9a-f]{64}) ((?:\.publications/\d{6,12}|previews/\d{1,12})/[a-z.]{1,20})")

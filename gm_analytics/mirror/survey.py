@@ -55,6 +55,8 @@ class Target:
     timeout: int = 1800
     """Seconds."""
     helper: str | None = None
+    local: tuple[str, ...] = ()
+    """Ids of upstream's repositories that are directories of the host."""
     place: str | None = None
     """Where who only looks has what it needs, in place of staging and cache below the root."""
 

@@ -18,6 +18,9 @@ POOL_ID = "gm-pool"
 PREVIEW_ID = "gm-pool-preview"
 """Id of the pull request's own preview: its last push fetched most of what this one needs."""
 
+SPECS = "specs.txt"
+"""The list in staging that `listed` takes."""
+
 # --- resolve, download, prove ----------------------------------------------------------------
 
 
@@ -34,49 +37,70 @@ def is_here(row: Row) -> bool:
     return row.repository in {POOL_ID, PREVIEW_ID}
 
 
-def prepare(target: Target, update_id: str, number: int) -> Argv:
+def prepare(target: Target, tools: Tools, update_id: str, number: int) -> Argv:
     """Make an update's staging directory; one that is there already is kept.
 
     The preview of the pull request `number` is offered too, if there is one. Where signatures
     are required, those of the pool are too, with upstream's keys: its packages came from there,
-    maybe under another policy.
+    maybe under another policy. Prints what `Target.local` has.
     """
     preview = f"{target.root}/previews/{number}"
     pool = repo_file(f"file://{target.root}/")
     candidate = repo_file(f"file://{target.staging(update_id, 'candidate')}/")
     again = repo_file(f"file://{preview}/", PREVIEW_ID)
-    staging = target.staging(update_id)
-    keys = target.reposdir if target.signatures == "required" else ""
-    return script("mirror", "prepare", staging, pool, candidate, preview, again, keys, target.root)
+    staging, keys = target.staging(update_id), "keys" if target.signatures == "required" else ""
+    more = (preview, again, target.reposdir, keys, target.cache(tools.manager), target.root)
+    return script("mirror", "prepare", staging, pool, candidate, *more)
 
 
-def download(target: Target, tools: Tools, update_id: str, specs: Iterable[str]) -> Argv:
-    """Solve all specs at once against an empty system and download what is not in the pool."""
+def download(
+    target: Target, tools: Tools, update_id: str, specs: Iterable[str], *, some: bool = False
+) -> Argv:
+    """Solve all specs at once against an empty system and download what is not in the pool.
+
+    What the pool has is not copied: without a directory of its own, yum leaves downloads in its
+    cache, and takes what lies in a directory of this host from there. With `some`, specs that
+    do not fit together with the others are left out.
+    """
     if tools.elevation == "helper":
-        return (*_helper(target), "download", update_id, *specs)
+        return (*_helper(target), "download-some" if some else "download", update_id, *specs)
     base = (*_offering_the_pool(target, tools, update_id), "-y")
-    return (*base, *_into(tools, target.staging(update_id, "rpms")), *_operands(tools, specs))
+    into = _into(tools, target.staging(update_id, "rpms"))
+    return (*base, *into, *_install(tools, specs, some=some))
 
 
 def _into(tools: Tools, rpms: str) -> Argv:
     # The --downloadonly of yum 3 and dnf 5 leaves out the check of signatures; a test transaction
-    # makes it. And dnf 5's `install` has no --destdir.
+    # makes it.
     match tools.manager:
         case "dnf4":
-            return ("--downloadonly", f"--downloaddir={rpms}", "install")
+            return ("--downloadonly",)
         case "dnf5":
-            return ("--setopt=tsflags=test", f"--setopt=destdir={rpms}", "install")
+            return ("--setopt=tsflags=test",)
         case "yum3":  # as nothing is installed, the disk need not hold it
             test = ("--setopt=tsflags=test", "--setopt=diskspacecheck=0")
-            return (*test, f"--downloaddir={rpms}", "install")
+            return (*test, f"--downloaddir={rpms}")
 
 
-def resolve(target: Target, tools: Tools, update_id: str, specs: Iterable[str]) -> Argv:
-    """Solve all specs at once against an empty system, and stop there."""
+def resolve(
+    target: Target, tools: Tools, update_id: str, specs: Iterable[str], *, some: bool = False
+) -> Argv:
+    """Solve all specs at once against an empty system, and stop there; `some` as in `download`."""
     if tools.elevation == "helper":
-        return (*_helper(target), "resolve", update_id, *specs)
+        return (*_helper(target), "resolve-some" if some else "resolve", update_id, *specs)
     base = _offering_the_pool(target, tools, update_id)
-    return (*base, "--assumeno", "install", *_operands(tools, specs))
+    return (*base, "--assumeno", *_install(tools, specs, some=some))
+
+
+def listed(target: Target, tools: Tools, update_id: str, argv: Argv) -> Argv:
+    """Give a command that has no operands yet those of staging's `specs.txt`.
+
+    One argument over SSH holds 128 KiB, and all text is one. The helper reads them itself.
+    """
+    file = target.staging(update_id, SPECS)
+    if tools.elevation == "helper":
+        return script("mirror", "with-input", file, *argv, "-")
+    return script("mirror", "with-list", file, *argv)
 
 
 def makecache(target: Target, tools: Tools, update_id: str) -> Argv:
@@ -103,7 +127,7 @@ def prove(target: Target, tools: Tools, update_id: str, specs: Iterable[str]) ->
         return (*_helper(target), "prove", update_id, *specs)
     repositories = target.staging(update_id, "candidate.d")
     base = _yum(target, tools, update_id, repositories)
-    return (*base, "--assumeno", "install", *_operands(tools, specs))
+    return (*base, "--assumeno", *_install(tools, specs))
 
 
 def _helper(target: Target) -> Argv:
@@ -142,6 +166,10 @@ def _yum(target: Target, tools: Tools, update_id: str, reposdir: str) -> Argv:
         }
         if target.module_platform_id:
             options["module_platform_id"] = target.module_platform_id
+        if (
+            reposdir.split(",", maxsplit=1)[0] == target.reposdir
+        ):  # a mirror list makes dnf fetch what it would only read
+            options |= {f"{name}.mirrorlist": "file:///dev/null" for name in target.local}
     return (
         *elevated,
         tools.manager_path,
@@ -155,10 +183,11 @@ def _yum(target: Target, tools: Tools, update_id: str, reposdir: str) -> Argv:
     )
 
 
-def _operands(tools: Tools, specs: Iterable[str]) -> Argv:
+def _install(tools: Tools, specs: Iterable[str], *, some: bool = False) -> Argv:
     # yum 3 would take "--" for a package name, and dnf 5 refuses it as an unknown argument; the
     # grammar of specs lets none begin with "-".
-    return (*(("--",) if tools.manager == "dnf4" else ()), *specs)
+    ended = ("--",) if tools.manager == "dnf4" else ()
+    return (*(("--skip-broken",) if some else ()), "install", *ended, *specs)
 
 
 def aside(target: Target, tools: Tools) -> Argv:
@@ -176,9 +205,13 @@ def comps(target: Target, tools: Tools, live: str, update_id: str) -> Argv:
 
     The preview's is there only after `repository.take_groups`; upstream's are yum's cached ones.
     """
-    cache = target.cache(tools.manager)
     more = (f"{HELPER_CACHE}/{tools.manager}",) if tools.elevation == "helper" else ()
-    places = (f"{target.root}/{live}", cache, target.staging(update_id), *more)
+    places = (
+        f"{target.root}/{live}",
+        target.cache(tools.manager),
+        target.staging(update_id),
+        *more,
+    )
     largest = comps_of.MAX_BYTES + 1  # one more tells that it is too large
     environment = (f"HREF={HREF.ere}", f"LARGEST={largest}", f"REFUSED={REFUSED}")
     return ("env", *environment, *script("mirror", "comps", *places))

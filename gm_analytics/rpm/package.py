@@ -147,10 +147,20 @@ class Row:
     size: Bytes
     """Bytes, as exact as yum prints it."""
 
+    @classmethod
+    def of(cls, package: Package) -> Row:
+        """Give the row of a package, of no repository."""
+        return cls(package.name, package.arch, package.evr, "", package.size)
+
     @property
     def nevra(self) -> str:
         """As `Package.nevra`."""
         return f"{self.name}-{self.evr.removeprefix('0:')}.{self.arch}"
+
+    @property
+    def file(self) -> str:
+        """As `Package.canonical`."""
+        return f"{self.name}-{self.evr.rpartition(':')[2]}.{self.arch}.rpm"
 
     @property
     def source(self) -> str:

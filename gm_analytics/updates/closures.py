@@ -101,4 +101,5 @@ def placed(manifest: Manifest) -> Iterator[None]:
 def _warnings(download: Download) -> tuple[str, ...]:
     if len(download.groups) <= 1:
         return ()
-    return ("the packages conflict with each other, so each was solved alone",)
+    groups = len(download.groups)
+    return (f"the packages conflict with each other, so they were solved in {groups} groups",)

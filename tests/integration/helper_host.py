@@ -74,9 +74,9 @@ class Host:
             f"signatures={target.signatures}\ntimeout={timeout}\n"
         )
 
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def run(self, *arguments: str, said: str = "") -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [self.helper, *arguments], capture_output=True, text=True, check=False
+            [self.helper, *arguments], input=said, capture_output=True, text=True, check=False
         )
 
     def argv(self) -> list[str] | None:
@@ -100,7 +100,16 @@ class Host:
         words = list(argv)
         for ours, roots in moved.items():
             words = [word.replace(ours, roots) for word in words]
-        return words
+        return self._with_a_place_for_downloads(words)
+
+    def _with_a_place_for_downloads(self, words: list[str]) -> list[str]:
+        """Where root is yum, downloads do not stay in the cache, which is root's."""
+        rpms = f"{self.work}/{ID}/rpms"
+        into = {"dnf4": f"--downloaddir={rpms}", "dnf5": f"--setopt=destdir={rpms}"}
+        if "-y" not in words or self.manager not in into:
+            return words
+        at = words.index("--skip-broken" if "--skip-broken" in words else "install")
+        return [*words[:at], into[self.manager], *words[at:]]
 
     def _install(self) -> None:
         text = SOURCE.read_text()

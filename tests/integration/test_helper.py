@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import get_args
@@ -15,6 +15,7 @@ import pytest
 
 from gm_analytics.mirror import yum
 from gm_analytics.mirror.survey import Manager, Signatures
+from gm_analytics.remote.commands import Argv
 from gm_analytics.rpm import grammar
 from tests.integration.helper_host import ACCOUNT, ID, Host
 
@@ -58,13 +59,54 @@ def test_it_runs_what_the_service_would_run(
     if full:
         more = {"arch": "aarch64", "module_platform_id": "platform:el9"}
         host.configure(replace(host.target, **more, weak_dependencies=True, max_age=7))
-    for command in (yum.download, yum.resolve, yum.prove, yum.makecache, yum.names):
-        specs = () if command in {yum.makecache, yum.names} else (SPECS,)
-        through = command(host.target, replace(host.tools, elevation="helper"), ID, *specs)
+    calls: list[tuple[Callable[..., Argv], tuple[object, ...], dict[str, bool]]]
+    calls = [(yum.makecache, (), {}), (yum.names, (), {}), (yum.prove, (SPECS,), {})]
+    calls += [(one, (SPECS,), {"some": some}) for one in SOLVING for some in (False, True)]
+    for command, specs, more in calls:
+        elsewhere = replace(host.tools, elevation="helper")
+        through = command(host.target, elsewhere, ID, *specs, **more)
         assert through[:3] == ("sudo", "-n", str(host.helper))
         done = host.run(*through[3:])
         assert (done.returncode, done.stderr) == (0, "")
-        assert host.argv() == host.as_run_here(command(host.target, host.tools, ID, *specs))
+        here = command(host.target, host.tools, ID, *specs, **more)
+        assert host.argv() == host.as_run_here(here)
+
+
+SOLVING = (yum.download, yum.resolve)
+
+
+def test_thousands_of_specs_come_through_standard_input(either: Host) -> None:
+    """An argument, and with it a command over SSH, has a largest size."""
+    specs = [f"package-with-a-long-name-{number:06d}" for number in range(5000)]
+    done = either.run(str(either.root), "download-some", ID, "-", said="\n".join(specs) + "\n")
+    assert (done.returncode, done.stderr) == (0, "")
+    argv = either.argv()
+    assert argv is not None
+    assert argv[-len(specs) :] == specs
+    assert "--skip-broken" in argv
+
+
+@pytest.mark.parametrize("said", ["", "\n", "tree\n-y\n", "tree\n/tmp/x.rpm", "a b\n", "*\n"])
+def test_standard_input_is_looked_at_as_arguments_are(host: Host, said: str) -> None:
+    done = host.run(str(host.root), "resolve", ID, "-", said=said)
+    assert (done.returncode, host.argv()) == (REFUSED, None)
+
+
+def test_upstream_that_is_a_directory_of_the_host_is_known_to_both(host: Host) -> None:
+    reposdir = host.place / "repos.d"
+    reposdir.mkdir()
+    (reposdir / "a.repo").write_text(
+        "[one]\nbaseurl=file:///srv/one\n[two]\nbaseurl=https://h/\n"
+        "[three]\nbaseurl=\n  file:///srv/$releasever\n"
+        "[listed]\nbaseurl=file:///srv\nmetalink=https://h/m\n# [no]\n#baseurl=file:///x\n"
+    )
+    host.configure(replace(host.target, reposdir=str(reposdir)))
+    said = subprocess.check_output(yum.prepare(host.target, host.tools, ID, 0), text=True)
+    assert said.split() == ["one", "three"]
+    target = replace(host.target, local=("one", "three"))
+    for command in (yum.resolve, yum.prove):
+        assert host.run(str(host.root), command.__name__, ID, "tree").returncode == 0
+        assert host.argv() == list(command(target, host.tools, ID, ("tree",)))
 
 
 def test_without_namespaces_root_offers_a_copy_of_the_candidate(place: Path) -> None:
@@ -84,7 +126,7 @@ def test_the_pool_is_checked_with_upstream_s_keys(host: Host) -> None:
     for name, text in REPOSITORY_FILES.items():
         (reposdir / name).write_text(text)
     target = replace(host.target, reposdir=str(reposdir), signatures="required")
-    subprocess.run(yum.prepare(target, ID, 7), check=True)
+    subprocess.run(yum.prepare(target, host.tools, ID, 7), check=True)
     prepared = Path(target.staging(ID, "pool.d", "gm-pool.repo"))
     assert prepared.read_text() == yum.repo_file(f"file://{host.root}/") + f"gpgkey={KEYS}\n"
 
@@ -168,16 +210,20 @@ def test_a_configuration_that_others_can_write_is_not_used(host: Host) -> None:
     assert host.argv() is None
 
 
-DOWNLOADS = """for word; do case $word in --downloaddir=*) rpms=${word#*=} ;; esac; done
+DOWNLOADS = """rpms=; for word; do case $word in
+    --downloaddir=*) rpms=${word#*=} ;; --setopt=cachedir=*) cache=${word#*=*=} ;;
+esac; done
+[ -n "$rpms" ] || { rpms=$cache/upstream/packages; mkdir -p "$rpms" || exit; }
 echo content > "$rpms/tree-1.8.0-1.el9.x86_64.rpm"; ln -s /etc/passwd "$rpms/link.rpm"; exit %d"""
 
 
 def test_downloads_become_the_account_s_own(either: Host) -> None:
-    """They arrive in its staging directory, and root's work directory is gone."""
+    """They arrive in its cache or its staging directory; root's work directory is gone."""
     either.program(DOWNLOADS % 0)
     done = either.run(str(either.root), "download", ID, "tree")
     assert (done.returncode, done.stderr) == (0, "")
-    file = either.rpms / "tree-1.8.0-1.el9.x86_64.rpm"
+    place = either.root / ".cache/dnf4/upstream/packages" if either.namespaces else either.rpms
+    file = place / "tree-1.8.0-1.el9.x86_64.rpm"
     assert (file.read_text(), file.owner()) == ("content\n", ACCOUNT)
     assert not (either.work / ID).exists()
 
@@ -188,6 +234,7 @@ def test_a_link_in_staging_leads_root_nowhere(either: Host) -> None:
     roots.mkdir(mode=0o755)
     either.rpms.rmdir()
     either.rpms.symlink_to(roots)
+    (either.root / ".cache").symlink_to(roots)
     either.program(f"set -e; {DOWNLOADS % 0}")
     assert either.run(str(either.root), "download", ID, "tree").returncode != 0
     assert list(roots.iterdir()) == []

@@ -92,10 +92,10 @@ def test_a_file_that_is_damaged_after_the_download_is_refused(site: Site) -> Non
     site.upstream.add(Package("tampered"))
     site.mirror.host.install_program(
         "dnf",
-        '#!/bin/sh\n/usr/bin/dnf "$@"; code=$?\nfor word; do case $word in --downloaddir=*)\n'
-        'for rpm in "${word#--downloaddir=}"/tampered-*.rpm; do printf xxxx | '
-        'dd of="$rpm" bs=1 seek=$(($(stat -c %s "$rpm") - 40)) conv=notrunc 2>/dev/null; done\n'
-        ";; esac; done\nexit $code\n",
+        '#!/bin/sh\n/usr/bin/dnf "$@"; code=$?\nfor word; do case $word in --setopt=cachedir=*)\n'
+        'for rpm in "${word#--setopt=cachedir=}"/*/packages/tampered-*.rpm; do\n'
+        '[ ! -f "$rpm" ] || printf xxxx | dd of="$rpm" bs=1 seek=$(($(stat -c %s "$rpm") - 40)) '
+        "conv=notrunc 2>/dev/null; done\n;; esac; done\nexit $code\n",
     )
     words = refused(site, "tampered")
     site.mirror.host.restore_program("dnf")

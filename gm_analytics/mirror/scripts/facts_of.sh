@@ -13,13 +13,14 @@
 facts_of() {
     scratch=$(mktemp -d) word=$(secret) strange=
     printf '%s\n' "$@" | cut -c 3- > "$scratch/names"
-    query "$word\t$HEADER" "$@" > "$scratch/headers" 2>/dev/null || :
+    printf '%s\0' "$@" > "$scratch/files"
+    query "$word\t$HEADER" < "$scratch/files" > "$scratch/headers" 2>/dev/null || :
     strange=$(grep -avxE "$word$(printf '\t')$FACTS" "$scratch/headers" |
         head -n 5 | cut -b 1-300) || :
     if [ -z "$strange" ] && [ "$(wc -l < "$scratch/headers")" -eq $# ]; then
         cut -f 2- "$scratch/headers" > "$scratch/facts"
-        sha256sum -- "$@" | cut -c 1-64 > "$scratch/sums"
-        stat -c %s -- "$@" > "$scratch/sizes"
+        xargs -0 sha256sum -- < "$scratch/files" | cut -c 1-64 > "$scratch/sums"
+        xargs -0 stat -c %s -- < "$scratch/files" > "$scratch/sizes"
         paste "$scratch/names" "$scratch/facts" "$scratch/sizes" "$scratch/sums" |
         sed "s/\$/$(printf '\t\t')/"
         rm -r "$scratch"

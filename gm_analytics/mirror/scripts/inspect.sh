@@ -2,10 +2,12 @@
 # Checks every file that was downloaded, gives it the name that its header says, and compares it
 # with the pool.
 #
-#   inspect STAGING ROOT LIVE REPOSDIR CACHE...
+#   inspect STAGING ROOT LIVE CACHE REPOSDIR CACHES CACHES [FILE...]
 #
 # LIVE           the live publication, relative to ROOT
-# REPOSDIR, CACHE  as in upstream_of.sh: what upstream looks like goes to staging's `upstream`
+# CACHE          where yum left what it downloaded
+# REPOSDIR, CACHES  as in upstream_of.sh: what upstream looks like goes to staging's `upstream`
+# FILE           one of the pool, which is described too
 # FILE, TYPES    as in only_rpms.sh
 # HEADER, FACTS  as in facts_of.sh
 # Prints         for each file its state, a tab, and its line of packages.txt:
@@ -13,8 +15,9 @@
 #                  pool     the pool has it, with these bytes
 #                  live     the same, and clients see it
 #                  differs  the pool has it, with other bytes
-# Exits          1: a file is damaged; standard error says which
-#                REFUSED, from the environment: a name or a header is refused; prints
+#                Standard error says which files are damaged, and those go: a download that was
+#                interrupted leaves such
+# Exits          REFUSED, from the environment: a name or a header is refused; prints
 #                  TYPE NAME  as only_rpms.sh
 #                  h LINE     a header that no package should have
 #                  t NAME     two different files have this name by their headers
@@ -23,31 +26,58 @@
 . ./facts_of.sh
 . ./upstream_of.sh
 
-cd "$1/rpms"; pool=$2 live=$3; shift 3
-upstream_of "$@" > ../upstream  # now, since another one may have yum read it meanwhile
-only_rpms . -mindepth 1 -maxdepth 1
-set -- ./*.rpm
-[ -e "$1" ] || exit 0
-# Signatures are yum's to judge, by the keys of its repository files; this looks for damage.
-rpm -K --nosignature "$@" > ../checked 2>&1 || { grep -av '[^T] OK$' ../checked >&2; exit 1; }
-facts_of "$@" > ../headers || { printf '%s\n' "$strange" | sed 's/^/h /'; exit "$REFUSED"; }
-# A file gets the name that its header gives it. Two files of one name must be the same file.
-awk -F '\t' -v OFS='\t' '{ was = $1; $1 = $2 "-" $4 "-" $5 "." $6 ".rpm"; print was, $0 }' \
-    ../headers > ../named
-while IFS="$(printf '\t')" read -r file name rest; do
-    [ "$file" != "$name" ] || continue
-    ln -T "./$file" "./$name" 2>/dev/null || cmp -s "./$file" "./$name" ||
-        { printf 't %s\n' "$name"; exit "$REFUSED"; }
-    rm -f "./$file"
-done < ../named
-cut -f 2- ../named | sort -u > ../facts
+# Writes ../facts, a line for each of the files that were downloaded; damaged ones go.
+described() {
+    only_rpms . -mindepth 1 -maxdepth 1
+    set -- ./*.rpm
+    [ -e "$1" ] || return 0
+    # Signatures are yum's to judge, by the keys of its repository files; this looks for damage.
+    if ! printf '%s\0' "$@" | xargs -0 rpm -K --nosignature > /dev/null 2>&1; then
+        for file; do
+            rpm -K --nosignature "$file" > ../checked 2>&1 ||
+                { grep -av '[^T] OK$' ../checked >&2 || :; rm -f "$file"; }
+        done
+        set -- ./*.rpm
+        [ -e "$1" ] || return 0
+    fi
+    facts_of "$@" > ../headers || { printf '%s\n' "$strange" | sed 's/^/h /'; exit "$REFUSED"; }
+    # A file gets the name that its header gives it. Two files of one name must be the same file.
+    awk -F '\t' -v OFS='\t' '{ was = $1; $1 = $2 "-" $4 "-" $5 "." $6 ".rpm"; print was, $0 }' \
+        ../headers > ../named
+    while IFS="$(printf '\t')" read -r file name rest; do
+        [ "$file" != "$name" ] || continue
+        ln -T "./$file" "./$name" 2>/dev/null || cmp -s "./$file" "./$name" ||
+            { printf 't %s\n' "$name"; exit "$REFUSED"; }
+        rm -f "./$file"
+    done < ../named
+    cut -f 2- ../named | sort -u > ../facts
+}
+
+cd "$1/rpms"; pool=$2 live=$3 cache=$4
+upstream_of "$5" "$6" "$7" > ../upstream  # now, since another one may have yum read it meanwhile
+shift 7
+# By rename: no name here, nor in the cache, is ever one of a file of the pool.
+if [ -d "$cache" ]; then
+    find "$cache" -mindepth 3 -maxdepth 3 -path '*/packages/*' -name '*.rpm' -type f \
+        -exec mv -f -t . -- {} +
+fi
+: > ../facts
+described
 cut -f 1 ../facts | while read -r file; do
     if [ ! -e "$pool/$file" ] && [ ! -L "$pool/$file" ]; then echo new
     elif [ -f "$pool/$file" ] && cmp -s "./$file" "$pool/$file"; then echo pool
     else echo differs
     fi
 done | paste - ../facts > ../states
+cd "$pool"
+there=$(for file; do if [ -f "./$file" ]; then echo "./$file"; fi; done)
+if [ -n "$there" ]; then
+    # shellcheck disable=SC2086  # names of ours, without blanks
+    set -- $there
+    facts_of "$@" > "$OLDPWD/../pooled"
+    sed "s/^/pool$(printf '\t')/" "$OLDPWD/../pooled" >> "$OLDPWD/../states"
+fi
 awk -F '\t' -v OFS='\t' '
     FILENAME == ARGV[1] { live[$1]; next }
     $1 == "pool" && $2 in live { $1 = "live" }
-    { print }' "$pool/$live/packages.txt" ../states
+    { print }' "$live/packages.txt" "$OLDPWD/../states"

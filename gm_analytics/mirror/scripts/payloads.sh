@@ -9,7 +9,9 @@
 . ./query.sh
 
 # A digest over header and payload; it lies outside of what a signature changes.
-digest_of() { query '%{SIGMD5}\n' "$1" 2>/dev/null | grep -x '[0-9a-f]\{32\}' || :; }
+digest_of() {
+    printf '%s\0' "$1" | query '%{SIGMD5}\n' 2>/dev/null | grep -x '[0-9a-f]\{32\}' || :
+}
 root=$1
 while IFS="$(printf '\t')" read -r staged file; do
     cd "$2/rpms"; new=$(digest_of "./$staged")

@@ -1,11 +1,12 @@
 #!/bin/sh -eu
 # Prints what each file of the closure requires, recommends and provides, and if it is signed.
 #
-#   relations STAGING FORM WEAK [PATH...]
+#   relations STAGING ROOT FORM WEAK WORD...
 #
 # FORM         rpm's query format; WORD stands for a secret word
 # WEAK         what is added to it where rpm knows weak dependencies
-# PATH         a file that is told of the packages that have it; of others only what is required
+# WORD         the name of a file of the closure, in staging or else in the pool; or a path: a file
+#              that is told of the packages that have it; of others only what is required
 # FILE, TYPES  as in only_rpms.sh
 # Prints       with tabs
 #                package FILE    the lines that follow are about it
@@ -17,11 +18,15 @@
 . ./only_rpms.sh
 . ./query.sh
 
-cd "$1/rpms"; form=$2 weak=$3; shift 3
-printf '%s\n' "$@" > ../paths
+cd "$1/rpms"; root=$2 form=$3 weak=$4; shift 4
 only_rpms . -mindepth 1 -maxdepth 1
-set -- ./*.rpm
-[ -e "$1" ] || exit 0
+: > ../paths
+for word; do
+    case $word in
+        /*) printf '%s\n' "$word" >> ../paths ;;
+        *) if [ -f "./$word" ]; then printf './%s\0' "$word"; else printf '%s\0' "$root/$word"; fi ;;
+    esac
+done > ../files
 # A tag that rpm does not know is an error: weak dependencies came with 4.12, OPENPGP with 6.0.
 rpm --querytags > ../tags
 if grep -qx RECOMMENDNAME ../tags; then form=$form$weak; fi
@@ -29,7 +34,7 @@ for tag in DSAHEADER RSAHEADER SIGGPG SIGPGP OPENPGP; do
     if grep -qx "$tag" ../tags; then form="$form%|$tag?{WORD\tsigned\n}|"; fi
 done
 word=$(secret)
-query "$(printf '%s\n' "$form" | sed "s/WORD/$word/g")" "$@" > ../relations
+query "$(printf '%s\n' "$form" | sed "s/WORD/$word/g")" < ../files > ../relations
 # A name with a line end or a tab would forge a line of its own: it has no word, or other fields.
 strange=$(awk -F '\t' -v word="$word" '
     BEGIN {

@@ -340,7 +340,7 @@ def test_each_step_gets_what_the_one_before_found() -> None:
 def test_packages_that_conflict_are_published_with_a_warning() -> None:
     world = World(text='["tree", "nmap"]', groups=(("tree",), ("nmap",)))
     assert world.perform().warnings == (
-        "the packages conflict with each other, so each was solved alone",
+        "the packages conflict with each other, so they were solved in 2 groups",
     )
     assert world.calls["prove"] == [("u1", (("tree",), ("nmap",)))]
 
@@ -637,7 +637,7 @@ def test_a_merge_that_takes_the_preview_warns_of_what_it_warned_of() -> None:
     world = World(MERGE, text='["tree", "nmap"]', groups=(("tree",), ("nmap",)), closure=told)
     world.shown = preview_of(world)
     assert world.perform().warnings == (
-        "the packages conflict with each other, so each was solved alone",
+        "the packages conflict with each other, so they were solved in 2 groups",
         "1 package is not signed: tree-1-1.noarch",
     )
 

@@ -1,0 +1,267 @@
+"""Has yum or dnf solve package specs: all at once or, where they conflict, in a few groups."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Protocol
+
+from gm_analytics.errors import (
+    BadPackages,
+    DiskFull,
+    GmError,
+    LockHeld,
+    UnknownPackages,
+    Unresolvable,
+    UpstreamUnavailable,
+)
+from gm_analytics.mirror import grouping, printed, yum
+from gm_analytics.mirror.groups import read_groups
+from gm_analytics.mirror.host import Host, are_few
+from gm_analytics.mirror.printed import transaction, unknown_specs, words
+from gm_analytics.mirror.publication import Download
+from gm_analytics.mirror.survey import Target, Tools
+from gm_analytics.remote import ssh
+from gm_analytics.remote.commands import Argv
+from gm_analytics.rpm import comps
+from gm_analytics.rpm import suggestions as near
+from gm_analytics.rpm.package import Row
+
+MAX_GROUPS = 24
+"""Each costs a run that solves it, and one that proves it."""
+_SHOWN = 20
+
+
+class YumCommand(Protocol):
+    """One of `yum`'s, which solves specs."""
+
+    def __call__(
+        self, target: Target, tools: Tools, update_id: str, specs: Sequence[str], *, some: bool
+    ) -> Argv:
+        """Give the command."""
+        ...
+
+
+@dataclass(frozen=True)
+class Solved:
+    """What a run said."""
+
+    rows: tuple[Row, ...]
+    left_out: tuple[Row, ...]
+    problems: tuple[str, ...]
+
+
+class _MovedError(Exception):
+    """Upstream has other files than the metadata say that were read; carries what to say of it."""
+
+    def __init__(self, error: GmError) -> None:
+        self.error = error
+
+
+class Solver:
+    """Runs what `yum` describes, as often as a set of specs needs."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+
+    def solve(
+        self, update_id: str, specs: tuple[str, ...], command: YumCommand, *, fresh: bool = False
+    ) -> Download:
+        """Have a command solve the specs; `fresh` by what upstream has now.
+
+        Raises:
+            UnknownPackages, Unresolvable, DiskFull, BadPackages, UpstreamUnavailable: as they say.
+
+        """
+        asking = _Asking(self._host, update_id, command, fresh=fresh)
+        if not specs:
+            return Download((), ())
+        try:
+            return Download((specs,), asking.of(specs).rows)
+        except Unresolvable:
+            if len(specs) == 1:
+                raise
+        return _in_groups(asking, specs)
+
+
+def _in_groups(asking: _Asking, specs: tuple[str, ...]) -> Download:
+    """Group what fits together: each run leaves out what does not, and the next one takes that."""
+    groups: list[tuple[str, ...]] = []
+    rows: dict[Row, None] = {}
+    broken: dict[str, str] = {}
+    rest = specs
+    while rest and len(groups) + len(broken) < MAX_GROUPS:
+        fitting, solved = _fitting(asking, rest, broken)
+        if fitting:
+            groups.append(fitting)
+            rows |= dict.fromkeys(solved.rows)
+        done = {*fitting, *broken}
+        rest = tuple(spec for spec in rest if spec not in done)
+    broken |= dict.fromkeys(rest, f"it does not fit into {MAX_GROUPS} groups with the others")
+    if broken:
+        told = "\n".join(f"{spec}: {reason}" for spec, reason in broken.items())
+        raise Unresolvable(asking.mirror, list(broken), told)
+    return Download(tuple(groups), tuple(rows))
+
+
+def _fitting(
+    asking: _Asking, rest: tuple[str, ...], broken: dict[str, str]
+) -> tuple[tuple[str, ...], Solved]:
+    """Give specs that fit together, and how; note which cannot be installed at all."""
+    if len(rest) == 1:
+        return _alone(asking, rest, broken)
+    solved = asking.of(rest, some=True)
+    if not (solved.left_out or solved.problems):
+        return rest, solved
+    if fitting := grouping.installed(rest, solved.rows, solved.left_out):
+        return fitting, solved
+    if solved.rows:  # paths, groups, what packages provide: no table tells which of them fit
+        return _alone(asking, rest[:1], broken)
+    broken |= grouping.reasons(rest, solved.left_out, solved.problems)
+    return (), solved
+
+
+def _alone(
+    asking: _Asking, spec: tuple[str, ...], broken: dict[str, str]
+) -> tuple[tuple[str, ...], Solved]:
+    try:
+        return spec, asking.of(spec)
+    except Unresolvable as error:
+        broken[spec[0]] = error.words
+        return (), Solved((), (), ())
+
+
+class _Asking:
+    """An update that has a command of `yum` solve specs, by metadata as new as need be."""
+
+    def __init__(
+        self, host: Host, update_id: str, command: YumCommand, *, fresh: bool = False
+    ) -> None:
+        self.mirror = host.name
+        self._host = host
+        self._update_id = update_id
+        self._command = command
+        self._target = replace(host.target, max_age=0) if fresh else host.target
+
+    def of(self, specs: tuple[str, ...], *, some: bool = False) -> Solved:
+        """Solve specs in one run, and once more by fresh metadata where these may be the cause.
+
+        Raises:
+            UnknownPackages: upstream has none of some, by metadata of now.
+            UpstreamUnavailable: it cannot be read, or has other files than its metadata say.
+
+        """
+        try:
+            return self._once(specs, some=some)
+        except (UnknownPackages, _MovedError) as error:
+            if self._target.max_age == 0:
+                raise self._told(error, specs) from error
+        self._target = replace(self._target, max_age=0)
+        try:
+            return self._once(specs, some=some)
+        except (UnknownPackages, _MovedError) as error:
+            raise self._told(error, specs) from error
+        finally:
+            self._target = self._host.target
+
+    def _told(self, error: UnknownPackages | _MovedError, specs: tuple[str, ...]) -> GmError:
+        """Give what to say where fresh metadata did not help."""
+        if isinstance(error, _MovedError):  # half synchronised: only time can help
+            return error.error
+        error.specs += self._unknown_besides(error.specs, specs)
+        error.near = self._near(error.specs[:_SHOWN])
+        return error
+
+    def _once(self, specs: tuple[str, ...], *, some: bool) -> Solved:
+        tools, name = self._host.tools, self._update_id
+        command = partial(self._command, self._target, tools, name, some=some)
+        argv = spelled_out(self._host, name, specs, command)
+        result = run_yum(self._host, self._update_id, argv, f"resolving {named(specs)}")
+        output = result.stdout + result.stderr
+        with self._host.packages_of_upstream():
+            rows = transaction(result.stdout)
+            solved = Solved(rows, printed.left_out(result.stdout), grouping.problems(output))
+        unknown = unknown_specs(output, specs)
+        if unknown or not (result.ok or printed.was_solved(output)):
+            raise self._why(result, argv, specs, rows)
+        return solved
+
+    def _unknown_besides(self, groups: list[str], specs: tuple[str, ...]) -> list[str]:
+        """Give what else is unknown: dnf 4 tells of unknown groups and looks no further."""
+        rest = tuple(spec for spec in specs if spec not in groups)
+        if rest and all(spec.startswith("@") for spec in groups):
+            try:
+                asking = _Asking(self._host, self._update_id, yum.resolve)
+                asking._once(rest, some=False)
+            except UnknownPackages as error:
+                return error.specs
+            except (GmError, _MovedError):  # it would be told once the groups are known
+                pass
+        return []
+
+    def _near(self, specs: list[str]) -> dict[str, list[str]]:
+        """Look for what may have been meant by specs that upstream has nothing for."""
+        with suppress(Exception):  # whatever goes wrong here must not hide what went wrong before
+            argv = yum.names(self._host.target, self._host.tools, self._update_id)
+            doing = "listing what upstream has"
+            said = run_yum(self._host, self._update_id, argv, doing, aloud=False).stdout
+            groups = any(spec.startswith("@") for spec in specs)
+            ids = comps.ids(read_groups(self._host, "", self._update_id)) if groups else ()
+            return near.suggest(specs, printed.listing(said), ids)
+        return {}
+
+    def _why(
+        self, result: ssh.Result, argv: Argv, specs: tuple[str, ...], rows: tuple[Row, ...]
+    ) -> GmError | _MovedError:
+        """Say what a failed yum run means."""
+        output, doing = result.stdout + result.stderr, f"resolving {named(specs)}"
+        needed = needed_for(rows)
+        kind = printed.failure(result.exited, output, specs)
+        if kind in {"signature", "network", "unsolvable", "other"} and rows:
+            # dnf says in many ways that a disk is full, and in some not at all.
+            kind = "space" if self._host.look().free < needed else kind
+        name, root = self._host.name, self._host.config.root
+        unavailable = UpstreamUnavailable(name, doing, words(output))
+        errors: dict[printed.Failure, Callable[[], GmError | _MovedError]] = {
+            "unknown": lambda: UnknownPackages(name, list(unknown_specs(output, specs))),
+            "locked": lambda: LockHeld(name, f"{root}/.cache"),
+            "space": lambda: DiskFull(name, root, needed, self._host.look().free),
+            "moved": lambda: _MovedError(unavailable),
+            "signature": lambda: BadPackages(name, words(output)),
+            "network": lambda: unavailable,
+            "unsolvable": lambda: Unresolvable(name, list(specs), words(output)),
+            "other": lambda: self._host.failure(result, argv, doing),
+        }
+        return errors[kind]()
+
+
+def needed_for(rows: tuple[Row, ...]) -> int:
+    """Give the bytes that a download of these takes."""
+    return sum(row.size for row in rows if not yum.is_here(row))
+
+
+def named(specs: Sequence[str]) -> str:
+    """Name specs, the first ones of many."""
+    more = f" and {len(specs) - _SHOWN:,} more" if len(specs) > _SHOWN else ""
+    return ", ".join(specs[:_SHOWN]) + more
+
+
+def spelled_out(
+    host: Host, update_id: str, specs: tuple[str, ...], command: Callable[[tuple[str, ...]], Argv]
+) -> Argv:
+    """Give a command of `yum` its specs, through a list in staging where they are many."""
+    if are_few(specs):
+        return command(specs)
+    host.put_list(update_id, yum.SPECS, specs)
+    return yum.listed(host.target, host.tools, update_id, command(()))
+
+
+def run_yum(
+    host: Host, update_id: str, argv: Argv, doing: str, *, aloud: bool = True
+) -> ssh.Result:
+    """Run a command of `yum` in an empty root; its exit code is the caller's to judge."""
+    if host.tools.elevation != "helper":  # the helper empties the root itself: it is root's
+        argv = yum.in_empty_root(host.target, update_id, argv)
+    return host.ssh.run(argv, doing, host.target.timeout, aloud=aloud)
