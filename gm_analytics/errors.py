@@ -538,6 +538,7 @@ class LockHeld(TransientError, fault="operator", code=Exit.NOT_NOW):
 class LockLost(TransientError, fault="operator", code=Exit.NOT_NOW):
     """The mirror let its lock go, since it heard nothing of this process; nothing is run then."""
 
+    waits_for: ClassVar[WaitsFor | None] = "mirror"
     text = "mirror {mirror}: {doing}: the lock was lost: the mirror heard nothing of this process"
     public_text = "mirror {mirror}: {doing!p}: its lock was lost"
     advice = "See what held this process up, or the network between it and the mirror."
@@ -574,6 +575,7 @@ _ENDS = {
 class CommandStopped(TransientError, fault="operator", code=Exit.NOT_NOW):
     """Somebody else ended a command on the mirror by a signal, as a reboot does."""
 
+    waits_for: ClassVar[WaitsFor | None] = "mirror"
     text = "mirror {mirror}: {doing}: ended there by {signal}{reason}"
     public_text = "mirror {mirror}: {doing!p}: ended there by {signal!p}"
     advice = "See if the mirror was restarted, or ran out of memory (`journalctl -k` there)."

@@ -108,13 +108,13 @@ class Service:
     @contextmanager
     def worker(self, clock: Callable[[], float] = time.time) -> Iterator[None]:
         """Perform updates in this process until the block ends."""
-        config = self.settings
+        config, see = self.settings, self.mirrors.wait_until_visible
         self.store.forget_events(time.time() - config.webhook.remember_seconds)
         retry = Retry(config.retry_attempts, config.retry_seconds, config.waiting_hours)
         request = StoredRequest(self.store, Called(self.github, self.store.called_now))
         perform = Performer(config, World(request, self.mirrors), request.number_of)
         work = (perform, self.reporter, retry, config.executor_id)
         watched = (self.github.watch, self.intake.take, self.store.called_now)
-        working = worker(config.database_url, *work, tell=self._tell.ended, clock=clock)
+        working = worker(config.database_url, *work, tell=self._tell.ended, see=see, clock=clock)
         with working, reconciling(config, *watched):
             yield

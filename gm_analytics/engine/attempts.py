@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from dbos import error
 from sqlalchemy.exc import SQLAlchemyError
 
-from gm_analytics.engine import index, waiting
+from gm_analytics.engine import index, unseen, waiting
 from gm_analytics.engine.database import is_away
 from gm_analytics.engine.progress import Kept, Logged
 from gm_analytics.engine.steps import DurableStep
@@ -30,7 +30,8 @@ Tell = Callable[[Update, "Outcome | None"], None]
 T = TypeVar("T")
 AWAY = 30.0
 """Seconds at most between two looks at a database that is away."""
-_FOUND_THE_MIRROR = {"published", "previewed", "closed", "unchanged"}
+_CHANGED_WHAT_IS_SERVED = {"published", "previewed", "closed"}
+_FOUND_THE_MIRROR = {*_CHANGED_WHAT_IS_SERVED, "unchanged"}
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,8 @@ class Attempts:
             error = _known(failure)
             self._broke(work, failure, error, before)
             raise error from failure
-        self._lasting("ending", work, lambda at: _end(at, work, outcome))
+        now = self.clock()
+        self._lasting("ending", work, lambda at: _end(at, work, outcome, now))
         log.info("update %s: %s: %s", work.id, outcome.state, outcome.message)
         self._tell(work, outcome)
         return outcome
@@ -166,16 +168,21 @@ class Attempts:
 def _begin(connection: sa.Connection, work: Update) -> Wait | None:
     """Note that an update runs, and give what it waited for; older ones of its kind may end."""
     index.start(connection, work)
+    unseen.forget(connection, work.id)
     waiting.wake_others(connection, work)
     return waiting.read(connection, work.id)
 
 
-def _end(connection: sa.Connection, work: Update, outcome: Outcome) -> None:
+def _end(connection: sa.Connection, work: Update, outcome: Outcome, at: float) -> None:
     """Note how an update ended; what it waited for is there again for others, too."""
     waiting.forget(connection, work.id)
     index.end(connection, work.id, outcome.state, outcome.message)
     if outcome.state in _FOUND_THE_MIRROR:
         waiting.wake_after(connection, work)
+    if outcome.state in _CHANGED_WHAT_IS_SERVED:
+        unseen.replaced(connection, work, at)
+    if outcome.unseen:
+        unseen.store(connection, work, outcome.unseen, at)
 
 
 def _fail(connection: sa.Connection, workflow_id: str, message: str) -> None:

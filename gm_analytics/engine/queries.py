@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from gm_analytics.engine import identity, index, progress, records
+from gm_analytics.engine import identity, index, progress, records, unseen
 from gm_analytics.engine.database import guarded
 from gm_analytics.engine.event_tables import DELIVERIES
 from gm_analytics.engine.schema import PROGRESS, STEPS, UPDATES, WAITS, WORKFLOWS
@@ -250,7 +250,8 @@ class Queries:
     def _whole(self, connection: sa.Connection, row: records.Row) -> Record:
         under_way = row.status is None or row.status in records.UNDER_WAY
         record = records.summary(row, None if under_way else _ending(connection, row))
-        return replace(record, steps=_steps(connection, row.workflow_id))
+        record = replace(record, steps=_steps(connection, row.workflow_id))
+        return unseen.as_seen(connection, record)
 
 
 def _ending(connection: sa.Connection, row: records.Row) -> records.Ending:

@@ -175,10 +175,10 @@ def _unless_none(value: object) -> float | None:
     return None if value is None else moment(value)
 
 
-def values_of(text: str) -> Any:
+def values_of(text: object) -> Any:
     """Give an update's stored values; None if they cannot be read."""
     try:
-        return json.loads(text)
+        return json.loads(text)  # type: ignore[arg-type]  # what it is not, it says
     except (TypeError, ValueError, RecursionError):
         return None
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import sqlalchemy as sa
 
-from gm_analytics.engine import event_tables
+from gm_analytics.engine import event_tables, waiting_tables
 from gm_analytics.engine.database import POSTGRESQL_SCHEMA
 from gm_analytics.errors import StoreUnavailable
 
@@ -101,6 +101,20 @@ LOOKS = sa.Table(
 what the last look saw: see `engine.looks`."""
 
 
+UNSEEN = sa.Table(
+    "gm_unseen",
+    _metadata,
+    sa.Column("workflow_id", sa.Text, primary_key=True),
+    sa.Column("mirror", sa.Text),
+    sa.Column("repomd", sa.Text),
+    sa.Column("preview", sa.Integer),
+    sa.Column("since", sa.Double),
+    sa.Column("next_look", sa.Double),
+    sa.Column("looks", sa.Integer),
+)
+"""What was published and not seen yet: see `engine.unseen`."""
+
+
 _dbos = sa.MetaData(schema="dbos")
 
 
@@ -170,20 +184,7 @@ def _progress(connection: sa.Connection) -> None:
 
 
 def _waits(connection: sa.Connection) -> None:
-    _run(
-        connection,
-        f"""CREATE TABLE {prefix(connection)}gm_waits (
-            workflow_id TEXT NOT NULL PRIMARY KEY,
-            mirror TEXT NOT NULL,
-            waits_for TEXT NOT NULL,
-            reason TEXT NOT NULL,
-            since DOUBLE PRECISION NOT NULL,
-            next_try DOUBLE PRECISION NOT NULL,
-            not_before DOUBLE PRECISION NOT NULL,
-            tries INTEGER NOT NULL,
-            woken INTEGER NOT NULL,
-            told INTEGER NOT NULL)""",
-    )
+    _run(connection, waiting_tables.waits(prefix(connection)))
 
 
 def _events(connection: sa.Connection) -> None:
@@ -204,6 +205,10 @@ def _looks(connection: sa.Connection) -> None:
     )
 
 
+def _unseen(connection: sa.Connection) -> None:
+    _run(connection, waiting_tables.unseen(prefix(connection)))
+
+
 MIGRATIONS: tuple[Callable[[sa.Connection], None], ...] = (
     _index_of_updates,
     _identity,
@@ -211,6 +216,7 @@ MIGRATIONS: tuple[Callable[[sa.Connection], None], ...] = (
     _waits,
     _events,
     _looks,
+    _unseen,
 )
 """The first is migration 1."""
 

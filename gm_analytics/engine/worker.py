@@ -16,7 +16,7 @@ from typing import Any
 
 from dbos import DBOS, DBOSConfig
 
-from gm_analytics.engine import index, waiting
+from gm_analytics.engine import index, unseen, waiting
 from gm_analytics.engine.attempts import Attempts, Perform, Tell
 from gm_analytics.engine.client import APPLICATION_VERSION, FEEDBACK, QUEUE
 from gm_analytics.engine.codec import JSON, refuse_pickles
@@ -44,12 +44,13 @@ def worker(
     executor_id: str | None,
     *,
     tell: Tell = lambda *_: None,
+    see: unseen.See = lambda *_: None,
     clock: waiting.Clock = time.time,
 ) -> Iterator[None]:
     """Perform updates and report on them in threads of this process, until the block ends.
 
     `tell` has a pull request told how an update ended, or that it waits. `clock` says when what
-    waits is due.
+    waits is due, `see` whether clients see what is published.
 
     Updates that an earlier worker of the same executor id left unfinished go on.
 
@@ -71,6 +72,7 @@ def worker(
             for queue in (QUEUE, FEEDBACK):
                 DBOS.register_queue(queue, partition_concurrency=1, polling_interval_sec=POLL)
             log.info("worker %s takes updates", executor)
+            _start("unseen", unseen.Watch(engine, see, tell, retry, clock).run, stopped)
             _start("waits", waiting.Waits(engine, _rewind, clock).run, stopped)
             yield
         finally:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from gm_analytics.errors import GmError, StoreUnavailable
 from gm_analytics.pull_requests import feedback
 from gm_analytics.pull_requests.ports import Updates, Voice
-from gm_analytics.updates.model import CLOSE, Outcome, Update
+from gm_analytics.updates.model import CLOSE, Outcome, Record, Update
 from gm_analytics.updates.ports import Step
 
 log = logging.getLogger(__name__)
@@ -31,6 +31,12 @@ def ask_for_feedback(updates: Updates, update: Update, *, ended: bool) -> None:
         updates.enqueue_feedback(update, ended=ended)
     except StoreUnavailable as error:
         log.error("update %s: no feedback: %s", update.id, error)
+
+
+def _begins_a_comment(record: Record) -> bool:
+    """Tell whether there is something to say: how an update ended, or what it waits for."""
+    quiet = record.outcome is not None and record.outcome.quiet
+    return record.wait is not None or (record.ended and not quiet)
 
 
 class Reporter:
@@ -89,7 +95,7 @@ class Reporter:
         newest = {record.update.mirror: record for record in reversed(records)}
         whole = [self._updates.whole(newest[name]) for name in sorted(newest)]
         text = feedback.comment(whole, self._page)
-        begin = any(one.ended and not (one.outcome and one.outcome.quiet) for one in whole)
+        begin = any(_begins_a_comment(record) for record in whole)
         self._voice.put_comment(
             update.repository, update.number, feedback.MARKER, text, begin=begin
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
@@ -170,6 +170,21 @@ NOTHING = Aim("person", "exact", "live", "nothing")
 
 
 @dataclass(frozen=True)
+class Unseen:
+    """What clients did not see at the last look though it is published, and why."""
+
+    repomd: str
+    """Its SHA-256."""
+    preview: int | None
+    reason: str
+
+    @property
+    def warning(self) -> str:
+        """Say it; it is looked at again."""
+        return f"clients may not see it yet, which is looked at again: {self.reason}"
+
+
+@dataclass(frozen=True)
 class Outcome:
     """How an update ended, unless it failed with an error."""
 
@@ -185,6 +200,8 @@ class Outcome:
     """What differs from what was live: what clients see now or, of a preview, would see."""
     preview: str = ""
     """The preview's address."""
+    unseen: Unseen | None = None
+    """What keeps clients from seeing it, which is among the warnings too."""
     quiet: bool = False
     """Whether no comment is begun for it; one that is there is edited."""
 
@@ -205,6 +222,18 @@ class Outcome:
             raise stored.malformed("an outcome", error) from error
         stored.refuse_unclean("an outcome", asdict(found))
         return found
+
+    def not_seen(self, unseen: Unseen | None) -> Outcome:
+        """Add the finding that clients do not see it yet, if there is one."""
+        if unseen is None:
+            return self
+        return replace(self, warnings=(*self.warnings, unseen.warning), unseen=unseen)
+
+    def seen(self) -> Outcome:
+        """Leave that finding out again."""
+        gone = self.unseen.warning if self.unseen else None
+        left = tuple(warning for warning in self.warnings if warning != gone)
+        return replace(self, warnings=left, unseen=None)
 
     def to_json(self) -> dict[str, Any]:
         """Give what `read` reads, as JSON values; programs' words may have any bytes in them."""

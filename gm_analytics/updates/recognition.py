@@ -58,11 +58,12 @@ def remember(scene: Scene, live: Survey, what: str) -> Outcome:
     if update.mark or solved or not key.is_among(live.manifests):
         note = scene.mirror.publications.remember
         scene.step("remember", note, live.live, key.digest, update.mark, update.id)
-    scene.see(live.repomd)
+    unseen = scene.see(live.repomd)
     which = (
         f"{'exactly ' if exact else ''}{'this' if exact or what == 'manifest' else 'the whole'}"
     )
-    return Outcome("unchanged", f"the mirror already serves {which} {what}", live.live)
+    said = f"the mirror already serves {which} {what}"
+    return Outcome("unchanged", said, live.live).not_seen(unseen)
 
 
 def mark_of(live: Survey) -> str:
@@ -156,9 +157,9 @@ def _barred(scene: Scene, live: Survey, veto: Veto, *, served: bool) -> Outcome:
     if not served:
         return Outcome("ignored", rolled_back(veto), live.live)
     # What is live is an older solution of it.
-    scene.see(live.repomd)
+    unseen = scene.see(live.repomd)
     told = Outcome("unchanged", "the mirror already serves this manifest", live.live)
-    return replace(told, warnings=(rolled_back(veto),))
+    return replace(told, warnings=(rolled_back(veto),)).not_seen(unseen)
 
 
 def vetoes_after(scene: Scene, live: Survey) -> tuple[Veto, ...]:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 
+from gm_analytics.errors import NotVisible
 from gm_analytics.manifest import Manifest
 from gm_analytics.mirror.history import Held
 from gm_analytics.mirror.publication import Closure, Publication
 from gm_analytics.mirror.solve_key import SolveKey
-from gm_analytics.updates.model import Update
+from gm_analytics.updates.model import Unseen, Update
 from gm_analytics.updates.ports import Mirror, Step, World
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -24,11 +28,17 @@ class Scene:
     back_to: Held | None = None
     """The publication that a rollback goes to, once it is known."""
 
-    def see(self, repomd: str) -> None:
-        """Wait until clients see what the update made, or found."""
+    def see(self, repomd: str) -> Unseen | None:
+        """Look whether clients see what the update made, or found; it is published anyway."""
         update = self.update
         preview = update.number if update.aim.target == "preview" else None
-        self.step("see", self.world.mirrors.wait_until_visible, update.mirror, repomd, preview)
+        look = self.world.mirrors.wait_until_visible
+        try:
+            self.step("see", look, update.mirror, repomd, preview)
+        except NotVisible as error:
+            log.warning("update %s: published: %s", update.id, error)
+            return Unseen(repomd, preview, error.public)
+        return None
 
     @property
     def solve_key(self) -> SolveKey:

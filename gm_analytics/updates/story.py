@@ -9,8 +9,9 @@ preview that was reviewed, from a lock file or from an older publication (source
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 
 from gm_analytics.errors import GmError, Overtaken
@@ -32,6 +33,7 @@ from gm_analytics.updates.recognition import (
 )
 from gm_analytics.updates.scene import Found, Scene, Shown
 
+log = logging.getLogger(__name__)
 MAX_ATTEMPTS = 3
 """How often an update begins at what is live, if another writer publishes meanwhile."""
 
@@ -94,9 +96,9 @@ def _begin_again(scene: Scene, found: Found, plan: Plan, attempts: int) -> Outco
 
 def _shown(scene: Scene, live: Survey, found: Found, plan: Plan, shown: Shown) -> Outcome:
     """See that clients are served it, say what changed, and remove what is not kept."""
-    scene.see(shown.repomd)
-    outcome = _end(scene, _outcome(scene, live, found, plan, shown))
-    with suppress(GmError):  # what is left is removed after a later update
+    unseen = scene.see(shown.repomd)
+    outcome = _end(scene, _outcome(scene, live, found, plan, shown).not_seen(unseen))
+    with _housekeeping(scene):  # what is left is removed after a later update
         scene.step("retain", scene.mirror.publications.retain, scene.update.id)
     return outcome
 
@@ -215,5 +217,16 @@ def _swept(scene: Scene) -> Iterator[None]:
     try:
         yield
     finally:
-        with suppress(GmError):  # what is left is swept by a later update
+        with _housekeeping(scene):  # what is left is swept by a later update
             scene.step("sweep", scene.mirror.sweep, scene.update.id)
+
+
+@contextmanager
+def _housekeeping(scene: Scene) -> Iterator[None]:
+    """Only warn of what goes wrong, a defect included: the update has ended already."""
+    try:
+        yield
+    except GmError as error:
+        log.warning("update %s: %s", scene.update.id, error)
+    except Exception:
+        log.exception("update %s: housekeeping failed", scene.update.id)

@@ -11,9 +11,6 @@ from gm_analytics.errors import (
     CommandTimedOut,
     GitHubUnavailable,
     GmError,
-    LockHeld,
-    MirrorUnreachable,
-    StoreUnavailable,
     WaitsFor,
 )
 from gm_analytics.wording import when
@@ -22,9 +19,8 @@ MAX_PAUSE = 600.0
 """Seconds between two tries, unless the other side asked for more."""
 WORTH_TELLING = 10.0
 """Seconds; a pull request is not told of shorter pauses."""
-_HERE = (MirrorUnreachable, LockHeld, StoreUnavailable)
-"""What is tried again within the attempt. Anything else would hold the mirror meanwhile, and is
-not what the mirror could help."""
+_HERE = frozenset[WaitsFor | None]({"mirror", "lock", "store"})
+"""What is tried again within the attempt, too: anything else would hold the mirror meanwhile."""
 _WHAT: dict[WaitsFor, str] = {
     "mirror": "mirror {}",
     "lock": "the lock of mirror {}",
@@ -86,7 +82,7 @@ def after(failure: GmError, before: Wait | None, now: float, retry: Retry) -> Wa
     if failure.waits_for is None:
         return None
     same = before is not None and before.waits_for == failure.waits_for
-    made = 1 if before or not isinstance(failure, _HERE) else retry.attempts
+    made = 1 if before or not _is_tried_here(failure) else retry.attempts
     tries = before.tries + 1 if before and same else made
     if isinstance(failure, CommandTimedOut) and tries > retry.attempts:
         return None  # it is not away: it is too slow
@@ -119,6 +115,10 @@ def is_worth_telling(wait: Wait, now: float) -> bool:
     return long and not (wait.told and wait.waits_for == "github")
 
 
+def _is_tried_here(failure: GmError) -> bool:
+    return failure.waits_for in _HERE and not isinstance(failure, CommandTimedOut)
+
+
 def _asked(failure: GmError) -> float:
     return (isinstance(failure, GitHubUnavailable) and failure.retry_after) or 0.0
 
@@ -134,7 +134,7 @@ class Briefly:
 
     def pause(self, failure: GmError, attempt: int, slept: float) -> float | None:  # noqa: ARG002
         """Give the seconds until the next attempt; None to leave it to the wait."""
-        if attempt >= self._attempts or not isinstance(failure, _HERE):
+        if attempt >= self._attempts or not _is_tried_here(failure):
             return None
         return self._seconds * 2.0 ** (attempt - 1)
 

@@ -70,6 +70,7 @@ def _redacted(outcome: Outcome) -> Outcome:
         outcome,
         message=redact(outcome.message),
         warnings=tuple(map(redact, outcome.warnings)),
+        unseen=None,
     )
 
 

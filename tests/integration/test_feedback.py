@@ -175,6 +175,19 @@ def test_what_github_asks_to_wait_is_waited_and_holds_up_no_update(
     assert len(comments(site, number)) == 1
 
 
+def test_feedback_that_is_refused_for_a_while_is_said_in_the_end(site: Site, number: int) -> None:
+    database = f"sqlite:///{site.directory}/refused.sqlite"
+    config = site.config(**with_token(site, database_url=database, retry_seconds=0.01))
+    pull = site.push(manifest("leaf18"), number=number)
+    for path in (f"/statuses/{pull.head_sha}", f"/issues/{number}/"):
+        for _ in range(8):
+            site.github.answer_next(path, status=503)
+    with Service.running(site, config) as service:
+        update_id = deliver(service, pull)
+        await_comment(site, number, update_id)
+        wait_for(lambda: states(site, pull.head_sha)[-1:] == ["success"], "the last status")
+
+
 @pytest.mark.parametrize("number_of", [signal.SIGTERM, signal.SIGINT])
 def test_a_service_that_waits_for_github_still_ends_when_asked_to(
     site: Site, number: int, number_of: signal.Signals

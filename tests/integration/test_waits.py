@@ -14,18 +14,19 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
 
-from gm_analytics.engine import index, waiting
+from gm_analytics.engine import index, unseen, waiting
 from gm_analytics.engine.client import Store
-from gm_analytics.engine.schema import UPDATES, WAITS
+from gm_analytics.engine.schema import UNSEEN, UPDATES, WAITS
 from gm_analytics.engine.steps import DurableStep
 from gm_analytics.engine.worker import worker
 from gm_analytics.errors import (
     GitHubUnavailable,
     LockHeld,
     MirrorUnreachable,
+    NotVisible,
     UpstreamUnavailable,
 )
-from gm_analytics.updates.model import Outcome, Record, Update
+from gm_analytics.updates.model import Outcome, Record, Unseen, Update
 from gm_analytics.updates.waiting import Retry
 from lab.processes import wait_for
 
@@ -86,7 +87,8 @@ def store(url: str) -> Iterator[Store]:
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Time:
-    monkeypatch.setattr(waiting, "LOOK", 0.05)
+    for room in (waiting, unseen):
+        monkeypatch.setattr(room, "LOOK", 0.05)
     return Time()
 
 
@@ -267,6 +269,53 @@ def _reopened(url: str) -> str:
     """Give the statement that leaves a workflow as a crash before its end would."""
     table = "workflow_status" if url.startswith("sqlite") else "dbos.workflow_status"
     return f"UPDATE {table} SET status = 'PENDING', completed_at = NULL, error = NULL"  # noqa: S608
+
+
+# --- what clients see -----------------------------------------------------------------------
+
+
+def test_what_clients_do_not_see_is_looked_at_again_and_then_told(
+    url: str, store: Store, clock: Time
+) -> None:
+    seen: list[str] = []
+
+    def see(mirror: str, repomd: str, preview: int | None) -> None:
+        assert (mirror, preview) == ("east", None)
+        if repomd not in seen:
+            raise NotVisible(mirror, "http://east/repo/", "503")
+
+    def perform(work: Update, _: DurableStep) -> Outcome:
+        done = Outcome("published", "done", warnings=("another",))
+        return done.not_seen(Unseen(f"repomd of {work.id}", None, "503"))
+
+    work = Away(store)
+    begun = {"tell": work.tell, "clock": clock, "see": see}
+    with worker(url, perform, None, Retry(1, 60.0, 24.0), EXECUTOR, **begun):  # type: ignore[arg-type]
+        store.enqueue(update("one"))
+        record = await_ends(store, "one")["one"]
+        assert record.outcome
+        assert record.outcome.warnings[1].startswith("clients may not see it yet")
+        wait_for(lambda: looks_of(url) == {"one": 1}, "a first look", 20)
+        clock.ahead += 60
+        wait_for(lambda: looks_of(url) == {"one": 2}, "a second look", 20)
+        assert work.told == [("one", "published")]
+        seen.append("repomd of one")
+        clock.ahead += 120
+        wait_for(lambda: not looks_of(url), "the last look", 20)
+        assert store.get("one")[0].outcome == Outcome("published", "done", warnings=("another",))
+        assert work.told[1:] == [("one", "failed or waits")], "it is told as it is then"
+
+        store.enqueue(update("two", number=2))
+        await_ends(store, "two")
+        store.enqueue(update("three", number=3))
+        await_ends(store, "three")
+        wait_for(lambda: set(looks_of(url)) == {"three"}, "the newer one to be served", 20)
+
+
+def looks_of(url: str) -> dict[str, int]:
+    with sql(url) as connection:
+        rows = connection.execute(sa.select(UNSEEN.c.workflow_id, UNSEEN.c.looks))
+        return {row.workflow_id: row.looks for row in rows}
 
 
 # --- the database ---------------------------------------------------------------------------

@@ -64,6 +64,7 @@ EXTERNAL = {
         "engine.identity",
         "engine.index",
         "engine.looks",
+        "engine.unseen",
         "engine.progress",
         "engine.queries",
         "engine.event_tables",

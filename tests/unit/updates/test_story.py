@@ -37,7 +37,7 @@ from gm_analytics.mirror.survey import Asked, Survey, Tools, Upstream
 from gm_analytics.rpm.changes import Change, Plan, compare
 from gm_analytics.rpm.package import Package, Row
 from gm_analytics.updates import model, ports
-from gm_analytics.updates.model import Outcome, Update
+from gm_analytics.updates.model import Outcome, Unseen, Update
 from gm_analytics.updates.story import MAX_ATTEMPTS, perform
 
 UPDATE = Update("u1", "m", "icesi/packages", 7, "a" * 40)
@@ -84,7 +84,7 @@ class World:
     live_now: dict[str, tuple[Package, ...]] = field(default_factory=dict)
     """Of publications of which other packages are live."""
     policy_text: str = "EL 9"
-    fail: dict[str, list[GmError]] = field(default_factory=dict)
+    fail: dict[str, list[Any]] = field(default_factory=dict)
     """Errors that a step raises, one a time it is run."""
     steps: list[str] = field(default_factory=list)
     calls: dict[str, list[tuple[Any, ...]]] = field(default_factory=dict)
@@ -497,7 +497,6 @@ def test_an_update_that_is_overtaken_for_ever_fails_after_a_few_times() -> None:
         ("add", MirrorUnreachable("m", "x")),
         ("createrepo", MirrorUnreachable("m", "x")),
         ("prove", NotInstallable("m", ["tree"], "x")),
-        ("see", NotVisible("m", "u", "x")),
     ],
 )
 def test_a_failure_ends_the_update_there_and_staging_is_swept(step: str, error: GmError) -> None:
@@ -507,6 +506,32 @@ def test_a_failure_ends_the_update_there_and_staging_is_swept(step: str, error: 
     assert caught.value is error
     assert world.steps[-2:] == [step, "sweep"]
     assert not world.entered
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_what_clients_do_not_see_yet_is_published_with_a_finding(known: bool) -> None:
+    first = World()
+    first.perform()
+    surveys = [live(made(first), manifests=(made(first).manifest,))] if known else [LIVE]
+    world = World(surveys=surveys, fail={"see": [NotVisible("m", "u", "503")]})
+    outcome = world.perform()
+    assert outcome.state == ("unchanged" if known else "published")
+    repomd = world.calls["see"][0][1]
+    assert outcome.unseen == Unseen(repomd, None, NotVisible("m", "u", "x").public)
+    assert outcome.warnings == (outcome.unseen.warning,)
+    assert outcome.seen().warnings == ()
+    assert Outcome.read(outcome.to_json()) == outcome
+
+
+@pytest.mark.parametrize("step", ["retain", "sweep"])
+@pytest.mark.parametrize("error", [MirrorUnreachable("m", "x"), KeyError("a defect")])
+def test_housekeeping_only_warns(
+    step: str, error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    world = World(fail={step: [error]})
+    assert world.perform().state == "published"
+    assert world.steps[-1] == "sweep"
+    assert str(error) in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,12 @@ def test_what_time_or_a_person_may_bring_back_is_waited_for() -> None:
     named = {cls.__name__ for cls in subclasses(GmError) if cls.waits_for}
     assert named == {
         "MirrorUnreachable", "LockHeld", "CommandTimedOut", "UpstreamUnavailable", "NotVisible",
-        "GitHubUnavailable", "StoreUnavailable", "Overtaken", "CommitUnknown",
+        "GitHubUnavailable", "StoreUnavailable", "Overtaken", "CommitUnknown", "LockLost",
+        "CommandStopped",
+    }  # fmt: skip
+    transient = {cls for cls in subclasses(GmError)[1:] if cls.transient}
+    assert {cls.__name__ for cls in transient if not cls.waits_for} == {
+        "TransientError", "TooManyDeliveries",
     }  # fmt: skip
     for final in (
         errors.HostKeyRefused("m", "changed"),
