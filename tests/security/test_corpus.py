@@ -79,7 +79,7 @@ class Ground:
 
     def run(self, argv: Argv) -> subprocess.CompletedProcess[bytes]:
         return subprocess.run(
-            commands.bounded(argv, 60),
+            commands.run(argv, 60, "gm-run:x:y"),
             cwd=self.top / "home",
             env={"HOME": str(self.top / "home"), "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
             stdin=subprocess.DEVNULL,
