@@ -25,6 +25,7 @@ from gm_analytics.pull_requests.reporter import Reporter
 from gm_analytics.pull_requests.request import StoredRequest
 from gm_analytics.pull_requests.rules import Rules
 from gm_analytics.settings import Settings
+from gm_analytics.updates.model import Mode
 from gm_analytics.updates.ports import World
 from gm_analytics.updates.waiting import Retry
 
@@ -72,9 +73,8 @@ class Service:
     @cached_property
     def operations(self) -> Operations:
         """What a person asks for."""
-        return Operations(
-            self.mirrors, "exact" if self.settings.publishes_on_merge else "additive"
-        )
+        mode: Mode = "exact" if self.settings.publishes_on_merge else "additive"
+        return Operations(self.mirrors, mode, self._tell.compared)
 
     @cached_property
     def intake(self) -> Intake:

@@ -21,6 +21,7 @@ from gm_analytics.engine.codec import JSON, refuse_pickles
 from gm_analytics.engine.database import NAME, connect, guarded, locked, prepare
 from gm_analytics.engine.schema import UPDATES, WORKFLOWS
 from gm_analytics.engine.taking import Taking
+from gm_analytics.mirror.publication import Standing
 from gm_analytics.updates.model import Update
 
 QUEUE = "updates"
@@ -125,6 +126,17 @@ class Store(Taking):
         }
         with guarded(f"storing feedback on update {update.id}"):
             self._client.enqueue(options, update.to_json(), ended)
+
+    def note_standing(self, mirror: str, standing: Standing) -> Update | None:
+        """Note what merging a pull request would change by now; give the update that previewed it.
+
+        Raises:
+            StoreUnavailable: it could not be stored.
+
+        """
+        with guarded(f"noting {standing.pull_request}"), self._engine.begin() as connection:
+            row = index.note(connection, mirror, standing)
+            return row and records.indexed(row)
 
     def retry(self, update_id: str) -> bool:
         """Run a failed update again under its id; tell whether it was one.

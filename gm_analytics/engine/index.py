@@ -11,6 +11,7 @@ import logging
 import time
 import traceback
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from functools import lru_cache
 from typing import Any
 
@@ -19,6 +20,7 @@ from sqlalchemy.exc import OperationalError
 
 from gm_analytics.engine import records, schema
 from gm_analytics.engine.schema import INPUTS, OUTPUTS, UPDATES, WAITS, WORKFLOWS
+from gm_analytics.mirror.publication import Standing
 from gm_analytics.updates.model import Update
 from gm_analytics.updates.states import State
 
@@ -64,6 +66,26 @@ def name(connection: sa.Connection, update_id: str, number: int) -> None:
         values = records.values_of(row.update_values)
         told = json.dumps({**values, "number": number}) if isinstance(values, dict) else "{}"
         _set(connection, row.workflow_id, {"number": number, "update_values": told})
+
+
+def note(connection: sa.Connection, mirror: str, standing: Standing) -> records.Row | None:
+    """Note at a pull request's preview what merging would change by now; give its row.
+
+    None if its newest update on the mirror made no preview.
+    """
+    repository, _, number = standing.pull_request.rpartition("#")
+    where = (
+        UPDATES.c.repository == repository,
+        UPDATES.c.number == int(number),
+        UPDATES.c.mirror == mirror,
+    )
+    newest = (UPDATES.c.changed_at.desc(), UPDATES.c.requested_at.desc())
+    query = sa.select(UPDATES).where(*where).order_by(*newest).limit(1)
+    row = connection.execute(query).one_or_none()
+    if row is None or row.state != "previewed":
+        return None
+    _set(connection, row.workflow_id, {"standing": json.dumps(asdict(standing))})
+    return row
 
 
 def payload(connection: sa.Connection, workflow_id: str) -> records.Row:
@@ -244,6 +266,7 @@ def _row(update: Update) -> dict[str, Any]:
         "started_at": None,
         "ended_at": None,
         "update_values": json.dumps(update.to_json()),
+        "standing": "",
     }
 
 

@@ -10,8 +10,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from pydantic import TypeAdapter, ValidationError
+
 from gm_analytics.engine.codec import DAMAGED, decode
 from gm_analytics.errors import ForeignFormat, GmError, Malformed, NewerFormat
+from gm_analytics.mirror.publication import Standing
 from gm_analytics.updates import states
 from gm_analytics.updates.model import MAX_TIME, NOTHING, Outcome, Record, StepRecord, Update
 from gm_analytics.updates.states import State
@@ -142,7 +145,7 @@ def summary(row: Row, end: Ending | None = None) -> Record:
     wait = waiting(row)
     state: State | None = "waiting" if wait else end.state if end else settled(row)
     assert state is not None  # noqa: S101  # the callers read an ending then
-    update = update_of(values_of(row.update_values), str(row.workflow_id), str(row.mirror))
+    update = indexed(row)
     if wait:
         message: object = wait.says(update.mirror, wait.reason)
     else:
@@ -157,7 +160,24 @@ def summary(row: Row, end: Ending | None = None) -> Record:
         outcome=end.outcome if end else None,
         error=end.error if end else None,
         wait=wait,
+        standing=_standing(row.standing),
     )
+
+
+def _standing(text: object) -> Standing | None:
+    """Read what merging would change by now; of a row that is damaged, nothing."""
+    try:
+        return _STANDING.validate_json(str(text)) if text else None
+    except ValidationError:
+        return None
+
+
+_STANDING = TypeAdapter(Standing)
+
+
+def indexed(row: Row) -> Update:
+    """Give the update of an indexed row."""
+    return update_of(values_of(row.update_values), str(row.workflow_id), str(row.mirror))
 
 
 def _started(row: Row) -> float | None:

@@ -43,6 +43,7 @@ UPDATES = sa.Table(
     sa.Column("started_at", sa.Double),
     sa.Column("ended_at", sa.Double),
     sa.Column("update_values", sa.Text),
+    sa.Column("standing", sa.Text),
 )
 """One row an update and mirror. DBOS's status is the truth of what waits, runs or has ended; the
 index says how it ended (`ended_at` is null until it does), and finds it."""
@@ -209,6 +210,11 @@ def _unseen(connection: sa.Connection) -> None:
     _run(connection, waiting_tables.unseen(prefix(connection)))
 
 
+def _standing(connection: sa.Connection) -> None:
+    table = f"{prefix(connection)}gm_updates"
+    _run(connection, f"ALTER TABLE {table} ADD COLUMN standing TEXT NOT NULL DEFAULT ''")
+
+
 MIGRATIONS: tuple[Callable[[sa.Connection], None], ...] = (
     _index_of_updates,
     _identity,
@@ -217,6 +223,7 @@ MIGRATIONS: tuple[Callable[[sa.Connection], None], ...] = (
     _events,
     _looks,
     _unseen,
+    _standing,
 )
 """The first is migration 1."""
 

@@ -25,6 +25,8 @@ MAX_IGNORED = 64 * 1024
 """Bytes that are read of an answer that is not looked at."""
 MAX_FILES = 300
 """Of a comparison; GitHub names no more."""
+_APART = {"ahead", "diverged"}
+"""How GitHub calls a commit that has some that the other one lacks."""
 _NOT_THERE = {HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY}
 """What GitHub says of a commit that it does not know, the second of an empty repository."""
 
@@ -71,15 +73,36 @@ class Contents:
         path = self._config.manifest
         doing = f"comparing {path} of {repository} at {head} with {base}"
         found = self._compare(doing, repository, base, head)
-        if found.status not in {"ahead", "diverged"} or found.merge_base_commit is None:
+        return found.status in _APART and self._keeps(doing, repository, found, head)
+
+    def moved_on(self, repository: str, base: str, head: str) -> bool:
+        """Tell whether a base branch has another manifest by now than where a head left it.
+
+        Without a token nothing is asked: it would be one more of 60 requests an hour.
+
+        Raises:
+            GitHubError: GitHub does not know one of them, or they have no commit in common.
+            GitHubUnavailable: GitHub could not answer, or asked to wait.
+
+        """
+        if not self._config.token:
             return False
+        doing = f"comparing {self._config.manifest} of {repository} at {base} with {head}"
+        found = self._compare(doing, repository, head, base)
+        return found.status in _APART and not self._keeps(doing, repository, found, base)
+
+    def _keeps(self, doing: str, repository: str, found: _Comparison, ref: str) -> bool:
+        """Tell whether a compared ref has the manifest that the merge base has."""
+        if found.merge_base_commit is None:
+            return False
+        path = self._config.manifest
         listed = found.files or []
         named = [file for file in listed if path in (file.filename, file.previous_filename)]
         if any(file.changes for file in named):
             return False
         if not named and found.files is not None and len(listed) < MAX_FILES:
             return True
-        both = (self._text(doing, repository, at) for at in (found.merge_base_commit.sha, head))
+        both = (self._text(doing, repository, at) for at in (found.merge_base_commit.sha, ref))
         return next(both) == next(both)
 
     def contains(self, repository: str, commit: str, ancestor: str) -> bool:
@@ -96,7 +119,9 @@ class Contents:
 
     def _compare(self, doing: str, repository: str, base: str, head: str) -> _Comparison:
         # Files are on the first page, whatever its size; commits are not looked at.
-        url = self._api.url(f"repos/{repository}/compare/{quote(base, safe='')}...{head}")
+        url = self._api.url(
+            f"repos/{repository}/compare/{quote(base, safe='')}...{quote(head, safe='')}"
+        )
         return self._api.read(doing, f"{url}?per_page=1", _COMPARISON)[0]
 
     def _text(self, doing: str, repository: str, ref: str) -> bytes | None:

@@ -151,6 +151,17 @@ class Preview:
 
 
 @dataclass(frozen=True)
+class Standing:
+    """What merging an open pull request would change now that something else was published."""
+
+    pull_request: Line
+    """`owner/name#number`."""
+    publication: int
+    """The one that its preview was compared with."""
+    summary: Line
+
+
+@dataclass(frozen=True)
 class Download:
     """A solved and downloaded closure."""
 

@@ -16,7 +16,7 @@ from gm_analytics.errors import (
     UnreadablePublication,
     Untrusted,
 )
-from gm_analytics.mirror import history, lock, repository, retention, seal, vetoes
+from gm_analytics.mirror import history, lock, previews, repository, retention, seal, vetoes
 from gm_analytics.mirror.history import Held, History
 from gm_analytics.mirror.host import Host
 from gm_analytics.mirror.locked import fetch_locked
@@ -129,16 +129,8 @@ class Publications:
             )
         if older.served:
             raise RollbackRefused(self._host.name, str(older.number), "it is live")
-        after = (one for one in past.publications if one.number > older.number)
-        before = (one for one in past.publications if one.number <= older.number)
-        past = replace(past, publications=(*before, *map(self._if_believed, after)))
+        past = vetoes.believed(past, older, self._believed)
         return replace(self._believed(older), vetoes=vetoes.after_rollback(past, older))
-
-    def _if_believed(self, held: Held) -> Held:
-        """Give what a rollback may take back; one that is damaged or unsigned hinders none."""
-        with suppress(Untrusted, UnreadablePublication):
-            return self._believed(held)
-        return replace(held, publication=None)
 
     def _believed(self, held: Held) -> Held:
         """Give of a publication what was signed, where a mirror has a key."""
@@ -248,6 +240,11 @@ class Publications:
     def compare(self, live: str, closure: Closure, exact: bool) -> Plan:
         """Say what would change if the closure followed a publication, in its place if `exact`."""
         return compare(self.packages(live), closure.packages, exact=exact)
+
+    def compare_previews(self, live: str) -> previews.Standings:
+        """Say how each preview that is served differs from a publication; of the newest ones."""
+        shown = previews.read(self._host, self._trust, previews.newest(self.history()))
+        return previews.compare(Publication.number_of(live), self.packages(live), shown)
 
     def preview(self, number: int) -> Preview | None:
         """Look at a pull request's preview; one that another service made does not count."""

@@ -63,7 +63,7 @@ class Target:
     @property
     def caches(self) -> tuple[str, str]:
         """Where yum caches upstream's metadata, in a folder for each kind of manager."""
-        return f"{self.root}/.cache", HELPER_CACHE
+        return self.place or f"{self.root}/.cache", HELPER_CACHE
 
     def staging(self, update_id: str, *parts: str) -> str:
         """Give a path below an update's staging directory."""
@@ -142,6 +142,8 @@ class Survey:
     """What is wrong with publication.json."""
     upstream: Upstream | None = None
     """None of a look by an earlier version."""
+    previews: int = 0
+    """How many are served."""
 
     @classmethod
     def parse(cls, output: str, helper: bool) -> Survey:
@@ -175,6 +177,7 @@ class Survey:
             manifests=tuple(value for key, value in pairs if key == "manifest"),
             mark=facts.get("mark", ""),
             upstream=_upstream(facts, pairs),
+            previews=int(facts.get("previews", 0)),
             publication=publication,
             unreadable=Publication.read(publication, there=bool(described))[1],
         )
@@ -194,6 +197,7 @@ _FACTS = {
     "free": grammar.SIZE,
     "manifest": grammar.SHA256,
     "mark": grammar.MARK,
+    "previews": grammar.NUMBER,
     "upstream": grammar.SHA256,
     "solved": Grammar("two SHA-256", f"{grammar.SHA256.ere} {grammar.SHA256.ere}", 129),
     "repomd": grammar.SHA256,

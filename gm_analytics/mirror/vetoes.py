@@ -5,8 +5,11 @@ A publication carries its vetoes: those of the rollback that it is, or of the on
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import replace
 
+from gm_analytics.errors import UnreadablePublication, Untrusted
 from gm_analytics.manifest import digest_of
 from gm_analytics.mirror.history import Held, History
 from gm_analytics.mirror.publication import MAX_VETOES, Publication, Veto
@@ -36,6 +39,20 @@ def against(
         if text == veto.specs or key.is_among(veto.manifests) or (commit and commit == veto.commit)
     ]
     return max(found, key=lambda veto: veto.number, default=None)
+
+
+def believed(past: History, older: Held, believe: Callable[[Held], Held]) -> History:
+    """Give the past with what a rollback may take back as far as it may be believed.
+
+    One that is damaged or unsigned hinders no rollback; nothing is known of it then.
+    """
+
+    def judged(held: Held) -> Held:
+        with suppress(Untrusted, UnreadablePublication):
+            return believe(held) if held.number > older.number else held
+        return replace(held, publication=None)
+
+    return replace(past, publications=tuple(map(judged, past.publications)))
 
 
 def after_rollback(past: History, older: Held) -> tuple[Veto, ...]:

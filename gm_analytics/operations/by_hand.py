@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from gm_analytics.errors import AnotherService
+from gm_analytics.errors import AnotherService, StoreUnavailable
 from gm_analytics.manifest import Manifest
 from gm_analytics.mirror.access import Mirrors
 from gm_analytics.mirror.lock import Lock
@@ -21,6 +22,8 @@ from gm_analytics.updates.model import ROLLBACK, Aim, Mode, Outcome, Update
 from gm_analytics.updates.ports import P, R, World
 from gm_analytics.updates.progress import Telling
 from gm_analytics.updates.story import perform
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,10 @@ class ByHand:
 
     def may_have_preview(self, update: Update) -> bool:  # noqa: ARG002
         """Nobody asks for one by hand."""
+        return False
+
+    def has_moved_on(self, update: Update) -> bool:  # noqa: ARG002
+        """No base is of interest."""
         return False
 
     def lock(self, update: Update) -> Lock | None:  # noqa: ARG002
@@ -71,23 +78,32 @@ class DirectStep:
             return function(*args, **kwargs)
 
 
+Compared = Callable[[str, Outcome], None]
+"""Has open pull requests told what merging would change, after something else was published."""
+
+
+def _nobody(mirror: str, outcome: Outcome) -> None:
+    """Tell nobody."""
+
+
 class Operations:
     """A person's commands on mirrors, without GitHub and without the store.
 
     `mode` is what the installation's policy wants of a manifest: additive or exact.
     """
 
-    def __init__(self, mirrors: Mirrors, mode: Mode) -> None:
+    def __init__(self, mirrors: Mirrors, mode: Mode, compared: Compared = _nobody) -> None:
         self.mirrors = mirrors
         self._mode = mode
+        self._compared = compared
 
     def asking_now(self) -> Operations:
         """Give the same; upstream is asked though its metadata were read lately."""
-        return Operations(self.mirrors.asking_now(), self._mode)
+        return Operations(self.mirrors.asking_now(), self._mode, self._compared)
 
     def accepting_resigned(self) -> Operations:
         """Give the same commands; RPMs that upstream signed again are taken, as new files."""
-        return Operations(self.mirrors.accepting_resigned(), self._mode)
+        return Operations(self.mirrors.accepting_resigned(), self._mode, self._compared)
 
     def plan(self, manifest: Manifest, mirror: str) -> Plan:
         """Say what `apply` would change. It changes nothing on the mirror, and takes no lock."""
@@ -126,7 +142,12 @@ class Operations:
 
     def _perform(self, update: Update, request: ByHand, step: DirectStep) -> Outcome:
         world = World(request, self.mirrors.heard_by(step.telling.line))
-        return step.telling.of(lambda: perform(update, world, step))
+        outcome = step.telling.of(lambda: perform(update, world, step))
+        try:
+            self._compared(update.mirror, outcome)
+        except StoreUnavailable as error:
+            log.warning("open pull requests are not told of it: %s", error)
+        return outcome
 
     def compare(self, mirror: str, before: int, after: int) -> Plan:
         """Say how two publications differ."""

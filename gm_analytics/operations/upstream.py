@@ -7,7 +7,6 @@ that solves what is live again, if upstream does not look as it did then.
 from __future__ import annotations
 
 import uuid
-from contextlib import suppress
 
 from gm_analytics.errors import GmError
 from gm_analytics.mirror.publication import Publication
@@ -27,14 +26,12 @@ def newer(
     """Say whether upstream has newer packages for what is live; None if nothing is asked for."""
     if not any(package.wanted for package in packages):
         return None
-    update_id = f"status-{uuid.uuid4()}"
+    aside = f"status-{uuid.uuid4()}"
     try:
-        severity, said = _newer(session, update_id, look, packages)
+        with session.host.aside(aside):
+            severity, said = _newer(session, aside, look, packages)
     except GmError as error:
         return wrong(f"mirror {name} upstream", error, "unknown")
-    finally:
-        with suppress(GmError):  # what is left is swept by a later update
-            session.sweep(update_id)
     hint = "`gm-analytics apply` publishes it." if severity == "warn" else ""
     return Finding(f"mirror {name} upstream", severity, said, hint)
 

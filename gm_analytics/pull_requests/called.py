@@ -34,6 +34,10 @@ class Called:
         """Tell whether a head has the manifest that it had where it left its base branch."""
         return self.forge.keeps_manifest(self.name(repository), base, head)
 
+    def moved_on(self, repository: str, base: str, head: str) -> bool:
+        """Tell whether a base branch has another manifest by now than where a head left it."""
+        return self.forge.moved_on(self.name(repository), base, head)
+
     def contains(self, repository: str, commit: str, ancestor: str) -> bool:
         """Tell whether a commit is, or descends from, another one."""
         return self.forge.contains(self.name(repository), commit, ancestor)

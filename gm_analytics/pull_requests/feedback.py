@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from gm_analytics.errors import GmError, ManifestError, UnknownPackages
+from gm_analytics.mirror.publication import Standing
 from gm_analytics.pull_requests.markdown import (
     FOLD,
     Room,
@@ -36,6 +37,7 @@ MAX_DESCRIPTION = 140
 """Characters of a status's description that GitHub takes."""
 MAX_COMMENT = 65_536
 """Characters of a comment that GitHub takes."""
+AGAIN = "Merging plans again."
 NAMES = 5
 """Packages that are named after the entry that pulled them in."""
 
@@ -64,13 +66,19 @@ def status(record: Record) -> Status:
     if record.state == "ignored":
         # Nothing was looked at, so a required check must not pass; there is no neutral state.
         return Status("failure", _short(f"ignored: {record.public_message}"))
-    return Status(_verdict(record), _short(record.public_message))
+    since = _since(record.standing) if record.standing else ""
+    return Status(_verdict(record), _short(record.public_message + since))
 
 
 def _verdict(record: Record) -> CommitState:
     if states.succeeded(record.state):
         return "success"
     return "failure" if record.error and record.error.fault == "author" else "error"
+
+
+def _since(standing: Standing) -> str:
+    """Say, behind what the preview showed, what merging would change by now."""
+    return f"; since publication {standing.publication}: {standing.summary}; merging plans again"
 
 
 def _short(text: str) -> str:
@@ -120,6 +128,10 @@ def _section(record: Record, page: Callable[[str], str], room: Room) -> Iterator
     if outcome:
         if not outcome.changes and update.aim.source != "nothing":
             yield f"{words(redact(outcome.message[:1].upper() + outcome.message[1:]))}."
+        if record.standing:
+            now = f"publication {record.standing.publication}: {words(record.standing.summary)}"
+            then = " When it was made:" if outcome.changes else ""
+            yield f"**What merging would change now**, after {now}. {AGAIN}{then}"
         yield from _changes(outcome, room, future=update.aim.target == "preview")
         yield from (f"**Warning:** {words(redact(warning))}." for warning in outcome.warnings)
         if outcome.preview:

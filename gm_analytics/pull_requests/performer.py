@@ -41,6 +41,20 @@ class Teller:
         allowed = admission.reason_to_ignore(update, self.config) is None
         if allowed and self._is_told(update, outcome, ended=True):
             self.updates().enqueue_feedback(update, ended=True)
+        if outcome:
+            self.compared(update.mirror, outcome)
+
+    def compared(self, mirror: str, outcome: Outcome) -> None:
+        """Have other open pull requests told what merging them would change after this.
+
+        Raises:
+            StoreUnavailable: that could not be stored.
+
+        """
+        for standing in outcome.others:
+            other = self.updates().note_standing(mirror, standing)
+            if other and self._is_told(other, None, ended=True):
+                self.updates().enqueue_feedback(other, ended=True)
 
     def _is_told(self, update: Update, outcome: Outcome | None, *, ended: bool) -> bool:
         return self.config.github.has_token and is_worth_telling(update, outcome, ended=ended)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Literal, Protocol
 
 from gm_analytics.events import Delivery, Identity, Look, PullRequestEvent, PushEvent
+from gm_analytics.mirror.publication import Standing
 from gm_analytics.updates import ports
 from gm_analytics.updates.model import Record, Taken, Update
 
@@ -41,6 +42,10 @@ class Updates(Protocol):
 
     def enqueue_feedback(self, update: Update, *, ended: bool) -> None:
         """Have the pull request told how the update fares: now, or once it has `ended`."""
+        ...
+
+    def note_standing(self, mirror: str, standing: Standing) -> Update | None:
+        """Note what merging a pull request would change by now; give its preview's update."""
         ...
 
     def of_pull_request(self, pull_request: str) -> list[Record]:

@@ -42,6 +42,14 @@ class StoredRequest:
             log.warning("update %s: taken to change the manifest: %s", update.id, error)
             return False
 
+    def has_moved_on(self, update: Update) -> bool:
+        """Ask the forge; what it cannot tell is not said."""
+        try:
+            return self._forge.moved_on(update.repository, update.base_ref, update.head_sha)
+        except (GitHubError, GitHubUnavailable) as error:
+            log.warning("update %s: its base is not compared: %s", update.id, error)
+            return False
+
     def may_have_preview(self, update: Update) -> bool:
         """Ask the store."""
         return self._updates.may_have_preview(update)

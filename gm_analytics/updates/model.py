@@ -9,6 +9,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from gm_analytics import stored
 from gm_analytics.errors import GmError
+from gm_analytics.mirror.publication import Standing
 from gm_analytics.rpm.changes import Change
 from gm_analytics.updates import states
 from gm_analytics.updates.states import Ended, State
@@ -202,6 +203,8 @@ class Outcome:
     """The preview's address."""
     unseen: Unseen | None = None
     """What keeps clients from seeing it, which is among the warnings too."""
+    others: tuple[Standing, ...] = ()
+    """What merging other open pull requests would change, after this one."""
     quiet: bool = False
     """Whether no comment is begun for it; one that is there is edited."""
 
@@ -268,6 +271,8 @@ class Record:
     outcome: Outcome | None = None
     error: GmError | None = None
     steps: tuple[StepRecord, ...] = ()
+    standing: Standing | None = None
+    """Of a preview: what merging would change by now, if something was published since."""
     wait: Wait | None = None
     """What it waits for, if it is that; its last attempt ended with `error`."""
 

@@ -14,7 +14,7 @@ from typing import ParamSpec, Protocol, TypeVar
 from gm_analytics.manifest import Manifest
 from gm_analytics.mirror.history import Held
 from gm_analytics.mirror.lock import Lock
-from gm_analytics.mirror.publication import Closure, Download, Preview, Publication
+from gm_analytics.mirror.publication import Closure, Download, Preview, Publication, Standing
 from gm_analytics.mirror.solve_key import SolveKey
 from gm_analytics.mirror.survey import Asked, Survey
 from gm_analytics.remote.stop import Stop
@@ -155,6 +155,10 @@ class Publications(Protocol):
         """Stop serving a pull request's preview; tell whether there was one."""
         ...
 
+    def compare_previews(self, live: str) -> tuple[Standing, ...]:
+        """Say how the previews that are served differ from a publication."""
+        ...
+
     def retain(self, update_id: str) -> object:
         """Remove what retention does not keep."""
         ...
@@ -235,6 +239,10 @@ class Request(Protocol):
         """Tell whether an earlier update may have left a preview of the same pull request."""
         ...
 
+    def has_moved_on(self, update: Update) -> bool:
+        """Tell whether the base has another manifest by now than where the branch began."""
+        ...
+
     def lock(self, update: Update) -> Lock | None:
         """Give the lock file, where an update takes its closure from one."""
         ...
@@ -257,6 +265,10 @@ class Forge(Protocol):
 
     def keeps_manifest(self, repository: str, base: str, head: str) -> bool:
         """Tell whether the manifest at a head is what it was where that left its base branch."""
+        ...
+
+    def moved_on(self, repository: str, base: str, head: str) -> bool:
+        """Tell whether a base branch has another manifest by now than where a head left it."""
         ...
 
     def contains(self, repository: str, commit: str, ancestor: str) -> bool:

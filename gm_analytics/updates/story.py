@@ -34,6 +34,7 @@ from gm_analytics.updates.recognition import (
 from gm_analytics.updates.scene import Found, Scene, Shown
 
 log = logging.getLogger(__name__)
+PLANS_AGAIN = "merging plans again"
 MAX_ATTEMPTS = 3
 """How often an update begins at what is live, if another writer publishes meanwhile."""
 
@@ -98,8 +99,15 @@ def _shown(scene: Scene, live: Survey, found: Found, plan: Plan, shown: Shown) -
     """See that clients are served it, say what changed, and remove what is not kept."""
     unseen = scene.see(shown.repomd)
     outcome = _end(scene, _outcome(scene, live, found, plan, shown).not_seen(unseen))
+    publications = scene.mirror.publications
+    with _housekeeping(scene):  # their pull requests say what they said before
+        if live.previews and scene.update.aim.target == "live":
+            others = scene.step(
+                "compare previews", publications.compare_previews, outcome.publication
+            )
+            outcome = replace(outcome, others=others)
     with _housekeeping(scene):  # what is left is removed after a later update
-        scene.step("retain", scene.mirror.publications.retain, scene.update.id)
+        scene.step("retain", publications.retain, scene.update.id)
     return outcome
 
 
@@ -170,17 +178,26 @@ def _outcome(scene: Scene, live: Survey, found: Found, plan: Plan, shown: Shown)
     )
     if update.aim.target == "live":
         return told
+    of_merging = tuple(_of_merging(scene, live))
+    again = any(said.endswith(PLANS_AGAIN) for said in of_merging)
     return replace(
         told,
         state="previewed",
+        message=f"{told.message}; {PLANS_AGAIN}" if again else told.message,
         publication="",
-        warnings=(*told.warnings, *_of_merging(scene, live)),
+        warnings=(*told.warnings, *of_merging),
         preview=scene.world.mirrors.preview_url(update.mirror, update.number),
     )
 
 
 def _of_merging(scene: Scene, live: Survey) -> Iterator[str]:
     """Say what a preview does not show of its merge."""
+    update = scene.update
+    moved_on = scene.world.request.has_moved_on
+    # An update that an earlier version began has no such step.
+    asks = live.upstream is not None and bool(update.base_ref)
+    if asks and scene.step("compare base", moved_on, update):
+        yield f"packages.json of {update.base_ref} changed since this branch began; {PLANS_AGAIN}"
     if veto := veto_against(scene, live):
         yield f"merging would publish nothing: {rolled_back(veto)}"
 

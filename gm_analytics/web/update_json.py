@@ -71,6 +71,7 @@ def _redacted(outcome: Outcome) -> Outcome:
         message=redact(outcome.message),
         warnings=tuple(map(redact, outcome.warnings)),
         unseen=None,
+        others=(),  # what other pull requests would do is theirs to say
     )
 
 

@@ -178,7 +178,8 @@ def test_a_preview_is_beside_what_is_live(place: Place) -> None:
         update, spec, live = next(UPDATES), next(LEAVES), mirror.survey()
         download, closure = found(mirror, update, spec)
         mirror.publisher.add(update, closure.where("new"))
-        made = Publication(42, specs=(spec,), manifest=digest("d"), kind="preview", base=live.live)
+        described = {"repository": "o/n#42", "manifest": digest("d"), "base": live.live}
+        made = Publication(42, specs=(spec,), kind="preview", **described)
         mirror.publisher.build_preview(update, live.live, closure, made)
         mirror.package_manager.prove(update, download.groups)
         repomd = mirror.publisher.switch_preview(update, made)
@@ -189,6 +190,11 @@ def test_a_preview_is_beside_what_is_live(place: Place) -> None:
         assert (shown.repomd, shown.publication.manifest) == (repomd, digest("d"))
         assert shown.upstream == getattr(mirror.survey().upstream, "state", "")
         assert names(mirror.publications.take_preview(update, 42)) == {spec}
+        assert mirror.survey().previews == 1
+        (standing,) = mirror.publications.compare_previews(live.live)
+        number = Publication.number_of(live.live)
+        assert (standing.pull_request, standing.publication) == ("o/n#42", number)
+        assert standing.summary.startswith("1 added")
         assert mirror.publications.drop_preview(42)
         assert not mirror.publications.drop_preview(42)
         assert mirror.publications.preview(42) is None

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from lab.packages import Package
+from lab.processes import wait_for
 from lab.site import Service, Site
 
 from .conftest import Cli, manifest
@@ -108,11 +109,14 @@ def test_status_plan_and_apply_agree_on_what_is_newer(merging: Site, cli_of: Any
     assert cli("plan", "-", stdin=text).stdout == "nothing would change\n"
     assert apply(cli, text).startswith("unchanged: the mirror already serves exactly this")
     assert asked(site) == before, "what was read within max_age is believed"
+    assert status_of(cli).startswith("ok")
     assert "upgraded" in cli("plan", "--refresh", "-", stdin=text).stdout
+    config(site, publish="on_merge", max_age=0)
     said = status_of(cli)
     assert said.startswith("warn")
     assert f"upstream has newer: 1 package: {new.nevra}" in said
-    assert apply(cli, text).startswith("published"), "what is known of upstream is new"
+    config(site, publish="on_merge", max_age=600)
+    assert apply(cli, text, "--refresh").startswith("published")
     assert version(site, "agreed") == {new.nevra}
     assert status_of(cli).startswith("ok")
     assert apply(cli, text, "--refresh").startswith("unchanged")
@@ -202,3 +206,41 @@ def test_a_newer_version_is_added_when_the_event_comes_again(adding: Site, cli_o
         assert service.perform(later)["state"] == "published"
         assert version(site, "rising") == {old.nevra, new.nevra}
         assert status_of(cli).startswith("ok")
+
+
+def test_open_pull_requests_are_told_what_merging_would_change_now(
+    merging: Site, cli_of: Any
+) -> None:
+    """After a merge, and after what a person published: no preview is solved for that."""
+    site = merging
+    site.upstream.add(Package("open-one"), Package("open-two"))
+    site.github.token = "lab-token"
+    github = {"api_url": site.github.api_url, "raw_url": site.github.raw_url, "token": "lab-token"}
+    path = site.config(publish="on_merge", github=github)
+
+    def told(number: int) -> str:
+        return site.github.comments[number][0]["body"] if number in site.github.comments else ""
+
+    with Service.running(site, path) as service:
+        site.repository.commit({"packages.json": "[]\n"})
+        one = site.push(manifest("open-one"), branch="open-one", number=41)
+        two = site.push(manifest("open-two"), branch="open-two", number=42)
+        for pull in (one, two):
+            assert service.perform(pull)["state"] == "previewed"
+        wait_for(lambda: "a preview is ready" in told(42), "the first comment")
+        merged = service.perform(site.merge(one))
+        assert merged["state"] == "published", merged["message"]
+        number = int(merged["outcome"]["publication"].rpartition("/")[2])
+        now = f"**What merging would change now**, after publication {number}: 1 added, 1 removed"
+        wait_for(lambda: now in told(42), "the comment to be edited")
+        said = site.github.statuses[two.head_sha][0]["description"]
+        assert f"since publication {number}: 1 added, 1 removed; merging plans again" in said
+        done = cli_of[site]("apply", "-", stdin=manifest("open-two"))
+        assert done.stdout.splitlines()[-1].startswith("published"), done.stderr
+        wait_for(lambda: f"after publication {number + 1}: no change" in told(42), "the next one")
+
+        again = site.push(manifest("open-two", "open-one"), branch="open-two", number=42)
+        previewed = service.perform(replace(again, action="synchronize"))
+        said = "packages.json of main changed since this branch began; merging plans again"
+        assert said in previewed["outcome"]["warnings"]
+        assert previewed["message"].endswith("; merging plans again")

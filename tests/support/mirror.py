@@ -22,9 +22,16 @@ from gm_analytics.errors import (
     Unresolvable,
 )
 from gm_analytics.manifest import Manifest
-from gm_analytics.mirror import vetoes
+from gm_analytics.mirror import previews, vetoes
 from gm_analytics.mirror.history import Held, History
-from gm_analytics.mirror.publication import Closure, Download, Preview, Publication, Whereabouts
+from gm_analytics.mirror.publication import (
+    Closure,
+    Download,
+    Preview,
+    Publication,
+    Standing,
+    Whereabouts,
+)
 from gm_analytics.mirror.solve_key import SolveKey
 from gm_analytics.mirror.survey import Asked, Survey, Tools, Upstream
 from gm_analytics.remote.stop import Stop
@@ -153,6 +160,7 @@ class MemoryMirror:
             mark=live.mark,
             publication=text,
             upstream=Upstream(state.cached, state.fresh, live.solved),
+            previews=len(state.previews),
         )
 
     def sweep(self, update_id: str) -> None:
@@ -348,6 +356,14 @@ class _Publications:
         if found := self.preview(number):
             self._state.staging[update_id] = Candidate(upstream=found.upstream)
         return Closure.of_pool(self._state.previews[number].packages)
+
+    def compare_previews(self, live: str) -> tuple[Standing, ...]:
+        shown = {
+            kept.publication.repository: kept.packages
+            for kept in self._state.previews.values()
+            if kept.publication
+        }
+        return previews.compare(Publication.number_of(live), self.packages(live), shown)
 
     def drop_preview(self, number: int) -> bool:
         return self._state.previews.pop(number, None) is not None

@@ -39,6 +39,9 @@ if [ -L repodata ]; then
     if is_fresh "$reposdir" "$seconds" "$@"; then echo "fresh yes"; fi
     if [ -f "$live/mark.txt" ]; then sed 's/^/mark /' "$live/mark.txt"; fi
     echo "repomd $(sha256sum < repodata/repomd.xml | cut -d ' ' -f 1)"
+    if [ -d previews ]; then
+        echo "previews $(find previews -mindepth 1 -maxdepth 1 -type l -printf . | wc -c)"
+    fi
     if [ -f "$live/publication.json" ]; then echo publication; cat "$live/publication.json"; fi
 elif [ -d repodata ]; then echo "state plain"
 else echo "state empty"

@@ -14,7 +14,7 @@ upstream_of() {
     [ -n "$cached" ] || return 0
     {
         printf '%s\n' "$cached" | while read -r file; do
-            echo "$file"
+            name=${file%/repomd.xml}; name=${name%/repodata}; echo "${name##*/}"
             # Not its revision: metadata that are written again every night say nothing new by that.
             grep -aoE '<checksum[^>]*>[^<]*' "$file" || cat "$file" || :
         done

@@ -14,6 +14,7 @@ from gm_analytics.engine import codec, index, records, schema
 from gm_analytics.engine.database import connect
 from gm_analytics.engine.queries import Queries
 from gm_analytics.errors import UnknownPackages
+from gm_analytics.mirror.publication import Standing
 from gm_analytics.updates.model import NOTHING, Outcome, Record, Update
 
 DONE = json.dumps(Outcome("published", "done").to_json())
@@ -225,3 +226,43 @@ def test_a_database_that_fails_makes_no_row_a_damaged_one(
 def test_the_id_and_the_mirror_are_the_row_s_own(engine: sa.Engine) -> None:
     put(engine, "mine", {"id": "another", "mirror": "west"})
     assert listed(engine)["mine"].update == Update("mine", "east", "o/r", 7, "a" * 40, 5.0)
+
+
+# --- what merging would change by now -------------------------------------------------------
+
+STANDING = Standing("o/r#7", 18, "1 added")
+
+
+def ended_as(engine: sa.Engine, name: str, state: str, changed: str) -> None:
+    put(engine, name, {"updated_at": changed}, status="SUCCESS", output=DONE)
+    with engine.begin() as connection:
+        index.store(connection, Update(name, "east", "o/r", 7, "a" * 40, 5.0, updated_at=changed))
+        index.end(connection, name, state, "done")  # type: ignore[arg-type]  # a state
+
+
+def note(engine: sa.Engine, standing: Standing = STANDING, mirror: str = "east") -> str | None:
+    with engine.begin() as connection:
+        row = index.note(connection, mirror, standing)
+        return row and records.indexed(row).id
+
+
+def test_the_newest_preview_of_a_pull_request_keeps_what_merging_would_change(
+    engine: sa.Engine,
+) -> None:
+    ended_as(engine, "old", "previewed", "2026-11-24T10:00:00Z")
+    ended_as(engine, "new", "previewed", "2026-11-24T11:00:00Z")
+    assert note(engine) == "new"
+    store = Queries(engine, "test")
+    found = {record.update.id: record.standing for record in store.recent(9)}
+    assert found == {"old": None, "new": STANDING}
+    assert note(engine, Standing("o/r#8", 18, "x")) is None
+    assert note(engine, mirror="west") is None
+    ended_as(engine, "newest", "closed", "2026-11-24T12:00:00Z")
+    assert note(engine) is None, "its preview is gone"
+
+
+def test_a_damaged_note_hides_no_update(engine: sa.Engine) -> None:
+    ended_as(engine, "new", "previewed", "2026-11-24T11:00:00Z")
+    with engine.begin() as connection:
+        connection.execute(schema.UPDATES.update().values(standing="{"))
+    assert [record.standing for record in Queries(engine, "test").recent(9)] == [None]

@@ -178,6 +178,31 @@ def test_a_branch_is_one_part_of_the_address_whatever_its_name(
     assert github().keeps_manifest(REPOSITORY, "release/1.0+ü", SHA)
 
 
+@pytest.mark.parametrize(
+    ("status", "names", "moved"),
+    [
+        ("ahead", ["packages.json"], True),
+        ("diverged", ["packages.json"], True),
+        ("diverged", ["README.md"], False),
+        ("behind", [], False),
+        ("identical", [], False),
+    ],
+)
+def test_a_base_moved_on_if_it_changed_the_manifest_since(
+    http: responses.RequestsMock, status: str, names: list[str], moved: bool
+) -> None:
+    """Compared the other way round; a base that has nothing new has not moved."""
+    files = [file(name) for name in names]
+    answer = {"status": status, "merge_base_commit": {"sha": BASE}, "files": files}
+    http.get(f"{REPO}/compare/{SHA}...release%2F1.0", json=answer)
+    found = github(token="t").moved_on(REPOSITORY, "release/1.0", SHA)
+    assert found is moved
+
+
+def test_without_a_token_no_base_is_compared(http: responses.RequestsMock) -> None:
+    assert not github(None).moved_on(REPOSITORY, "main", SHA)
+
+
 def test_a_merge_base_that_is_no_commit_is_another_s_answer(http: responses.RequestsMock) -> None:
     http.get(COMPARE, json={"status": "ahead", "merge_base_commit": {"sha": "../x"}, "files": []})
     with pytest.raises(GitHubUnavailable):

@@ -21,6 +21,7 @@ from gm_analytics.mirror import (
     history,
     mending,
     ownership,
+    previews,
     repository,
     survey,
     yum,
@@ -46,7 +47,7 @@ UNHELPED = [
     for case in CASES
     if case.values[0]["call"] in YUM and case.values[0]["tools"]["elevation"] != "helper"
 ]
-MODULES = (commands, survey, yum, downloads, repository, history, ownership, mending)
+MODULES = (commands, survey, yum, downloads, repository, history, ownership, mending, previews)
 FUNCTIONS = {
     name: function
     for module in MODULES
@@ -244,6 +245,10 @@ def test_a_live_mirror_says_what_upstream_looks_like_and_looked_like() -> None:
     assert not Upstream(solved=(("a" * 64, ""),)).was_solved("a" * 64, ""), "nothing is known"
     with pytest.raises(Malformed, match="two SHA-256"):
         surveyed(LIVE.replace("repomd", "solved x\nrepomd"))
+
+
+def test_a_live_mirror_says_how_many_previews_it_serves() -> None:
+    assert surveyed(LIVE.replace("repomd", "previews 12\nrepomd")).previews == 12
 
 
 @pytest.mark.parametrize("state", ["plain", "empty"])

@@ -7,6 +7,7 @@ from hashlib import sha256
 
 import pytest
 
+from gm_analytics.errors import Untrusted
 from gm_analytics.manifest import Manifest
 from gm_analytics.mirror import vetoes
 from gm_analytics.mirror.history import Held, History
@@ -140,3 +141,16 @@ def test_an_older_reader_ignores_vetoes_and_an_older_publication_has_none() -> N
     assert Publication.parse(text) == Publication(5, vetoed=(Veto(4, "a" * 40),))
     assert asdict(Publication(5))["format"] == 1
     assert Publication.parse('{"number": 5}') == Publication(5)
+
+
+def test_one_that_cannot_be_believed_hinders_no_rollback() -> None:
+    def believe(one: Held) -> Held:
+        if one.number == 4:
+            raise Untrusted("m", one.directory, "it is not signed")
+        return replace(one, manifests=())
+
+    older = PAST.find(2)
+    assert older is not None
+    found = vetoes.believed(PAST, older, believe)
+    assert [one.publication is None for one in found.publications] == [True, False, False, True]
+    assert [len(one.manifests) for one in found.publications] == [0, 1, 0, 1]

@@ -27,6 +27,7 @@ from gm_analytics.errors import (
     Unresolvable,
 )
 from gm_analytics.manifest import Manifest
+from gm_analytics.mirror.publication import Standing
 from gm_analytics.pull_requests.feedback import (
     MARKER,
     MAX_COMMENT,
@@ -87,6 +88,18 @@ CASES: dict[str, list[Record]] = {
             update=replace(UPDATE, aim=model.PREVIEW),
             changes=(LIBC, NMAP, GONE, TREE),
             preview=PREVIEW,
+        )
+    ],
+    "compared": [
+        replace(
+            ended(
+                "previewed",
+                message="preview of team/packages#42",
+                update=replace(UPDATE, aim=model.PREVIEW),
+                changes=(NMAP,),
+                preview=PREVIEW,
+            ),
+            standing=Standing("team/packages#42", 18, "1 added, 2 removed"),
         )
     ],
     "merged": [
@@ -304,3 +317,12 @@ def test_a_status_has_the_near_match() -> None:
 )
 def test_what_is_too_long_is_cut_at_a_word(text: str, short: str) -> None:
     assert shorten(text, 20) == short
+
+
+def test_a_status_says_what_merging_would_change_by_now() -> None:
+    (record,) = CASES["compared"]
+    assert status(record).description == (
+        "preview of team/packages#42; since publication 18: 1 added, 2 removed; "
+        "merging plans again"
+    )
+    assert status(record).state == "success"

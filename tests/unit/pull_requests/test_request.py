@@ -35,6 +35,9 @@ class Forge:
             raise self.keeps
         return self.keeps
 
+    def moved_on(self, repository: str, base: str, head: str) -> bool:
+        return self.keeps_manifest(repository, base, head)
+
     def contains(self, repository: str, commit: str, ancestor: str) -> bool:
         raise AssertionError
 
@@ -80,3 +83,17 @@ def test_what_cannot_be_compared_counts_as_a_change_and_waits_for_nothing(
     with caplog.at_level(logging.WARNING):
         assert wanted(Forge(keeps=error)).specs == ("tree",)
     assert "update u1: taken to change the manifest: GitHub: comparing" in caplog.text
+
+
+@pytest.mark.parametrize("moved", [True, False])
+def test_a_base_that_moved_on_is_told(moved: bool) -> None:
+    updates: Any = None
+    forge = Forge(keeps=moved)
+    assert StoredRequest(updates, forge).has_moved_on(PREVIEW) is moved
+    assert forge.asked == [("compare", "main", "a" * 40)]
+
+
+def test_what_the_forge_cannot_tell_of_a_base_is_not_said() -> None:
+    updates: Any = None
+    for error in (GitHubError("x", 404, "Not Found"), GitHubUnavailable("x", "429", 3000.0)):
+        assert not StoredRequest(updates, Forge(keeps=error)).has_moved_on(PREVIEW)

@@ -29,6 +29,7 @@ from gm_analytics.mirror.publication import (
     Download,
     Preview,
     Publication,
+    Standing,
     Veto,
     Whereabouts,
 )
@@ -91,6 +92,8 @@ class World:
     entered: bool = False
     number: int | None = None
     """Of the publication to go back to."""
+    moved_on: bool = False
+    """Whether the base's manifest is another one by now."""
     contained: bool = False
     """Whether what is live has the update's merge in its history."""
     held: Held = OLDER
@@ -149,6 +152,9 @@ class World:
     def solve_key(self, name: str, manifest: Manifest, *, exact: bool) -> SolveKey:
         key = SolveKey(manifest.digest, exact, "/etc/yum.repos.d", self.policy_text)
         return replace(key, former=(f"former {key.digest}",))
+
+    def has_moved_on(self, update: Update) -> bool:
+        return self.moved_on
 
     def lock(self, update: Update) -> Lock | None:
         return None
@@ -227,6 +233,9 @@ class World:
 
     def drop_preview(self, number: int) -> bool:
         return self.shown is not None
+
+    def compare_previews(self, live: str) -> tuple[Standing, ...]:
+        return (Standing("icesi/packages#8", Publication.number_of(live), "1 added"),)
 
     def ask_upstream(self, update_id: str) -> Asked:
         return self.asked
@@ -828,6 +837,45 @@ def test_a_merge_whose_preview_promised_nothing_new_needs_no_yum_run() -> None:
     world.shown = replace(preview_of(World(MERGE)), upstream=THEN)
     assert world.perform().state == "unchanged"
     assert world.steps[3:] == ["look at preview", "remember", "see", "drop preview"]
+
+
+# --- previews, by what is published since ---------------------------------------------------
+
+
+def test_the_previews_of_others_are_compared_with_what_was_published() -> None:
+    world = World(MERGE, surveys=[replace(LIVE, previews=2)])
+    assert world.perform().others == (Standing("icesi/packages#8", 18, "1 added"),)
+    assert world.steps[-4:] == ["drop preview", "compare previews", "retain", "sweep"]
+    assert world.calls["compare previews"] == [(".publications/000018",)]
+
+
+def test_a_comparison_that_fails_hides_no_publication() -> None:
+    gone = MirrorUnreachable("m", "gone")
+    world = World(MERGE, surveys=[replace(LIVE, previews=2)], fail={"compare previews": [gone]})
+    outcome = world.perform()
+    assert (outcome.state, outcome.others) == ("published", ())
+
+
+def test_nothing_is_compared_where_no_preview_is_served_or_nothing_was_published() -> None:
+    for world in (World(MERGE), World(PREVIEW, surveys=[replace(LIVE, previews=2)])):
+        world.perform()
+        assert "compare previews" not in world.steps
+
+
+@pytest.mark.parametrize("moved_on", [True, False])
+def test_a_preview_says_that_merging_plans_again_where_the_base_moved_on(moved_on: bool) -> None:
+    update = replace(PREVIEW, base_ref="main")
+    seen = replace(LIVE, upstream=Upstream())
+    outcome = World(update, surveys=[seen], moved_on=moved_on).perform()
+    said = "packages.json of main changed since this branch began; merging plans again"
+    assert outcome.warnings == ((said,) if moved_on else ())
+    assert outcome.message.endswith("; merging plans again") is moved_on
+
+
+def test_an_update_that_an_earlier_version_began_asks_for_no_base() -> None:
+    world = World(replace(PREVIEW, base_ref="main"), moved_on=True)
+    world.perform()
+    assert "compare base" not in world.steps
 
 
 # --- what was rolled back -------------------------------------------------------------------
