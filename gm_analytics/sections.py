@@ -162,6 +162,8 @@ class Upstream(Section):
     weak_dependencies: bool = False
     signatures: Literal["upstream", "required", "off"] = "upstream"
     max_age: Annotated[int, Field(ge=0)] = 600
+    withdrawn: Literal["follow", "keep"] = "follow"
+    """What becomes of a live package that upstream has no more, where a set is exact."""
 
 
 class Retention(Section):

@@ -8,7 +8,9 @@ lines as there are files, each of them behind a word that the header's author co
 
 from __future__ import annotations
 
-from gm_analytics.mirror.survey import BYTES_DIFFER, REFUSED, Target, Tools
+from collections.abc import Iterable
+
+from gm_analytics.mirror.survey import BYTES_DIFFER, REFUSED, UNKNOWN, Target, Tools
 from gm_analytics.remote.commands import Argv, script
 from gm_analytics.rpm.grammar import ARCH, EPOCH, FILE, NAME, RELEASE, VERSION
 
@@ -30,6 +32,20 @@ def guarded(name: str, *arguments: str, types: str = "f") -> Argv:
     }
     words = tuple(f"{key}={value}" for key, value in environment.items())
     return ("env", *words, *script("mirror", name, *arguments))
+
+
+# --- withdrawn -----------------------------------------------------------------------------
+
+
+def withdrawn(target: Target, tools: Tools, directories: Iterable[str]) -> Argv:
+    """Print which packages of publications and previews upstream does not have, and why."""
+    place = (target.root, target.reposdir, target.cache(tools.manager), str(UNKNOWN))
+    return script("mirror", "withdrawn", *place, *directories)
+
+
+def withhold(target: Target, update_id: str, repositories: Iterable[str]) -> Argv:
+    """Have yum take what staging's `except.txt` lists from elsewhere than from the pool."""
+    return script("mirror", "withhold", target.staging(update_id), *repositories)
 
 
 # --- inspect -------------------------------------------------------------------------------

@@ -54,6 +54,7 @@ def target_of(mirror: settings.Mirror) -> Target:
         weak_dependencies=upstream.weak_dependencies,
         signatures=upstream.signatures,
         max_age=upstream.max_age,
+        withdrawn=upstream.withdrawn,
         grace_minutes=mirror.grace_minutes,
         timeout=mirror.command_timeout,
         helper=mirror.helper,

@@ -8,6 +8,7 @@ from functools import partial
 
 from gm_analytics.errors import BadPackages, DiskFull, NotInstallable, UpstreamUnavailable
 from gm_analytics.mirror import downloads, printed, survey, yum
+from gm_analytics.mirror.exact import Basis, Comparer
 from gm_analytics.mirror.groups import read_groups
 from gm_analytics.mirror.host import Host
 from gm_analytics.mirror.printed import unknown_specs, words
@@ -25,6 +26,7 @@ class PackageManager:
     def __init__(self, host: Host) -> None:
         self._host = host
         self._solver = Solver(host)
+        self._comparer = Comparer(host)
 
     def upstream(self) -> str:
         """Have yum read the metadata of the upstream repositories, and say that it could.
@@ -59,21 +61,36 @@ class PackageManager:
         with self._host.answer(doing):
             return optional(grammar.SHA256).check(printed)
 
-    def resolve(self, update_id: str, specs: tuple[str, ...]) -> Download:
+    def resolve(
+        self, update_id: str, specs: tuple[str, ...], live: str = "", *, exact: bool = False
+    ) -> Download:
         """Solve the specs against an empty system without downloading anything.
+
+        `live` and `exact` as in `download`.
 
         Raises:
             UnknownPackages, Unresolvable, UpstreamUnavailable: as `download`.
 
         """
         self._host.prepare(update_id)
-        return self.solve(update_id, specs, yum.resolve)
+        solve = partial(self.solve, update_id, specs, yum.resolve)
+        return self._comparer.solve(update_id, Basis(live, exact=exact), solve)
 
-    def download(self, update_id: str, specs: tuple[str, ...], free: int, number: int) -> Download:
+    def download(
+        self,
+        update_id: str,
+        specs: tuple[str, ...],
+        free: int,
+        number: int,
+        *,
+        live: str = "",
+        exact: bool = False,
+    ) -> Download:
         """Solve the specs against an empty system and download what the pool lacks.
 
         All at once; if they conflict, in groups. `free` is the disk's free space in bytes,
-        `number` the pull request's.
+        `number` the pull request's. With `exact` the pool serves only for what upstream has, as
+        it always is with the pull request's own preview; else what is `live` counts as well.
 
         Raises:
             UnknownPackages: upstream has no such packages.
@@ -84,9 +101,13 @@ class PackageManager:
 
         """
         self._host.prepare(update_id, number)
+        basis = Basis(live, number, exact)
         if free < self._host.config.disk_reserve:
-            self._refuse_what_does_not_fit(self.solve(update_id, specs, yum.resolve).rows, free)
-        return self.solve(update_id, specs, yum.download)
+            look = partial(self.solve, update_id, specs, yum.resolve)
+            rows = self._comparer.solve(update_id, basis, look).rows
+            self._refuse_what_does_not_fit(rows, free)
+        solve = partial(self.solve, update_id, specs, yum.download)
+        return self._comparer.solve(update_id, basis, solve)
 
     def solve(
         self, update_id: str, specs: tuple[str, ...], command: YumCommand, *, fresh: bool = False

@@ -168,6 +168,8 @@ class Download:
     groups: tuple[tuple[Spec, ...], ...]
     """Specs that were solved together: one group, or one a spec where they conflict."""
     rows: tuple[Row, ...]
+    withdrawn: tuple[Annotated[str, grammar.NEVRA.field], ...] = ()
+    """What is live and would have been taken, if upstream had not withdrawn it."""
 
     @property
     def specs(self) -> tuple[str, ...]:

@@ -37,6 +37,8 @@ class SolveKey:
     weak_dependencies: bool = False
     signatures: Signatures = "upstream"
     """Whose are checked: what was let in under another rule is looked at again."""
+    withdrawn: str = "follow"
+    """What becomes of a live package that upstream has no more."""
     former: tuple[str, ...] = field(default=(), compare=False)
     """Digests of the same by the rules of earlier versions."""
 
@@ -56,6 +58,7 @@ class SolveKey:
             module_platform_id=upstream.module_platform_id,
             weak_dependencies=upstream.weak_dependencies,
             signatures=upstream.signatures,
+            withdrawn=upstream.withdrawn,
             former=(_with_a_whole_section(manifest, upstream, exact=exact),),
         )
 

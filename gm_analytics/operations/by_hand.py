@@ -109,9 +109,11 @@ class Operations:
         """Say what `apply` would change. It changes nothing on the mirror, and takes no lock."""
         name = f"plan-{uuid.uuid4()}"
         with self._read(mirror) as session:
-            _, packages = session.look()
+            live, packages = session.look()
             with session.host.aside(name), placed(manifest):
-                solved = session.package_manager.resolve(name, manifest.specs)
+                solved = session.package_manager.resolve(
+                    name, manifest.specs, live.live, exact=self._mode == "exact"
+                )
             return diff(packages, solved.rows, exact=self._mode == "exact")
 
     @contextmanager

@@ -29,7 +29,13 @@ def _solve(scene: Scene, live: Survey) -> Found:
     update, mirror, specs = scene.update, scene.mirror, scene.manifest.specs
     asked = (update.id, specs, live.free, update.number)
     with placed(scene.manifest):
-        download = scene.step("download", mirror.package_manager.download, *asked)
+        download = scene.step(
+            "download",
+            mirror.package_manager.download,
+            *asked,
+            live=live.live,
+            exact=update.exact,
+        )
     closure = scene.step(
         "inspect", mirror.publisher.inspect, update.id, live.live, download, update.number
     )
@@ -99,6 +105,11 @@ def placed(manifest: Manifest) -> Iterator[None]:
 
 
 def _warnings(download: Download) -> tuple[str, ...]:
+    gone = tuple(f"{nevra} is live, but upstream has withdrawn it" for nevra in download.withdrawn)
+    return (*_conflict(download), *gone)
+
+
+def _conflict(download: Download) -> tuple[str, ...]:
     if len(download.groups) <= 1:
         return ()
     groups = len(download.groups)

@@ -39,7 +39,16 @@ class Step(Protocol):
 class PackageManager(Protocol):
     """Solves package specs on the mirror host, against an empty system."""
 
-    def download(self, update_id: str, specs: tuple[str, ...], free: int, number: int) -> Download:
+    def download(
+        self,
+        update_id: str,
+        specs: tuple[str, ...],
+        free: int,
+        number: int,
+        *,
+        live: str = "",
+        exact: bool = False,
+    ) -> Download:
         """Solve the specs and download what the pool lacks into staging."""
         ...
 

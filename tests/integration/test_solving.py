@@ -244,3 +244,42 @@ def test_a_half_synchronised_upstream_is_upstream_s_fault_and_passes(
     assert len(runs(site)[0]) == 2
     site.upstream.add(package)
     assert apply(site, package.name).state == "published"
+
+
+# --- exact --------------------------------------------------------------------------------
+
+
+def exactly(site: Site, *names: str, mirror: Mirror, withdrawn: str = "follow") -> Outcome:
+    upstream = {"withdrawn": withdrawn, "max_age": 0}
+    mirrors = [mirror.settings(upstream=upstream)]
+    return apply(site, *names, mirror=mirror, publish="on_merge", mirrors=mirrors)
+
+
+def test_an_exact_set_is_what_upstream_has_now(site: Site) -> None:
+    """A version that was withdrawn goes, and is told; unless a setting keeps it."""
+    mirror = site.add_mirror("exact.example")
+    old, new = Package("recalled", "1.0"), Package("recalled", "2.0")
+    site.upstream.add(old, new)
+    exactly(site, "recalled", "leaf01", mirror=mirror)
+    assert published(site, "recalled", mirror) == {"2.0"}
+    site.upstream.remove(new)
+    kept = exactly(site, "recalled", "leaf02", mirror=mirror, withdrawn="keep")
+    assert (kept.state, published(site, "recalled", mirror)) == ("published", {"2.0"})
+    mirror.host.clear_commands()
+    told = exactly(site, "recalled", "leaf03", mirror=mirror)
+    assert published(site, "recalled", mirror) == {"1.0"}
+    assert f"{new.nevra} is live, but upstream has withdrawn it" in told.warnings
+    assert len(runs(site, mirror)[0]) == 2
+    mirror.host.clear_commands()
+    exactly(site, "recalled", "leaf04", mirror=mirror)
+    assert len(runs(site, mirror)[0]) == 1
+
+
+def test_a_file_of_the_pool_serves_only_with_upstream_s_bytes(site: Site) -> None:
+    mirror = site.add_mirror("bytes.example")
+    package = Package("built-twice")
+    site.upstream.add(package)
+    exactly(site, "built-twice", mirror=mirror)
+    site.upstream.add(package.rebuilt())
+    with pytest.raises(errors.BytesDiffer):
+        exactly(site, "built-twice", "leaf05", mirror=mirror)

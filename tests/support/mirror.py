@@ -172,7 +172,16 @@ class _PackageManager:
     def __init__(self, name: str, state: State) -> None:
         self._name, self._state = name, state
 
-    def download(self, update_id: str, specs: tuple[str, ...], free: int, number: int) -> Download:
+    def download(
+        self,
+        update_id: str,
+        specs: tuple[str, ...],
+        free: int,
+        number: int,
+        *,
+        live: str = "",
+        exact: bool = False,
+    ) -> Download:
         if unknown := [spec for spec in specs if spec not in self._state.upstream]:
             raise UnknownPackages(self._name, unknown)
         closure = self._state.closure(specs)

@@ -114,6 +114,7 @@ def test_a_short_configuration_has_these_defaults(load: Any) -> None:
                     "weak_dependencies": False,
                     "signatures": "upstream",
                     "max_age": 600,
+                    "withdrawn": "follow",
                 },
                 "grace_minutes": 60,
                 "retention": {"publications": 10, "days": 30, "preview_days": 30},

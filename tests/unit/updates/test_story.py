@@ -186,7 +186,16 @@ class World:
     def survey(self) -> Survey:
         return self.surveys.pop(0)
 
-    def download(self, update_id: str, specs: tuple[str, ...], free: int, number: int) -> Download:
+    def download(
+        self,
+        update_id: str,
+        specs: tuple[str, ...],
+        free: int,
+        number: int,
+        *,
+        live: str,
+        exact: bool,
+    ) -> Download:
         return Download(self.groups, (Row("tree", "noarch", "1-1", "upstream", 10),))
 
     def inspect(self, update_id: str, live: str, download: Download, number: int) -> Closure:
