@@ -1062,6 +1062,25 @@ class UnknownUpdate(GmError, fault="operator", code=Exit.REFUSED):
     update_id: str
 
 
+class Cancelled(GmError, fault="operator", code=Exit.REFUSED):
+    """Somebody wanted an update to end before clients see what it does."""
+
+    text = "cancelled by {asked_by}"
+    public_text = "cancelled by whoever runs the service"
+    advice = "`gm-analytics retry` with its id runs it again."
+    public_advice = "Close and reopen the pull request to have it run again."
+
+    asked_by: str
+
+
+class TakenTooOften(GmError, fault="ourselves", code=Exit.DEFECT):
+    """So many workers began an update and ended before it did that it may be what ends them."""
+
+    text = "given up: worker after worker ended before it did"
+    public_text = "given up: the service ended again and again before it did"
+    advice = "See the workers' logs for how they ended; `gm-analytics retry` runs it again."
+
+
 def _subclasses(cls: type[GmError]) -> list[type[GmError]]:
     direct = cls.__subclasses__()
     return direct + [deeper for child in direct for deeper in _subclasses(child)]

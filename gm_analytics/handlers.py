@@ -21,6 +21,7 @@ from connexion.context import receive
 from connexion.lifecycle import ConnexionRequest, ConnexionResponse
 
 from gm_analytics import __version__
+from gm_analytics.engine.workforce import Workforce
 from gm_analytics.errors import (
     ConfigError,
     DeliveryError,
@@ -156,13 +157,23 @@ def show_update(update_id: str) -> ConnexionResponse:
 
 
 def health() -> ConnexionResponse:
-    """Tell whether deliveries can be taken."""
+    """Tell whether deliveries can be taken, and whether somebody performs what they cause.
+
+    Without a worker they are taken all the same, so that none is lost: only a monitor minds.
+    """
     try:
-        service().store.check()
+        store = service().store
+        store.check()
+        found = store.workforce()
     except (StoreUnavailable, ConfigError) as error:
         log.error("health: %s", error)
         return _json(503, {"status": "unavailable", "reason": error.public})
-    return _json(200, {"status": "ok", "version": __version__})
+    worker = {"worker": "alive"} if found.workers else {"worker": "missing", **_undone(found)}
+    return _json(200, {"status": "ok", "version": __version__, **worker})
+
+
+def _undone(found: Workforce) -> dict[str, str]:
+    return {"reason": "accepted updates wait for a worker"} if found.open else {}
 
 
 def _refused(scope: Any, error: DeliveryError | ConfigError) -> ConnexionResponse:

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from functools import cached_property, partial
 from pathlib import Path
 
-from gm_analytics import settings
 from gm_analytics.engine.client import Store
+from gm_analytics.engine.housekeeping import Keep
 from gm_analytics.engine.worker import worker
 from gm_analytics.github import webhook
 from gm_analytics.github.client import GitHub
@@ -24,7 +24,7 @@ from gm_analytics.pull_requests.reconciler import reconciling
 from gm_analytics.pull_requests.reporter import Reporter
 from gm_analytics.pull_requests.request import StoredRequest
 from gm_analytics.pull_requests.rules import Rules
-from gm_analytics.settings import Settings
+from gm_analytics.settings import Settings, find, load
 from gm_analytics.updates.model import Mode
 from gm_analytics.updates.ports import World
 from gm_analytics.updates.waiting import Retry
@@ -48,7 +48,7 @@ class Service:
             ConfigError: it cannot be used.
 
         """
-        return cls(settings.load(settings.find(path)))
+        return cls(load(find(path)))
 
     @cached_property
     def store(self) -> Store:
@@ -113,8 +113,8 @@ class Service:
         retry = Retry(config.retry_attempts, config.retry_seconds, config.waiting_hours)
         request = StoredRequest(self.store, Called(self.github, self.store.called_now))
         perform = Performer(config, World(request, self.mirrors), request.number_of)
-        work = (perform, self.reporter, retry, config.executor_id)
         watched = (self.github.watch, self.intake.take, self.store.called_now)
-        working = worker(config.database_url, *work, tell=self._tell.ended, see=see, clock=clock)
+        work = (config.database_url, perform, self.reporter, retry, config.executor_id)
+        working = worker(*work, tell=self._tell.ended, see=see, clock=clock, keep=Keep.of(config))
         with working, reconciling(config, *watched):
             yield

@@ -33,6 +33,7 @@ from gm_analytics.operations import status as drift
 from gm_analytics.operations.by_hand import DirectStep
 from gm_analytics.operations.findings import Severity
 from gm_analytics.operations.repair import Repaired
+from gm_analytics.operations.work import idle
 from gm_analytics.rpm.changes import size_text
 from gm_analytics.service import Service
 
@@ -158,7 +159,8 @@ def status(config: Path | None, mirror: str | None, checksums: bool, as_json: bo
     known = [one.name for one in service.settings.mirrors]
     names = [mirror_name(service, mirror)] if mirror else known
     found = []
-    for finding in drift.run(service, names, checksums=checksums):
+    undone = idle(lambda: service.store.workforce())  # noqa: PLW0108  # it may not open
+    for finding in (*undone, *drift.run(service, names, checksums=checksums)):
         found.append(finding)
         if not as_json:
             click.echo(finding_text(finding, bad="DIFF"))

@@ -25,6 +25,7 @@ def check(config: Path | None) -> None:
         lambda: service.store.check(),  # noqa: PLW0108  # a store that cannot be opened is a finding
         lambda: service.identity,
         lambda: service.store.renamed(),  # noqa: PLW0108
+        work=lambda: service.store.workforce(),  # noqa: PLW0108
     ):
         good = good and finding.good
         click.echo(finding_text(finding))

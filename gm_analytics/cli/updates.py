@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import pwd
 import sys
 import uuid
 from collections.abc import Sequence
@@ -24,12 +26,15 @@ from gm_analytics.cli.output import (
 )
 from gm_analytics.cli.progress import follow as follow_until_end
 from gm_analytics.cli.progress import shown
+from gm_analytics.engine.cancelling import Answer
 from gm_analytics.errors import Exit
 from gm_analytics.github.webhook import MAX_BODY, sign
 from gm_analytics.manifest import MAX_BYTES, Manifest
 from gm_analytics.mirror.lock import MAX_BYTES as MAX_LOCK
 from gm_analytics.mirror.lock import Lock
+from gm_analytics.operations import cancel as operation
 from gm_analytics.operations.by_hand import DirectStep, Operations
+from gm_analytics.pull_requests.performer import Teller
 from gm_analytics.remote import fetch
 from gm_analytics.service import Service
 from gm_analytics.updates.model import Record
@@ -138,6 +143,56 @@ def retry(config: Path | None, update_id: str) -> None:
 
 @click.command()
 @CONFIG
+@click.argument("update_id")
+@click.option("--mirror", help="Only on this mirror; by default on all that it has not ended on.")
+def cancel(config: Path | None, update_id: str, mirror: str | None) -> None:
+    """End an update that waits or runs, before clients see what it does; `retry` runs it again.
+
+    What runs for it on a mirror is stopped first. Exits with 1 if it ended otherwise.
+    """
+    service = Service.from_file(config)
+    records = _to_cancel(service.store.get(update_id), update_id, mirror)
+    tell = Teller(service.settings, lambda: service.store)
+    answers = []
+    for record, answer in operation.run(
+        service.store, records, _who(), lambda update: tell.ended(update, None)
+    ):
+        answers.append(answer)
+        click.echo(_cancelled_text(record, answer))
+    sys.exit(Exit.DONE if set(answers) == {"cancelled"} else Exit.FAILED)
+
+
+def _to_cancel(records: list[Record], update_id: str, mirror: str | None) -> list[Record]:
+    known = ", ".join(record.update.mirror for record in records)
+    if mirror is not None:
+        records = [record for record in records if record.update.mirror == mirror]
+        if not records:
+            raise click.UsageError(f"update {update_id} is not for {mirror}, but for {known}")
+    if all(record.ended for record in records):
+        states = ", ".join(f"{record.update.mirror}: {record.state}" for record in records)
+        raise click.UsageError(f"update {update_id} has ended ({states}); nothing is to cancel")
+    return [record for record in records if not record.ended]
+
+
+def _who() -> str:
+    """Name the person: the account, or who became it."""
+    try:
+        return os.environ.get("SUDO_USER") or pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # as in a container
+        return f"uid {os.getuid()}"
+
+
+def _cancelled_text(record: Record, answer: Answer) -> str:
+    said = f"update {record.update.id} on {record.update.mirror}"
+    if answer == "asked":
+        return f"{said}: its worker was asked, and has not stopped it yet"
+    if answer == "cancelled":
+        return f"{said}: cancelled"
+    return f"{said}: too late, it ended as {record.state}: {record.message}"
+
+
+@click.command()
+@CONFIG
 @click.argument("payload", type=click.File("rb"))
 @click.option("--url", default="http://127.0.0.1:8080/ci_server/updates", show_default=True)
 @click.option("--event", default="pull_request", show_default=True, help="X-GitHub-Event.")
@@ -160,7 +215,7 @@ def replay(config: Path | None, payload: Any, url: str, event: str, delivery: st
     sys.exit(Exit.DONE if reply.ok else Exit.FAILED)
 
 
-COMMANDS = (plan, apply, updates, retry, replay)
+COMMANDS = (plan, apply, updates, retry, cancel, replay)
 
 
 # --- what is printed ----------------------------------------------------------------------

@@ -13,14 +13,24 @@ import sqlalchemy as sa
 from dbos import error
 from sqlalchemy.exc import SQLAlchemyError
 
-from gm_analytics.engine import index, unseen, waiting
+from gm_analytics.engine import cancelling, index, unseen, waiting
 from gm_analytics.engine.database import is_away
+from gm_analytics.engine.holding import Holding
 from gm_analytics.engine.progress import Kept, Logged
+from gm_analytics.engine.run import LeaseLost
 from gm_analytics.engine.steps import DurableStep
-from gm_analytics.errors import GmError, Malformed, NewerFormat, StoreUnavailable, Unexpected
+from gm_analytics.errors import (
+    Cancelled,
+    GmError,
+    Malformed,
+    NewerFormat,
+    StoreUnavailable,
+    Unexpected,
+)
 from gm_analytics.stored import MAX_SHOWN
 from gm_analytics.updates.model import Outcome, Update
 from gm_analytics.updates.progress import Telling
+from gm_analytics.updates.states import State
 from gm_analytics.updates.waiting import Briefly, Retry, Wait, after, is_worth_telling
 
 log = logging.getLogger(__name__)
@@ -45,6 +55,7 @@ class Attempts:
     clock: waiting.Clock
     stopped: threading.Event
     """Set when the worker ends."""
+    holding: Holding
 
     def take(self, workflow_id: str, values: object) -> Outcome:
         """Perform what is stored, unless it is not an update or not this workflow's.
@@ -85,6 +96,9 @@ class Attempts:
         before = self._lasting("starting", work, lambda at: _begin(at, work))
         try:
             outcome = self._told(work, before)
+        except LeaseLost as lost:
+            log.warning("update %s: stopped, to go on in another worker: %s", work.id, lost)
+            raise
         except Exception as failure:
             error = _known(failure)
             self._broke(work, failure, error, before)
@@ -102,7 +116,7 @@ class Attempts:
         now = self.clock()
         wait = after(error, before, now, self.retry)
         if wait is None:
-            self._lasting("ending", work, lambda at: _fail(at, work.id, str(error)))
+            self._lasting("ending", work, lambda at: _fail(at, work.id, error))
             if isinstance(error, Unexpected):  # a defect, and DBOS's trace is dropped
                 log.error("update %s: failed: %s", work.id, error, exc_info=failure)
             else:
@@ -150,10 +164,11 @@ class Attempts:
     def _told(self, work: Update, before: Wait | None) -> Outcome:
         """Perform an update, and have it told."""
         subject = f"update {work.id}"
-        with Telling((Logged(subject), Kept(self.engine, work.id))) as telling:
+        kept = Kept(self.engine, work.id)
+        with self.holding.running(work.id) as run, Telling((Logged(subject), kept)) as telling:
             # What was waited for is tried once: a first attempt alone is patient with a mirror.
             attempts = 1 if before and before.woken else self.retry.attempts
-            step = DurableStep(subject, Briefly(attempts, self.retry.seconds), telling)
+            step = DurableStep(subject, Briefly(attempts, self.retry.seconds), telling, run)
             return telling.of(lambda: self.perform(work, step))
 
     def _note(self, write: Callable[..., None], *values: Any) -> None:
@@ -176,6 +191,7 @@ def _begin(connection: sa.Connection, work: Update) -> Wait | None:
 def _end(connection: sa.Connection, work: Update, outcome: Outcome, at: float) -> None:
     """Note how an update ended; what it waited for is there again for others, too."""
     waiting.forget(connection, work.id)
+    cancelling.forget(connection, work.id)
     index.end(connection, work.id, outcome.state, outcome.message)
     if outcome.state in _FOUND_THE_MIRROR:
         waiting.wake_after(connection, work)
@@ -185,9 +201,11 @@ def _end(connection: sa.Connection, work: Update, outcome: Outcome, at: float) -
         unseen.store(connection, work, outcome.unseen, at)
 
 
-def _fail(connection: sa.Connection, workflow_id: str, message: str) -> None:
+def _fail(connection: sa.Connection, workflow_id: str, error: GmError) -> None:
     waiting.forget(connection, workflow_id)
-    index.end(connection, workflow_id, "failed", message)
+    cancelling.forget(connection, workflow_id)
+    state: State = "cancelled" if isinstance(error, Cancelled) else "failed"
+    index.end(connection, workflow_id, state, str(error))
 
 
 def _known(failure: Exception) -> GmError:

@@ -16,17 +16,16 @@ from dataclasses import replace
 import sqlalchemy as sa
 from dbos import DBOS, DBOSClient, EnqueueOptions, error
 
-from gm_analytics.engine import index, records, schema, seen, waiting
+from gm_analytics.engine import cancelling, index, records, schema, seen, waiting
 from gm_analytics.engine.codec import JSON, refuse_pickles
 from gm_analytics.engine.database import NAME, connect, guarded, locked, prepare
+from gm_analytics.engine.handover import FEEDBACK, QUEUES
 from gm_analytics.engine.schema import UPDATES, WORKFLOWS
 from gm_analytics.engine.taking import Taking
 from gm_analytics.mirror.publication import Standing
 from gm_analytics.updates.model import Update
 
-QUEUE = "updates"
-FEEDBACK = "feedback"
-"""The queue and the workflow."""
+QUEUE = QUEUES[index.WORKFLOW]
 APPLICATION_VERSION = "1"
 """Fixed: DBOS would derive it from the code, and an upgrade would leave old updates behind.
 Raise it when the order or the values of the steps change."""
@@ -151,6 +150,16 @@ class Store(Taking):
             retried = [self._retry_if_failed(record.update.id) for record in found]
         return any(retried)
 
+    def cancel(self, update_id: str, asked_by: str) -> cancelling.Answer:
+        """End the update of one mirror, or ask its worker to.
+
+        Raises:
+            StoreUnavailable: the store did not answer.
+
+        """
+        with guarded(f"cancelling update {update_id}"), self._engine.begin() as connection:
+            return cancelling.ask(connection, update_id, asked_by)
+
     def _retry_if_failed(self, workflow_id: str) -> bool:
         both = sa.outerjoin(WORKFLOWS, UPDATES, UPDATES.c.workflow_id == WORKFLOWS.c.workflow_uuid)
         columns = (WORKFLOWS.c.status, WORKFLOWS.c.queue_partition_key, UPDATES.c.state)
@@ -164,6 +173,7 @@ class Store(Taking):
             if found.status not in records.RETRIABLE and not ignored:
                 return False
             waiting.forget(connection, workflow_id)
+            cancelling.forget(connection, workflow_id)
             index.wait(connection, workflow_id)
         try:
             # Without them it would leave its mirror's partition, and run beside another update.

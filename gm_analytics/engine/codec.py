@@ -5,12 +5,17 @@ whatever serializer it was given: whoever can write one row could run code in ev
 reads it. `refuse_pickles` closes that for this process, and `decode` is how the engine itself
 reads. `portable_json`, DBOS's other format, stays: DBOS keeps the end of a sleep in it, and it is
 plain JSON.
+
+A large value is packed: a closure of some hundred packages goes through several steps of an
+update, and its JSON says the same words for each package.
 """
 
 from __future__ import annotations
 
+import base64
 import json
 import re
+import zlib
 from collections.abc import Callable
 from typing import Any, NoReturn
 
@@ -25,6 +30,12 @@ that an earlier version would misread is `gm_analytics_json_2`."""
 _NEWER = re.compile(f"{FORMAT}_([0-9]{{1,4}})")
 DAMAGED = "damaged JSON"
 _ERROR = "__error__"
+_PACKED = "__zlib__"
+"""The one key of a packed value: its JSON by zlib, in base64."""
+PACKED_FROM = 2000
+"""Characters of JSON from which a value is packed; what is small can be read with any tool."""
+MAX_UNPACKED = 64 * 1024 * 1024
+"""Bytes of JSON that a packed value may have: whoever writes the store fills no memory."""
 _PICKLED_NONE = "Ti4="
 
 
@@ -39,17 +50,49 @@ class JsonSerializer(Serializer):
         """Give JSON text."""
         if isinstance(data, BaseException):
             data = {_ERROR: GmError.wrap(data).to_json()}
-        return json.dumps(data)
+        return _packed(json.dumps(data))
 
     def deserialize(self, serialized_data: str) -> Any:
-        """Read what `serialize` wrote."""
+        """Read what `serialize` wrote, or a version that packed nothing.
+
+        Raises:
+            ValueError: it is nothing of the kind.
+
+        """
         data = json.loads(serialized_data)
+        if isinstance(data, dict) and isinstance(packed := data.get(_PACKED), str):
+            data = json.loads(_unpacked(packed))
         if isinstance(data, dict) and isinstance(data.get(_ERROR), dict):
             return GmError.from_json(data[_ERROR])
         return data
 
 
 JSON = JsonSerializer()
+
+
+def _packed(text: str) -> str:
+    """Give a large text packed, if that is smaller."""
+    if len(text) < PACKED_FROM:
+        return text
+    packed = base64.b64encode(zlib.compress(text.encode("ascii"))).decode("ascii")
+    return min(json.dumps({_PACKED: packed}), text, key=len)
+
+
+def _unpacked(packed: str) -> bytes:
+    """Give the text of a packed value.
+
+    Raises:
+        ValueError: it is none, is cut short, or has more than `MAX_UNPACKED` bytes.
+
+    """
+    inflate = zlib.decompressobj()
+    try:
+        text = inflate.decompress(base64.b64decode(packed, validate=True), MAX_UNPACKED)
+    except zlib.error as error:
+        raise ValueError(str(error)) from error
+    if not inflate.eof:
+        raise ValueError("a packed value that is cut short, or too large")
+    return text
 
 
 def decode(text: str | None, written_as: str | None) -> Any:

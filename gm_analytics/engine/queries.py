@@ -9,10 +9,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from gm_analytics.engine import identity, index, progress, records, unseen
+from gm_analytics.engine import identity, index, progress, records, unseen, workforce
 from gm_analytics.engine.database import guarded
 from gm_analytics.engine.event_tables import DELIVERIES
 from gm_analytics.engine.schema import PROGRESS, STEPS, UPDATES, WAITS, WORKFLOWS
+from gm_analytics.engine.workforce import Workforce
 from gm_analytics.errors import UnknownUpdate
 from gm_analytics.updates.model import Record, StepRecord, Update
 from gm_analytics.updates.progress import Now
@@ -130,6 +131,16 @@ class Queries:
                 found[records.UNDER_WAY[status]] += count
             found["waiting"] += connection.scalars(waits).one()
         return {str(state): count for state, count in found.items()}
+
+    def workforce(self) -> Workforce:
+        """Say which workers live, and what there is for them to do.
+
+        Raises:
+            StoreUnavailable: the store did not answer.
+
+        """
+        with guarded("asking which workers live"), self._engine.connect() as connection:
+            return workforce.look(connection)
 
     def heard_at(self) -> float | None:
         """Say when a worker last said what it does, in seconds since the epoch.

@@ -13,7 +13,14 @@ from typing import Any, TypeAlias
 from pydantic import TypeAdapter, ValidationError
 
 from gm_analytics.engine.codec import DAMAGED, decode
-from gm_analytics.errors import ForeignFormat, GmError, Malformed, NewerFormat
+from gm_analytics.errors import (
+    Cancelled,
+    ForeignFormat,
+    GmError,
+    Malformed,
+    NewerFormat,
+    TakenTooOften,
+)
 from gm_analytics.mirror.publication import Standing
 from gm_analytics.updates import states
 from gm_analytics.updates.model import MAX_TIME, NOTHING, Outcome, Record, StepRecord, Update
@@ -82,7 +89,9 @@ def ending(row: Row) -> Ending:
         error = decode(row.error, row.serialization)
     except GmError as unreadable:
         return Ending("failed", str(unreadable), error=unreadable)
-    state = _STATES.get(row.status, "failed")
+    state = "cancelled" if isinstance(error, Cancelled) else _STATES.get(row.status, "failed")
+    if error is None and row.status == "MAX_RECOVERY_ATTEMPTS_EXCEEDED":
+        error = TakenTooOften()
     if error is None:
         return Ending(state, state)
     wrapped = GmError.wrap(error) if isinstance(error, BaseException) else _damaged()

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import sqlalchemy as sa
 
-from gm_analytics.engine import event_tables, waiting_tables
+from gm_analytics.engine import event_tables, lease_tables, waiting_tables
 from gm_analytics.engine.database import POSTGRESQL_SCHEMA
 from gm_analytics.errors import StoreUnavailable
 
@@ -126,14 +126,17 @@ def _of_dbos(name: str, *columns: str) -> sa.Table:
 WORKFLOWS = _of_dbos(
     "workflow_status", "workflow_uuid", "name", "status", "created_at", "started_at_epoch_ms",
     "completed_at", "queue_partition_key", "serialization", "inputs", "output", "error",
+    "executor_id", "owner_xid", "queue_name", "application_version", "updated_at",
 )  # fmt: skip
 INPUTS = _of_dbos("workflow_input", "workflow_uuid", "inputs")
-OUTPUTS = _of_dbos("workflow_output", "workflow_uuid", "output", "error")
+OUTPUTS = _of_dbos("workflow_output", "workflow_uuid", "output", "error", "retention_timestamp")
 STEPS = _of_dbos(
     "operation_outputs", "workflow_uuid", "function_id", "function_name", "error",
     "started_at_epoch_ms", "completed_at_epoch_ms", "serialization",
 )  # fmt: skip
-"""DBOS's tables, as far as they are read; all writing to them is DBOS's."""
+"""DBOS's tables, as far as they are read. Writing to them is DBOS's, but for what its interface
+cannot do under a condition, in one transaction with tables of the engine: `handover` and
+`cancelling`."""
 
 
 def _index_of_updates(connection: sa.Connection) -> None:
@@ -215,6 +218,10 @@ def _standing(connection: sa.Connection) -> None:
     _run(connection, f"ALTER TABLE {table} ADD COLUMN standing TEXT NOT NULL DEFAULT ''")
 
 
+def _leases(connection: sa.Connection) -> None:
+    _run(connection, *lease_tables.statements(prefix(connection)))
+
+
 MIGRATIONS: tuple[Callable[[sa.Connection], None], ...] = (
     _index_of_updates,
     _identity,
@@ -224,6 +231,7 @@ MIGRATIONS: tuple[Callable[[sa.Connection], None], ...] = (
     _looks,
     _unseen,
     _standing,
+    _leases,
 )
 """The first is migration 1."""
 

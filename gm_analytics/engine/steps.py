@@ -12,6 +12,7 @@ from dbos import DBOS
 from pydantic import TypeAdapter, ValidationError
 
 from gm_analytics import stored
+from gm_analytics.engine.run import Unwatched, Watch
 from gm_analytics.errors import GmError, NotVisible, TransientError
 from gm_analytics.updates.ports import P, R
 from gm_analytics.updates.progress import Telling
@@ -35,9 +36,16 @@ class DurableStep:
     as JSON and come back as the function's annotation says.
     """
 
-    def __init__(self, subject: str, pauses: Pauses, telling: Telling | None = None) -> None:
-        """Name what the steps are of, for the log."""
+    def __init__(
+        self,
+        subject: str,
+        pauses: Pauses,
+        telling: Telling | None = None,
+        run: Watch | None = None,
+    ) -> None:
+        """Name what the steps are of, for the log; `run` says whether they may go on."""
         self.telling = telling or Telling()
+        self.run = run or Unwatched()
         self._subject = subject
         self._pauses = pauses
         self._gave_up = False
@@ -49,8 +57,16 @@ class DurableStep:
         adapter = _adapter(getattr(function, "__func__", function))
 
         def once() -> Any:
-            with self.telling.step(name):
-                return adapter.dump_python(function(*args, **kwargs), mode="json")
+            # What is raised for a lost lease is nothing that DBOS records.
+            self.run.before(name)
+            try:
+                with self.telling.step(name):
+                    value = adapter.dump_python(function(*args, **kwargs), mode="json")
+            except Exception as failure:
+                self.run.after(name, failure)
+                raise
+            self.run.after(name)
+            return value
 
         slept = 0.0
         for attempt in count(1):

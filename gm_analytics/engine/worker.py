@@ -7,23 +7,29 @@ first step that it had not finished.
 from __future__ import annotations
 
 import logging
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from dbos import DBOS, DBOSConfig
+from dbos._utils import GlobalParams
 
 from gm_analytics.engine import index, unseen, waiting
 from gm_analytics.engine.attempts import Attempts, Perform, Tell
-from gm_analytics.engine.client import APPLICATION_VERSION, FEEDBACK, QUEUE
+from gm_analytics.engine.client import APPLICATION_VERSION, QUEUE
 from gm_analytics.engine.codec import JSON, refuse_pickles
-from gm_analytics.engine.database import NAME, connect, guarded, locked
+from gm_analytics.engine.database import NAME, connect, engine_options, guarded, locked
+from gm_analytics.engine.handover import FEEDBACK
+from gm_analytics.engine.holding import Holding
+from gm_analytics.engine.housekeeping import Keep, tidy
+from gm_analytics.engine.leases import Timing
 from gm_analytics.engine.queries import POLL
+from gm_analytics.engine.run import LeaseLost
 from gm_analytics.engine.steps import DurableStep
-from gm_analytics.errors import GmError, Malformed, StoreUnavailable
+from gm_analytics.errors import GmError, Malformed
 from gm_analytics.updates.model import Update
 from gm_analytics.updates.waiting import (
     Patiently,
@@ -46,43 +52,57 @@ def worker(
     tell: Tell = lambda *_: None,
     see: unseen.See = lambda *_: None,
     clock: waiting.Clock = time.time,
+    timing: Timing = Timing(),  # noqa: B008  # frozen
+    keep: Keep | None = None,
 ) -> Iterator[None]:
     """Perform updates and report on them in threads of this process, until the block ends.
 
     `tell` has a pull request told how an update ended, or that it waits. `clock` says when what
-    waits is due, `see` whether clients see what is published.
+    waits is due, `see` whether clients see what is published. Without `keep` all updates are kept.
 
-    Updates that an earlier worker of the same executor id left unfinished go on.
+    What a worker left unfinished that ended, or died, goes on here or in another. `executor_id`
+    begins the id that this one gets.
 
     Raises:
         StoreUnavailable: the database cannot be opened.
 
     """
     refuse_pickles()
-    with guarded("starting the worker"), _executor(url, executor_id) as executor:
-        DBOS(config=_config(url, executor))
-        engine = connect(url)
-        stopped = threading.Event()
-        _register(Attempts(engine, perform, tell, retry, clock, stopped), report, retry)
+    with guarded("starting the worker"):
+        engine, stopped = connect(url), threading.Event()
+        holding = Holding(engine, executor_id, APPLICATION_VERSION, timing, _take_name)
+        DBOS(config=_config(url, holding.executor))
+        attempts = Attempts(engine, perform, tell, retry, clock, stopped, holding)
+        _register(attempts, report, retry)
         with locked(url, "migration", block=True):
             index.repair(engine)
             DBOS.launch()
+        holding.start()
         logging.getLogger("dbos").addFilter(_is_not_a_trace)
         try:
             for queue in (QUEUE, FEEDBACK):
                 DBOS.register_queue(queue, partition_concurrency=1, polling_interval_sec=POLL)
-            log.info("worker %s takes updates", executor)
+            log.info("worker %s takes updates", holding.executor)
             _start("unseen", unseen.Watch(engine, see, tell, retry, clock).run, stopped)
             _start("waits", waiting.Waits(engine, _rewind, clock).run, stopped)
+            if keep:
+                _start("housekeeping", partial(tidy, engine, keep), stopped)
             yield
         finally:
             stopped.set()
+            holding.stop()
             DBOS.destroy(destroy_registry=True, workflow_completion_timeout_sec=0)
+            holding.give_back()
             engine.dispose()
 
 
 def _start(name: str, run: Callable[[threading.Event], None], stopped: threading.Event) -> None:
     threading.Thread(target=run, args=(stopped,), name=name, daemon=True).start()
+
+
+def _take_name(executor: str) -> None:
+    """Have DBOS take updates under this id from now on; it has no other way to change it."""
+    GlobalParams.executor_id = executor
 
 
 def _rewind(workflow_id: str, mirror: str | None) -> None:
@@ -102,6 +122,7 @@ def _config(url: str, executor: str) -> DBOSConfig:
         "application_version": APPLICATION_VERSION,
         "executor_id": executor,
         "serializer": JSON,
+        "db_engine_kwargs": engine_options(url),
         "log_level": "WARNING",
     }
 
@@ -122,7 +143,12 @@ def _register(attempts: Attempts, report: Report | None, retry: Retry) -> None:
         if report is None:  # the token went since it was stored
             return
         try:
-            report(work, ended, DurableStep(subject, Patiently(retry.seconds, retry.hours)))
+            with attempts.holding.running(str(DBOS.workflow_id)) as run:
+                pauses = Patiently(retry.seconds, retry.hours)
+                report(work, ended, DurableStep(subject, pauses, run=run))
+        except LeaseLost as lost:
+            log.warning("%s: stopped: %s", subject, lost)
+            raise
         except GmError:
             raise  # it was logged where it was met
         except Exception:
@@ -133,20 +159,3 @@ def _register(attempts: Attempts, report: Report | None, retry: Retry) -> None:
 def _is_not_a_trace(record: logging.LogRecord) -> bool:
     """Drop DBOS's traces of updates that failed: each was logged as what it says of itself."""
     return not str(record.msg).startswith("Exception encountered in background workflow")
-
-
-@contextmanager
-def _executor(url: str, configured: str | None) -> Iterator[str]:
-    """Give an executor id that no live process of this machine has.
-
-    A worker resumes what an earlier one with its id left, so the id must be the same after a
-    restart and never be shared: the first free one of `HOST-0`, `HOST-1`, … is taken, and a lock
-    file that dies with the process says which are taken.
-    """
-    base = configured or socket.gethostname()
-    for number in range(1000):
-        with locked(url, f"executor-{base}-{number}", block=False) as free:
-            if free:
-                yield f"{base}-{number}"
-                return
-    raise StoreUnavailable("choosing an executor id", f"a thousand of {base} are taken")

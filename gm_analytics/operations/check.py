@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 
 from gm_analytics import contract, settings
+from gm_analytics.engine.workforce import Workforce
 from gm_analytics.errors import AnotherService, ConfigurationChanged, GmError, StoreUnavailable
 from gm_analytics.github.client import GitHub
 from gm_analytics.mirror import survey
@@ -14,6 +15,7 @@ from gm_analytics.mirror.served import wait_until_visible
 from gm_analytics.mirror.session import Session
 from gm_analytics.operations import permissions, rights
 from gm_analytics.operations.findings import Finding, look, wrong
+from gm_analytics.operations.work import workers
 from gm_analytics.pull_requests import reconciler
 from gm_analytics.secret_files import Unread, unread
 
@@ -23,6 +25,8 @@ def run(
     store: Callable[[], str],
     identity: Callable[[], str],
     renamed: Callable[[], Mapping[str, str]] = dict,
+    *,
+    work: Callable[[], Workforce] | None = None,
 ) -> Iterator[Finding]:
     """Look at every part, going on after what is wrong; `store` asks the database.
 
@@ -33,6 +37,8 @@ def run(
     yield from _files(config)
     yield look("specification", contract.summary)
     yield look("store", store)
+    if work:
+        yield workers(work)
     yield from _renamed(renamed)
     hidden = {m.name: unread("identity_file", m.identity_file) for m in config.mirrors}
     # The web needs neither key nor token. Whoever may not read the webhook secret is the worker.

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from gm_analytics.engine.steps import DurableStep
+from gm_analytics.errors import Cancelled, GmError
 from gm_analytics.pull_requests import admission
 from gm_analytics.pull_requests.ports import Updates
 from gm_analytics.pull_requests.reporter import ask_for_feedback, is_worth_telling
+from gm_analytics.remote.stop import Stop
 from gm_analytics.settings import Settings
 from gm_analytics.updates.model import Outcome, Update
 from gm_analytics.updates.ports import World
 from gm_analytics.updates.story import perform
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -82,5 +87,20 @@ class Performer:
         if update.aim.cause == "merge" and not update.number:
             number = step("find pull request", self.number_of, update)
             update = replace(update, number=number)
-        heard = self.world.mirrors.heard_by(step.telling.line)
-        return perform(update, replace(self.world, mirrors=heard), step)
+        stop = Stop()
+        step.run.when_stopped(stop.ask)
+        heard = self.world.mirrors.heard_by(step.telling.line).stopped_by(stop)
+        try:
+            return perform(update, replace(self.world, mirrors=heard), step)
+        except Cancelled:
+            if stop.asked:  # what swept staging was stopped as well
+                self._sweep(update)
+            raise
+
+    def _sweep(self, update: Update) -> None:
+        """Leave nothing on the mirror. Its lock is had once what ran there has ended."""
+        try:
+            with self.world.mirrors.open(update.mirror) as mirror:
+                mirror.sweep(update.id)
+        except GmError as error:  # a later update removes it
+            log.warning("update %s: sweeping what is left of it: %s", update.id, error)

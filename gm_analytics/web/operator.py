@@ -110,9 +110,10 @@ class Operator:
         try:
             store = self._store.check()
             under_way, heard = self._store.under_way(), self._store.heard_at()
+            workers = [asdict(worker) for worker in self._store.workforce().workers]
         except StoreUnavailable as error:
             return _answer(503, {"status": "unavailable", **known, **_problem(error)})
-        more = {"store": store, **under_way, "worker_heard_at": heard}
+        more = {"store": store, **under_way, "worker_heard_at": heard, "workers": workers}
         return _answer(200, {"status": "ok", **known, **more})
 
 

@@ -257,7 +257,7 @@ def test_a_wait_that_is_noted_twice_ends_the_same(
         with sql(url) as connection:
             connection.exec_driver_sql(_reopened(url))
         monkeypatch.undo()
-    with working(url, work, clock, Retry(3, 0.01)):
+    with working(url, work, clock, Retry(3, 5.0)):
         wait_for(lambda: store.get("one")[0].wait, "it to wait again", 20)
         assert len(work.tried) == tried, "its steps were recorded"
         work.meets.clear()

@@ -21,7 +21,7 @@ import sqlalchemy as sa
 from dbos import DBOS
 from dbos._schemas.system_database import SystemSchema
 
-from gm_analytics.engine import codec, schema
+from gm_analytics.engine import codec, event_tables, lease_tables, schema
 from gm_analytics.engine.client import Store
 from gm_analytics.engine.steps import DurableStep
 from gm_analytics.errors import ForeignFormat, StoreUnavailable, UnknownUpdate
@@ -118,7 +118,7 @@ def _poison(connection: sa.Connection, canary: str) -> None:
     connection.execute(tables.workflow_input.delete().where(inline))
     change(tables.workflow_status, "bad-old-input", inputs=canary)
     # One was running when its worker was killed, one had its first steps done.
-    running = {"status": "PENDING", "executor_id": f"{EXECUTOR}-0"}
+    running = {"status": "PENDING", "executor_id": f"{EXECUTOR}-0", "started_at_epoch_ms": 1}
     change(tables.workflow_status, "bad-running", **running)
     change(tables.workflow_status, "bad-steps", **running)
     steps = tables.operation_outputs
@@ -136,8 +136,11 @@ def _poison(connection: sa.Connection, canary: str) -> None:
     connection.execute(tables.notifications.insert().values(created_at_epoch_ms=1, **mail))
     # So that the migration indexes all of it, from DBOS's rows.
     connection.execute(schema.VERSION.delete())
-    schema.UPDATES.drop(connection)
-    schema.PROGRESS.drop(connection)
+    for module in (schema, event_tables, lease_tables):
+        for table in vars(module).values():
+            ours = isinstance(table, sa.Table) and table.name.startswith("gm_")
+            if ours and table is not schema.VERSION:
+                table.drop(connection, checkfirst=True)
 
 
 class Reading(Work):

@@ -95,6 +95,7 @@ def test_a_short_configuration_has_these_defaults(load: Any) -> None:
         "retry_seconds": 2.0,
         "retry_attempts": 6,
         "waiting_hours": 24.0,
+        "keep_updates_days": 90,
         "mirrors": [
             {
                 "name": "mirror.icesi.edu.co",

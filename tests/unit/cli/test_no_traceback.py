@@ -124,9 +124,10 @@ def told(done: Done | subprocess.CompletedProcess[str], code: int, words: str) -
 
 ARGUMENTS: dict[str, tuple[str, ...]] = {
     "serve": (), "web": (), "worker": (), "plan": ("-",), "apply": ("-",), "updates": (),
-    "retry": ("x",), "replay": ("-",), "publications": (), "diff": ("1", "2"), "rollback": (),
+    "retry": ("x",), "cancel": ("x",), "replay": ("-",), "publications": (), "diff": ("1", "2"),
+    "rollback": (),
     "lock": (), "gc": (), "status": (), "takeover": (), "adopt": (), "check": (), "key": (),
-    "repair": (), "remove": ("tree",), "accept-change": (),
+    "repair": (), "remove": ("tree",), "accept-change": (), "forget": ("team/packages",),
 }  # fmt: skip
 """Every command, with what it needs to be called at all."""
 

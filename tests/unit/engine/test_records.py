@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gm_analytics.engine import codec, records
-from gm_analytics.errors import ForeignFormat, LockHeld
+from gm_analytics.errors import Cancelled, ForeignFormat, LockHeld, TakenTooOften
 from gm_analytics.updates.model import NOTHING, Update
 
 
@@ -84,4 +84,14 @@ def test_an_error_comes_back_as_it_was() -> None:
 
 def test_an_end_without_words_is_its_state() -> None:
     assert records.ending(row("CANCELLED")).message == "cancelled"
-    assert records.ending(row("MAX_RECOVERY_ATTEMPTS_EXCEEDED")).message == "failed"
+    assert records.ending(row("ERROR")).message == "failed"
+    given_up = records.ending(row("MAX_RECOVERY_ATTEMPTS_EXCEEDED"))
+    assert (given_up.state, type(given_up.error)) == ("failed", TakenTooOften)
+
+
+@pytest.mark.parametrize("status", ["ERROR", "CANCELLED"])
+def test_an_update_that_was_cancelled_says_who_asked(status: str) -> None:
+    end = records.ending(row(status, error=codec.JSON.serialize(Cancelled("ana"))))
+    assert (end.state, end.message) == ("cancelled", "cancelled by ana")
+    assert end.error is not None
+    assert "ana" not in end.error.public

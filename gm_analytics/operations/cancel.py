@@ -1,0 +1,55 @@
+"""`gm-analytics cancel`: end updates that wait or run, before clients see what they do."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+from gm_analytics.engine.cancelling import Answer
+from gm_analytics.updates.model import Record, Update
+
+PATIENCE = 60.0
+"""Seconds that a worker may take to stop what it runs."""
+POLL = 0.2
+
+
+class Store(Protocol):
+    """Where updates are, and their workers look."""
+
+    def get(self, update_id: str) -> list[Record]:
+        """Give the update on each mirror."""
+        ...
+
+    def cancel(self, update_id: str, asked_by: str) -> Answer:
+        """End one, or ask its worker to."""
+        ...
+
+
+def run(
+    store: Store,
+    records: list[Record],
+    asked_by: str,
+    tell: Callable[[Update], object],
+    patience: float = PATIENCE,
+) -> Iterator[tuple[Record, Answer]]:
+    """Cancel an update on each mirror; give what became of it, `asked` if that is not over yet.
+
+    Whoever performs it tells its pull request; of one that only waited it is told here.
+    """
+    asked = [(record, store.cancel(record.update.id, asked_by)) for record in records]
+    deadline = time.monotonic() + patience
+    for record, answer in asked:
+        if answer == "cancelled":
+            tell(record.update)
+        now = store.get(record.update.id)[0]
+        while answer == "asked" and not now.ended and time.monotonic() < deadline:
+            time.sleep(POLL)
+            now = store.get(record.update.id)[0]
+        yield now, _answer(answer, now)
+
+
+def _answer(answer: Answer, now: Record) -> Answer:
+    if answer == "asked" and now.ended:
+        return "cancelled" if now.state == "cancelled" else "ended"
+    return answer
