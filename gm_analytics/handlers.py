@@ -8,6 +8,7 @@ bytes are read here, asynchronously and with the same limits.
 
 from __future__ import annotations
 
+import inspect
 import json
 import logging
 from collections.abc import Iterable, Mapping
@@ -106,6 +107,10 @@ def keep_body_raw(value: str, request: ConnexionRequest) -> dict[str, str] | Non
         (b"content-type", b"application/octet-stream"),
     ]
     return {}
+
+
+# Connexion asks for it at each request, and to find it out takes longer than to check.
+keep_body_raw.__signature__ = inspect.signature(keep_body_raw)  # type: ignore[attr-defined]
 
 
 async def manage_pullrequest() -> ConnexionResponse:

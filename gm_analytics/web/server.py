@@ -1,7 +1,8 @@
 """The server of `gm-analytics serve` and `web`: uvicorn, with limits to what a connection may do.
 
 uvicorn has no deadline for headers, none for a client that does not read, and no limit to
-connections short of the file descriptors, which web and worker share.
+connections short of the file descriptors, which web and worker share. Its parser in C, httptools,
+has no limit to the size of headers; the one that has, h11, takes as long as the whole service.
 """
 
 from __future__ import annotations
@@ -16,9 +17,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import h11
 import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from gm_analytics.errors import LocalFault
 from gm_analytics.web.door import Application
@@ -26,6 +26,8 @@ from gm_analytics.web.protection import protected
 
 HEADERS = 32 * 1024
 """Bytes of a request line with its headers; GitHub sends 1 kB."""
+PIPELINED = 16
+"""Requests that wait on one connection for the answers to those before."""
 BACKLOG = 256
 _STOP = 1.0
 """Seconds that a server beside the door has to end."""
@@ -75,8 +77,12 @@ class Crowd:
         self._members.pop(connection, None)
 
 
-class Connection(H11Protocol):
-    """uvicorn's connection, each phase of it with a deadline."""
+class TooMuchError(Exception):
+    """A head is longer than it may be, or too many requests came at once."""
+
+
+class Connection(HttpToolsProtocol):
+    """uvicorn's connection, each phase of it with a deadline, each head with a size."""
 
     def __init__(self, *args: Any, limits: Limits, crowd: Crowd, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -84,6 +90,13 @@ class Connection(H11Protocol):
         self._crowd = crowd
         self._phase: tuple[str, object] = ("", None)
         self._deadline: asyncio.TimerHandle | None = None
+        self._head = 0
+        """Bytes of the request line, headers and trailers that were taken."""
+        self._unread = 0
+        """Bytes of this request that came and are no body."""
+        self._body = 0
+        self._in_body = False
+        self._answering: RequestResponseCycle | None = None
 
     @property
     def waits(self) -> bool:
@@ -102,11 +115,16 @@ class Connection(H11Protocol):
         """End."""
         self._crowd.leave(self)
         self._stop()
+        self._hang_up()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Take bytes."""
+        self._unread += len(data)
         super().data_received(data)
+        # The parser keeps a name or a value until it is whole; the sizes of chunks are no body.
+        if self._unread > HEADERS + self._body and not self.transport.is_closing():
+            self.send_400_response("Too long headers.")
         self._watch()
 
     def on_response_complete(self) -> None:
@@ -114,18 +132,74 @@ class Connection(H11Protocol):
         super().on_response_complete()
         self._watch()
 
+    # --- what the parser finds; an error that it meets here is answered with 400 -----------
+
+    def on_message_begin(self) -> None:
+        """Begin a request."""
+        super().on_message_begin()
+        self._head = self._body = 0
+
+    def on_url(self, url: bytes) -> None:
+        """Take a part of what is asked for."""
+        self._grow(len(url))
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header. A trailer is dropped: the headers were acted on."""
+        self._grow(len(name) + len(value))
+        if not self._in_body:
+            super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        """Answer, after the requests before."""
+        if len(self.pipeline) >= PIPELINED:
+            raise TooMuchError
+        self._in_body = True
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Take a part of the body."""
+        self._body += len(body)
+        self._unread -= len(body)
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """Wait for the next request."""
+        self._unread, self._in_body = 0, False
+        super().on_message_complete()
+
+    def _grow(self, size: int) -> None:
+        self._head += size
+        if self._head > HEADERS:
+            raise TooMuchError
+
     def send_400_response(self, msg: str) -> None:
         """Answer what is not HTTP, or has too long headers."""
-        headers = protected([(b"content-type", b"text/plain; charset=utf-8")])
-        headers.append((b"connection", b"close"))
-        if self.conn.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
-            for event in (
-                h11.Response(status_code=400, headers=headers, reason=b"Bad Request"),
-                h11.Data(data=msg.encode("ascii")),
-                h11.EndOfMessage(),
-            ):
-                self.transport.write(self.conn.send(event) or b"")
+        headers = protected(
+            [
+                (b"content-type", b"text/plain; charset=utf-8"),
+                (b"content-length", b"%d" % len(msg)),
+                (b"connection", b"close"),
+            ]
+        )
+        answering = self._answering
+        if answering is None or answering.response_complete or not answering.response_started:
+            lines = [b"HTTP/1.1 400 Bad Request", *(b": ".join(pair) for pair in headers)]
+            self.transport.write(b"\r\n".join([*lines, b"", msg.encode("ascii")]))
+        self._hang_up()
         self.transport.close()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._answering = cycle
+        super()._start_asgi_task(cycle, app)
+
+    def _hang_up(self) -> None:
+        """Have nothing more written. uvicorn tells the request that came last, not this one."""
+        if self._answering:
+            self._answering.disconnected = True
+            self._answering.message_event.set()
+
+    # --- deadlines --------------------------------------------------------------------------
 
     def _watch(self) -> None:
         """Give each phase its time; going on within one does not prolong it."""
@@ -143,7 +217,7 @@ class Connection(H11Protocol):
             return "headers"  # type: ignore[unreachable]  # it is None until the first request
         if not self.cycle.response_complete:
             return "request"
-        return "headers" if self.conn.their_state is h11.IDLE else "linger"
+        return "linger" if self._in_body else "headers"
 
     def _stop(self) -> None:
         if self._deadline:
@@ -168,7 +242,6 @@ def configure(
         ws="none",
         backlog=BACKLOG,
         timeout_keep_alive=int(limits.idle),
-        h11_max_incomplete_event_size=HEADERS,
         # Whoever is believed what it says of itself: nothing asks for a client's address.
         proxy_headers=False,
         server_header=False,

@@ -103,9 +103,51 @@ def test_headers_are_taken_up_to_their_size(door: None, size: int, expected: int
     assert b"nosniff" in reply
 
 
+@pytest.mark.parametrize(("size", "expected"), [(0, 200), (1, 400)])
+def test_a_head_that_comes_at_once_has_a_size(door: None, size: int, expected: int) -> None:
+    """The names and values of all headers, and what is asked for."""
+    fixed = len(b"/healthz" + b"Host" + b"a" + b"X" + b"Y")
+    value = b"x" * ((server.HEADERS - fixed) // 2)
+    rest = b"y" * (server.HEADERS - fixed - len(value) + size)
+    sent = b"GET /healthz HTTP/1.1\r\nHost:a\r\nX:%s\r\nY:%s\r\n\r\n" % (value, rest)
+    with serving() as port, connect(port, sent) as connection:
+        assert status(connection) == expected
+
+
+def test_trailers_have_a_size_and_are_no_headers(door: None) -> None:
+    body = b'{"zen":1}'
+    chunk = b"%x\r\n" % len(body) + body + b"\r\n0\r\n"
+    begun = head("chunked", signature(SECRET, body)) + chunk
+    with serving() as port, connect(port, begun + b"X-GitHub-Event: x\r\n\r\n") as connection:
+        assert status(connection) == 200  # of a ping still
+    with serving() as port, connect(port, begun) as connection:
+        connection.sendall(b"X: " + b"x" * server.HEADERS)
+        assert status(connection) == 400
+
+
+def test_chunks_are_not_all_size(door: None) -> None:
+    begun = head("chunked", "sha256=" + "0" * 64)
+    with serving() as port, connect(port, begun) as connection:
+        with suppress(ConnectionError):
+            connection.sendall(b"1;%s\r\nx\r\n" % (b"e" * 1000) * 100)
+        assert status(connection) == 400
+
+
+@pytest.mark.parametrize(("more", "last"), [(0, b"200"), (1, b"400")])
+def test_only_so_many_requests_wait_on_a_connection(door: None, more: int, last: bytes) -> None:
+    asked = b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n" * (1 + server.PIPELINED + more)
+    with serving() as port, connect(port, asked) as connection:
+        connection.settimeout(10)
+        data = b""
+        while data.count(b"HTTP/1.1") < (1 if more else 1 + server.PIPELINED):
+            data += connection.recv(65536)
+    assert data.rpartition(b"HTTP/1.1 ")[2].startswith(last)
+
+
 def test_headers_have_a_time(door: None) -> None:
     """Dripping does not prolong it."""
-    with serving(server.Limits(headers=0.5)) as port, connect(port, b"GET / HT") as connection:
+    begun = b"GET / HTTP/1.1\r\nX: "
+    with serving(server.Limits(headers=0.5)) as port, connect(port, begun) as connection:
         began = time.monotonic()
         while time.monotonic() - began < 10 and not is_closed(connection, 0.05):
             with suppress(ConnectionError):  # seen at the next look
