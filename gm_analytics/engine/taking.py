@@ -6,6 +6,7 @@ where an event belongs among it, `timeline` says.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -34,8 +35,8 @@ class _Told:
     """What stands for its repository."""
 
 
-class Taking(Queries):
-    """Takes events into the store."""
+class Taking(Queries, ABC):
+    """Takes events into the store; how an update is stored and run is `Store`'s."""
 
     def take(
         self,
@@ -137,12 +138,13 @@ class Taking(Queries):
             found = list(_named(connection, update_id, update))
         return tuple(one for one in found if self._retry_if_failed(one.id))
 
+    @abstractmethod
     def _put(self, connection: sa.Connection, update: Update) -> None:
         """Store an update in a transaction."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _retry_if_failed(self, workflow_id: str) -> bool:
-        raise NotImplementedError
+        """Run an update again if it failed; tell whether it did."""
 
     # --- what is known ---------------------------------------------------------------------
 

@@ -279,8 +279,6 @@ def failure(exit_code: int, output: str, specs: Iterable[str]) -> Failure:
     )
 
 
-# --- downloads ----------------------------------------------------------------------------
-
 # Their metadata have the same form, but names with a `/` (yum 3), or no number.
 _DOWNLOADED = (
     # yum 3, dnf 4: (3/17): nmap-7.92-1.el9.x86_64.rpm   1.2 MB/s | 5.4 MB   00:04
@@ -294,9 +292,7 @@ _DOWNLOADED = (
 
 def downloaded(line: str) -> tuple[int, int] | None:
     """Give how many packages of how many are there, if a line of yum's output says so."""
-    cut = line[:MAX_LINE]
-    found = next((match for form in _DOWNLOADED if (match := form.match(cut))), None)
-    if found is None:
-        return None
-    done, total = int(found[1]), int(found[2])
-    return (done, total) if 0 < done <= total else None
+    for found in (form.match(line[:MAX_LINE]) for form in _DOWNLOADED):
+        if found and 0 < int(found[1]) <= int(found[2]):
+            return int(found[1]), int(found[2])
+    return None

@@ -294,8 +294,6 @@ class Record:
     @property
     def public_message(self) -> str:
         """What strangers may read of the message."""
-        if not self.error:
-            return redact(self.message)
-        if self.wait:
+        if self.error and self.wait:
             return self.wait.says(self.update.mirror, self.error.public)
-        return self.error.public
+        return self.error.public if self.error else redact(self.message)
