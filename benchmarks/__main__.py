@@ -17,7 +17,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import intake, signing
+from benchmarks import intake, signing, solving
 from lab.packages import Package, synthetic
 from lab.processes import run
 from lab.site import Mirror, Service, Site
@@ -200,6 +200,7 @@ def main() -> None:
         plain = site.add_mirror("bare.example")
         small = one_package(site, plain, "small")
         many = fifty(site, plain)
+        solved = solving.measure(site)
         previews = previewed(site)
         large = one_package(site, large_mirrors(site), "large")
         signed = signing.measure(site)
@@ -226,6 +227,9 @@ def main() -> None:
                 "## Many entries",
                 "| | service | one SSH and one yum run an entry | |\n| --- | --- | --- | --- |",
                 *many,
+                "",
+                "## Runs of the solver",
+                *solved,
                 "",
                 "## A preview",
                 "| a closure of | from the POST to clients | more on disk |\n| --- | --- | --- |",
