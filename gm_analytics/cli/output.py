@@ -74,11 +74,12 @@ def mirror_name(service: Service, name: str | None) -> str:
 
 def plan_text(found: Plan) -> str:
     """Give a line a change, and the totals."""
+    warnings = [f"warning: {warning}" for warning in found.warnings]
     if not found.changes:
-        return "nothing would change"
+        return "\n".join([*warnings, "nothing would change"])
     lines = [
         f"{change.kind:<10} {change.nevra}  {size_text(change.size)}  from {change.source}"
         + (f"  (now {change.before})" if change.before else "")
         for change in found.changes
     ]
-    return "\n".join([*lines, f"{found.summary}; {size_text(found.size)} new"])
+    return "\n".join([*lines, *warnings, f"{found.summary}; {size_text(found.size)} new"])

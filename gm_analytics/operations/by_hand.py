@@ -6,7 +6,7 @@ import logging
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gm_analytics.errors import AnotherService, StoreUnavailable
 from gm_analytics.manifest import Manifest
@@ -17,7 +17,7 @@ from gm_analytics.mirror.retention import Collected
 from gm_analytics.mirror.session import Session
 from gm_analytics.mirror.solve_key import SolveKey
 from gm_analytics.rpm.changes import Plan, compare, diff
-from gm_analytics.updates.closures import placed
+from gm_analytics.updates.closures import placed, warnings_of
 from gm_analytics.updates.model import ROLLBACK, Aim, Mode, Outcome, Update
 from gm_analytics.updates.ports import P, R, World
 from gm_analytics.updates.progress import Telling
@@ -114,7 +114,8 @@ class Operations:
                 solved = session.package_manager.resolve(
                     name, manifest.specs, live.live, exact=self._mode == "exact"
                 )
-            return diff(packages, solved.rows, exact=self._mode == "exact")
+            found = diff(packages, solved.rows, exact=self._mode == "exact")
+            return replace(found, warnings=warnings_of(solved))
 
     @contextmanager
     def _read(self, mirror: str) -> Iterator[Session]:

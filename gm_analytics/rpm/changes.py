@@ -34,6 +34,8 @@ class Plan:
     """What an update would change."""
 
     changes: tuple[Change, ...]
+    warnings: tuple[str, ...] = ()
+    """What a reviewer should know of it."""
 
     @property
     def size(self) -> int:

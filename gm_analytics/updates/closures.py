@@ -39,7 +39,7 @@ def _solve(scene: Scene, live: Survey) -> Found:
     closure = scene.step(
         "inspect", mirror.publisher.inspect, update.id, live.live, download, update.number
     )
-    warnings = (*_warnings(download), *closure.warnings)
+    warnings = (*warnings_of(download), *closure.warnings)
     return Found(replace(closure, warnings=warnings), download.groups)
 
 
@@ -104,7 +104,8 @@ def placed(manifest: Manifest) -> Iterator[None]:
         raise
 
 
-def _warnings(download: Download) -> tuple[str, ...]:
+def warnings_of(download: Download) -> tuple[str, ...]:
+    """Give what a reviewer should know of how specs were solved."""
     gone = tuple(f"{nevra} is live, but upstream has withdrawn it" for nevra in download.withdrawn)
     return (*_conflict(download), *gone)
 

@@ -11,6 +11,7 @@ from gm_analytics import errors, settings
 from gm_analytics.manifest import Manifest
 from gm_analytics.mirror.host import INLINE
 from gm_analytics.mirror.lock import Lock, Locked
+from gm_analytics.rpm.changes import Plan
 from gm_analytics.service import Service
 from gm_analytics.updates.model import Outcome
 from lab.mirror_host import Command
@@ -255,6 +256,14 @@ def exactly(site: Site, *names: str, mirror: Mirror, withdrawn: str = "follow") 
     return apply(site, *names, mirror=mirror, publish="on_merge", mirrors=mirrors)
 
 
+def planned(site: Site, *names: str, mirror: Mirror) -> Plan:
+    """Plan what `exactly` would do."""
+    mirrors = [mirror.settings(upstream={"max_age": 0})]
+    config = site.settings(publish="on_merge", mirrors=mirrors)
+    service = Service(settings.Settings.model_validate(config))
+    return service.operations.plan(Manifest.parse(manifest(*names).encode()), mirror.name)
+
+
 def test_an_exact_set_is_what_upstream_has_now(site: Site) -> None:
     """A version that was withdrawn goes, and is told; unless a setting keeps it."""
     mirror = site.add_mirror("exact.example")
@@ -265,10 +274,12 @@ def test_an_exact_set_is_what_upstream_has_now(site: Site) -> None:
     site.upstream.remove(new)
     kept = exactly(site, "recalled", "leaf02", mirror=mirror, withdrawn="keep")
     assert (kept.state, published(site, "recalled", mirror)) == ("published", {"2.0"})
+    said = f"{new.nevra} is live, but upstream has withdrawn it"
+    assert said in planned(site, "recalled", "leaf03", mirror=mirror).warnings
     mirror.host.clear_commands()
     told = exactly(site, "recalled", "leaf03", mirror=mirror)
     assert published(site, "recalled", mirror) == {"1.0"}
-    assert f"{new.nevra} is live, but upstream has withdrawn it" in told.warnings
+    assert said in told.warnings
     assert len(runs(site, mirror)[0]) == 2
     mirror.host.clear_commands()
     exactly(site, "recalled", "leaf04", mirror=mirror)
