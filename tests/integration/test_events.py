@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from gm_analytics.engine import event_tables, schema
+from gm_analytics.engine import event_tables, lease_tables, schema
 from gm_analytics.errors import UnknownUpdate
 from gm_analytics.events import PullRequestEvent, PushEvent
 from gm_analytics.github.webhook import sign
@@ -371,6 +371,24 @@ def test_a_mirror_that_came_since_gets_what_is_newest_and_nothing_older(
     later.service.store.close()
 
 
+NOT_YET = {
+    *(event_tables.EVENTS, event_tables.DELIVERIES, event_tables.REPOSITORIES),
+    *(event_tables.FORGOTTEN, schema.LOOKS, schema.UNSEEN),
+    *(lease_tables.LEASES, lease_tables.REQUESTS),
+}
+"""Tables of the migrations since the events came."""
+
+
+def go_back(connection: sa.Connection, migration: Callable[[sa.Connection], None]) -> None:
+    """Leave what was there before a migration; those after it are done again."""
+    for table in NOT_YET:
+        table.drop(connection)
+    table = f"{schema.prefix(connection)}gm_updates"
+    connection.exec_driver_sql(f"ALTER TABLE {table} DROP COLUMN standing")
+    since = schema.MIGRATIONS.index(migration) + 1
+    connection.execute(schema.VERSION.delete().where(schema.VERSION.c.version >= since))
+
+
 def test_what_an_older_version_stored_under_deliveries_ids_is_known(
     tmp_path: Path, url: str
 ) -> None:
@@ -378,12 +396,7 @@ def test_what_an_older_version_stored_under_deliveries_ids_is_known(
     old = Update("old", "inside", "team/packages", 1, A, 1.0, aim=PREVIEW, updated_at=at(1))
     service.store.enqueue(old)
     with sql(url) as connection:
-        for table in (event_tables.EVENTS, event_tables.DELIVERIES, event_tables.REPOSITORIES):
-            table.drop(connection)
-        event_tables.FORGOTTEN.drop(connection)
-        schema.LOOKS.drop(connection)  # of a later migration
-        since = schema.MIGRATIONS.index(schema._events) + 1
-        connection.execute(schema.VERSION.delete().where(schema.VERSION.c.version >= since))
+        go_back(connection, schema._events)
     service.store.close()
     again = Forge(made(tmp_path, url), count=50)
     assert update_id(again.pull("opened", 1)) == "old"

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from gm_analytics.engine.client import FEEDBACK, Store
 from gm_analytics.errors import StoreUnavailable, UnknownUpdate
 from gm_analytics.pull_requests.feedback import MARKER
 from gm_analytics.service import Service as Inside
-from gm_analytics.updates.model import Update
+from gm_analytics.updates.model import Taken, Update
 from lab.client import Client
 from lab.deliveries import PullRequest, signature
 from lab.deliveries import deliver as post
@@ -513,8 +513,9 @@ def test_the_end_is_awaited_before_anything_is_said(
 class Full:
     """A store that takes updates and no feedback."""
 
-    def enqueue(self, update: object) -> bool:
-        return True
+    def take(self, _: object, update: Update, mirrors: Sequence[str], **__: object) -> Taken:
+        begun = replace(update, id="u1", mirror=mirrors[0])
+        return Taken("u1", begun=(begun,))
 
     def enqueue_feedback(self, update: object, *, ended: bool) -> None:
         raise StoreUnavailable("storing feedback", "disk full")
@@ -535,7 +536,7 @@ def test_feedback_that_cannot_be_stored_fails_no_delivery(
     }
     assert service.intake.receive(headers, payload).status == 202
     service.intake.threads.shutdown()
-    assert "update d1: no feedback: store: storing feedback: disk full" in caplog.text
+    assert "update u1: no feedback: store: storing feedback: disk full" in caplog.text
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
