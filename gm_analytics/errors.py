@@ -249,6 +249,7 @@ class NoDeliveries(DeliveryError, fault="operator", code=Exit.FAILED):
     """A delivery to a service that takes none: it looks at GitHub itself."""
 
     status: ClassVar[int] = 403
+    public_text = "{reason!p}"
     advice = "Remove the webhook at GitHub, or set `intake: webhook`."
 
     reason: str = "this service polls GitHub (intake: poll) and takes no deliveries"
@@ -292,6 +293,7 @@ class DeliveryReused(DeliveryError, fault="github", code=Exit.FAILED):
     """A delivery's id came with another payload than before."""
 
     status: ClassVar[int] = 409
+    public_text = "{reason!p}"
     advice = "Deliver it under an id of its own; GitHub gives each delivery one."
 
 
@@ -302,7 +304,10 @@ class AnotherRepository(GmError, fault="operator", code=Exit.REFUSED):
         "repository {repository} is known by its id {known}, and this one's is {found}: "
         "another repository has the name now"
     )
-    public_text = text
+    public_text = (
+        "repository {repository!p} is known by its id {known!p}, and this one's is {found!p}: "
+        "another repository has the name now"
+    )
     advice = (
         "Give webhook.repositories the new name of the old one, or, if this is the right one, "
         "run `gm-analytics forget {repository}`."
@@ -406,7 +411,7 @@ class CommitUnknown(TransientError, fault="github", code=Exit.NOT_NOW):
 
     waits_for: ClassVar[WaitsFor | None] = "github"
     text = "GitHub: reading {path} of {repository} at {commit}: no such commit yet"
-    public_text = text
+    public_text = "GitHub: reading {path!p} of {repository!p} at {commit!p}: no such commit yet"
     advice = "Wait: GitHub shows a new commit after a while. If it never does, it was removed."
 
     path: str
@@ -418,7 +423,7 @@ class NoManifest(GmError, fault="author", code=Exit.REFUSED):
     """A commit without the manifest: that says nothing about packages, so nothing changes."""
 
     text = "no manifest: {repository} has no {path} at {commit}; nothing changes"
-    public_text = text
+    public_text = "no manifest: {repository!p} has no {path!p} at {commit!p}; nothing changes"
     advice = "Bring the file back. To ask for no packages, let it hold an empty list: []."
 
     path: str
@@ -502,7 +507,7 @@ class StillNeeded(GmError, fault="operator", code=Exit.REFUSED):
     """Packages that are to be removed and that others need: each with the specs that do."""
 
     text = "mirror {mirror}: removing packages: {needed:; }"
-    public_text = text
+    public_text = "mirror {mirror}: removing packages: {needed!p:; }"
     advice = "Remove the specs that need them too: what is left could not be installed."
 
     mirror: str
@@ -513,7 +518,7 @@ class NotLive(GmError, fault="operator", code=Exit.REFUSED):
     """What is to be removed is not in the live publication."""
 
     text = "mirror {mirror}: removing packages: not live: {names}"
-    public_text = text
+    public_text = "mirror {mirror}: removing packages: not live: {names!p}"
     advice = "`gm-analytics lock` lists what is live: each RPM, and the specs that wanted it."
 
     mirror: str

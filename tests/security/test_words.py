@@ -181,7 +181,9 @@ def test_warnings_and_messages_are_redacted_too() -> None:
 def test_a_failed_update_shows_the_operator_more_than_the_world(tmp_path: Path) -> None:
     with Site.running() as site:
         mirror = site.mirror.settings() | {"port": 9}
-        config = site.config(mirrors=[mirror], retry_seconds=0.01, retry_attempts=1)
+        config = site.config(
+            mirrors=[mirror], retry_seconds=0.01, retry_attempts=1, waiting_hours=0
+        )
         with Service.running(site, config) as service:
             update_id = service.deliver(site.push('["tree"]')).json()["update_id"]
             ended = service.end_of(update_id)
