@@ -150,8 +150,17 @@ def unharmed(ground: Ground) -> Iterator[None]:
     assert ground.outside() == before
 
 
+def inspected(ground: Ground) -> subprocess.CompletedProcess[bytes]:
+    return ground.run(downloads.inspect(ground.target, TOOLS, ID, LIVE))
+
+
+def related(ground: Ground) -> subprocess.CompletedProcess[bytes]:
+    """Ask about every file that is there, under whatever name it has."""
+    return ground.run((*downloads.relations(ground.target, ID), *ground.names()))
+
+
 def looked_at(ground: Ground) -> tuple[int, str]:
-    done = ground.run(downloads.inspect(ground.target, ID, LIVE))
+    done = inspected(ground)
     return done.returncode, printed(done)
 
 
@@ -169,18 +178,29 @@ def test_hostile_file_names_are_refused_before_a_program_sees_them(
 ) -> None:
     for name in FILES if command == "inspect" else FILES[::10]:
         ground.staged(name)
-        argv = (
-            downloads.inspect(ground.target, ID, LIVE)
-            if command == "inspect"
-            else downloads.relations(ground.target, ID, ())
-        )
-        done = ground.run(argv)
+        done = inspected(ground) if command == "inspect" else related(ground)
         if grammar.FILE.fits(name):
             assert done.returncode == 0, (name, done.stderr)
         else:
             assert (done.returncode, bool(done.stdout)) == (REFUSED, True), (name, done.stderr)
         assert ground.names() in ([name], [ground.good.name])
         assert not ground.ran(), name
+
+
+def test_hostile_file_names_in_yum_s_cache_are_moved_and_refused(ground: Ground) -> None:
+    """What yum downloaded goes from its cache to staging by those names."""
+    cache = ground.root / ".cache" / "dnf4" / "upstream-0123" / "packages"
+    cache.mkdir(parents=True)
+    for name in FILES[::10]:
+        ground.staged(ground.good.name)
+        (ground.rpms / ground.good.name).rename(cache / name)
+        done = inspected(ground)
+        fits = grammar.FILE.fits(name)
+        assert done.returncode == (0 if fits else REFUSED), (name, done.stderr)
+        assert ground.names() == [ground.good.name if fits else name]
+        assert not list(cache.iterdir())
+        assert not ground.ran(), name
+    shutil.rmtree(cache.parent)
 
 
 @FEW
@@ -220,8 +240,7 @@ def test_what_is_no_file_among_the_downloads_is_refused(ground: Ground, kind: st
             except PermissionError:
                 pytest.skip("needs root")
     assert looked_at(ground)[0] == REFUSED
-    done = ground.run(downloads.relations(ground.target, ID, ()))
-    assert done.returncode == REFUSED
+    assert related(ground).returncode == REFUSED
 
 
 def test_a_name_of_255_bytes_is_a_name_and_its_file_gets_its_own(ground: Ground) -> None:
@@ -235,9 +254,11 @@ def test_a_list_of_packages_is_no_package(ground: Ground) -> None:
     listing = ground.top / "home" / "list"
     listing.write_text(f"{ground.good}\nhttp://127.0.0.1:9/PWN.rpm\n")
     ground.staged("list-1-1.noarch.rpm", listing)
-    code, said = looked_at(ground)
-    assert (code, said) == (1, "")
+    done = inspected(ground)
     listing.unlink()
+    assert (done.returncode, done.stdout) == (0, b"")
+    assert b"list-1-1.noarch.rpm" in done.stderr, "it is damaged"
+    assert not ground.names(), "so that it is downloaded again"
 
 
 def test_two_files_of_one_name_are_refused_unless_they_are_one(
@@ -307,7 +328,7 @@ def test_capabilities_forge_no_lines(ground: Ground, old: str) -> None:
         "x\t=\t1\nsigned\nprovide\ty",
     ):
         field = crafted(ground, old, text)
-        done = ground.run(downloads.relations(ground.target, ID, ()))
+        done = related(ground)
         if {"\n", "\t"} & set(field):
             assert done.returncode == REFUSED, text
             continue
