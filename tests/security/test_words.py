@@ -26,6 +26,7 @@ from gm_analytics.errors import (
     UpstreamUnavailable,
 )
 from gm_analytics.pull_requests import feedback
+from gm_analytics.updates import waiting
 from gm_analytics.updates.model import Outcome, Record, StepRecord, Update
 from gm_analytics.web.pages import update_page
 from gm_analytics.web.update_json import update_json
@@ -71,9 +72,19 @@ def hostile(error: GmError) -> GmError:
 
 
 def seen_by_all(error: GmError) -> str:
+    """Show it as what an update failed with, and as what it waits for if it does."""
     update = Update("u1", "inside", "team/packages", 1, "a" * 40)
     step = StepRecord("step", 1.0, 2.0, str(error), error.public)
     record = Record(update, "failed", str(error), 1.0, 1.0, 2.0, None, error, (step,))
+    if wait := waiting.after(error, None, 1.0, waiting.Retry()):
+        said = wait.says("inside", wait.reason)
+        waits = dataclasses.replace(record, state="waiting", message=said, wait=wait)
+        unread = dataclasses.replace(waits, error=None)
+        return "".join(map(shown, (record, waits, unread)))
+    return shown(record)
+
+
+def shown(record: Record) -> str:
     return "\n".join(
         [
             update_page("u1", [record]),
