@@ -125,6 +125,8 @@ def test_the_pool_is_checked_with_upstream_s_keys(host: Host) -> None:
     reposdir.mkdir()
     for name, text in REPOSITORY_FILES.items():
         (reposdir / name).write_text(text)
+    (host.root / "repodata").mkdir(exist_ok=True)
+    (host.root / "repodata" / "repomd.xml").touch()  # else there is nothing to offer
     target = replace(host.target, reposdir=str(reposdir), signatures="required")
     subprocess.run(yum.prepare(target, host.tools, ID, 7), check=True)
     prepared = Path(target.staging(ID, "pool.d", "gm-pool.repo"))

@@ -482,7 +482,7 @@ def test_a_manifest_that_is_not_live_differs(site: Site, cli: Cli) -> None:
     site.repository.commit({"packages.json": "no JSON"})
     assert "no JSON" in differing(site, cli)[0]
     site.repository.commit({"packages.json": None})
-    assert "404" in differing(site, cli)[0]
+    assert "no manifest: team/packages has no packages.json at HEAD" in differing(site, cli)[0]
     site.repository.commit({"packages.json": manifest("leaf18")})
     roll_back(site)
     assert "no publication that is live was made from it" in differing(site, cli)[0]
