@@ -123,13 +123,17 @@ def adopt(connection: sa.Connection) -> int:
 
 
 def settle(connection: sa.Connection) -> int:
-    """Note the end of some updates that the index takes for under way; say how many."""
+    """Note the end of some updates that the index takes for under way; say how many.
+
+    What was given up is left to `given_up`, which has it told first.
+    """
+    under_way = [*records.UNDER_WAY, records.GIVEN_UP]
     ids = list(
         connection.scalars(
             sa.select(UPDATES.c.workflow_id)
             .join(WORKFLOWS, WORKFLOWS.c.workflow_uuid == UPDATES.c.workflow_id)
             .where(UPDATES.c.ended_at.is_(None))
-            .where(WORKFLOWS.c.status.not_in(list(records.UNDER_WAY)))
+            .where(WORKFLOWS.c.status.not_in(under_way))
             .where(~sa.exists().where(WAITS.c.workflow_id == UPDATES.c.workflow_id))
             .limit(_BATCH)
         )

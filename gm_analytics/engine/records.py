@@ -30,13 +30,15 @@ from gm_analytics.wording import clean
 
 Row: TypeAlias = Any
 """SQLAlchemy's, with the columns of its query as attributes."""
+GIVEN_UP = "MAX_RECOVERY_ATTEMPTS_EXCEEDED"
+"""DBOS's status of what it begins no more: see `given_up`."""
 _STATES: dict[str, State] = {
     "ENQUEUED": "waiting",
     "DELAYED": "waiting",
     "PENDING": "running",
     "ERROR": "failed",
     "CANCELLED": "cancelled",
-    "MAX_RECOVERY_ATTEMPTS_EXCEEDED": "failed",
+    GIVEN_UP: "failed",
 }
 """What DBOS's statuses mean; of SUCCESS the outcome tells."""
 UNDER_WAY = {status: state for status, state in _STATES.items() if not states.ended(state)}
@@ -90,7 +92,7 @@ def ending(row: Row) -> Ending:
     except GmError as unreadable:
         return Ending("failed", str(unreadable), error=unreadable)
     state = "cancelled" if isinstance(error, Cancelled) else _STATES.get(row.status, "failed")
-    if error is None and row.status == "MAX_RECOVERY_ATTEMPTS_EXCEEDED":
+    if error is None and row.status == GIVEN_UP:
         error = TakenTooOften()
     if error is None:
         return Ending(state, state)

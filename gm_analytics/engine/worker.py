@@ -22,6 +22,7 @@ from gm_analytics.engine.attempts import Attempts, Perform, Tell
 from gm_analytics.engine.client import APPLICATION_VERSION, QUEUE
 from gm_analytics.engine.codec import JSON, refuse_pickles
 from gm_analytics.engine.database import NAME, connect, engine_options, guarded, locked
+from gm_analytics.engine.given_up import GivenUp
 from gm_analytics.engine.handover import FEEDBACK
 from gm_analytics.engine.holding import Holding
 from gm_analytics.engine.housekeeping import Keep, tidy
@@ -85,6 +86,7 @@ def worker(
             log.info("worker %s takes updates", holding.executor)
             _start("unseen", unseen.Watch(engine, see, tell, retry, clock).run, stopped)
             _start("waits", waiting.Waits(engine, _rewind, clock).run, stopped)
+            _start("given up", GivenUp(engine, tell).run, stopped)
             if keep:
                 _start("housekeeping", partial(tidy, engine, keep), stopped)
             yield

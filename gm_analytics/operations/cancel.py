@@ -11,7 +11,7 @@ from gm_analytics.updates.model import Record, Update
 
 PATIENCE = 60.0
 """Seconds that a worker may take to stop what it runs."""
-POLL = 0.2
+POLL = 0.5
 
 
 class Store(Protocol):
@@ -35,21 +35,23 @@ def run(
 ) -> Iterator[tuple[Record, Answer]]:
     """Cancel an update on each mirror; give what became of it, `asked` if that is not over yet.
 
-    Whoever performs it tells its pull request; of one that only waited it is told here.
+    Whoever performs it tells its pull request; of one that only waited it is told here. One that
+    was asked for is asked for again: its attempt may have come to wait, or its worker have died.
     """
     asked = [(record, store.cancel(record.update.id, asked_by)) for record in records]
     deadline = time.monotonic() + patience
-    for record, answer in asked:
+    for record, first in asked:
+        answer = first
+        while answer == "asked" and time.monotonic() < deadline:
+            time.sleep(POLL)
+            answer = store.cancel(record.update.id, asked_by)
         if answer == "cancelled":
             tell(record.update)
         now = store.get(record.update.id)[0]
-        while answer == "asked" and not now.ended and time.monotonic() < deadline:
-            time.sleep(POLL)
-            now = store.get(record.update.id)[0]
         yield now, _answer(answer, now)
 
 
 def _answer(answer: Answer, now: Record) -> Answer:
-    if answer == "asked" and now.ended:
+    if now.ended:
         return "cancelled" if now.state == "cancelled" else "ended"
     return answer

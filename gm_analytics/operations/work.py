@@ -21,11 +21,11 @@ def workers(look: Callable[[], Workforce]) -> Finding:
         return wrong(_SUBJECT, error)
     if found.workers:
         who = ", ".join(worker.text for worker in found.workers)
-        return Finding(_SUBJECT, "ok", f"{who}; {found.open} updates wait or run")
+        return Finding(_SUBJECT, "ok", f"{who}; updates that wait or run: {found.open}")
     if found.since is None:
         return Finding(_SUBJECT, "warn", "none runs, and nothing waits for one", _START)
     oldest = when(found.since, " UTC")
-    said = f"none runs, and {found.open} updates wait for one, the oldest since {oldest}"
+    said = f"none runs; updates that wait for one: {found.open}, the oldest since {oldest}"
     return Finding(_SUBJECT, "fail", said, _START)
 
 

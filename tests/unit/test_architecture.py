@@ -70,6 +70,7 @@ EXTERNAL = {
         "engine.index",
         "engine.looks",
         "engine.unseen",
+        "engine.given_up",
         "engine.lease_tables",
         "engine.leases",
         "engine.progress",
