@@ -81,19 +81,26 @@ def test_nothing_that_the_pool_has_is_downloaded_again(site: Site, service: Serv
     assert (fetched("editor"), fetched("novelty")) == (before, 1)
 
 
-def test_an_update_that_clients_cannot_see_fails_and_says_so(site: Site, service: Service) -> None:
+def test_what_clients_cannot_see_yet_is_published_with_a_finding(
+    site: Site, service: Service
+) -> None:
+    """It is looked for again, and the finding goes once they see it."""
     site.upstream.add(Package("unseen"))
-    pull, delivery_id = site.push(manifest("unseen")), str(uuid.uuid4())
     site.mirror.web.stop()
     try:
-        failed = service.perform(pull, delivery_id=delivery_id)
+        update_id = service.deliver(site.push(manifest("unseen"))).json()["update_id"]
+        done = service.end_of(update_id)
     finally:
         site.mirror.web.start()
-    assert failed["state"] == "failed"
-    assert "reading what is served: not yet what was published" in str(failed["message"])
-    assert "repodata/repomd.xml" not in str(failed)  # an address is for the operator
+    assert done["state"] == "published"
+    assert "clients may not see it yet" in str(done["outcome"]["warnings"])
+    assert "repodata/repomd.xml" not in str(done)  # an address is for the operator
     assert f"reading {site.mirror.web.url}repodata/repomd.xml" in service.log
-    assert service.perform(pull, delivery_id=delivery_id)["state"] in {"published", "unchanged"}
+
+    def seen() -> bool:
+        return "clients may not see" not in str(service.show(update_id)["outcome"])
+
+    wait_for(seen, "clients to see what is published", 60)
 
 
 def test_a_manifest_whose_closure_is_served_already_publishes_nothing(
