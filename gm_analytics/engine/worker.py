@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -36,6 +36,9 @@ from gm_analytics.updates.waiting import (
     Patiently,
     Retry,
 )
+
+PATIENCE = 5.0
+"""Seconds that a worker which ends waits for each thread that works beside its updates."""
 
 log = logging.getLogger(__name__)
 Report = Callable[[Update, bool, DurableStep], None]
@@ -84,12 +87,14 @@ def worker(
             for queue in (QUEUE, FEEDBACK):
                 DBOS.register_queue(queue, partition_concurrency=1, polling_interval_sec=POLL)
             log.info("worker %s takes updates", holding.executor)
-            _start("unseen", unseen.Watch(engine, see, tell, retry, clock).run, stopped)
-            _start("waits", waiting.Waits(engine, _rewind, clock).run, stopped)
-            _start("given up", GivenUp(engine, tell).run, stopped)
-            if keep:
-                _start("housekeeping", partial(tidy, engine, keep), stopped)
-            yield
+            beside: dict[str, Callable[[threading.Event], None]] = {
+                "unseen": unseen.Watch(engine, see, tell, retry, clock).run,
+                "waits": waiting.Waits(engine, _rewind, clock).run,
+                "given up": GivenUp(engine, tell).run,
+                **({"housekeeping": partial(tidy, engine, keep)} if keep else {}),
+            }
+            with _running(beside, stopped):
+                yield
         finally:
             stopped.set()
             holding.stop()
@@ -98,8 +103,23 @@ def worker(
             engine.dispose()
 
 
-def _start(name: str, run: Callable[[threading.Event], None], stopped: threading.Event) -> None:
-    threading.Thread(target=run, args=(stopped,), name=name, daemon=True).start()
+@contextmanager
+def _running(
+    work: Mapping[str, Callable[[threading.Event], None]], stopped: threading.Event
+) -> Iterator[None]:
+    """Do work in threads until the block ends; then let each give its connection back."""
+    threads = [
+        threading.Thread(target=run, args=(stopped,), name=name, daemon=True)
+        for name, run in work.items()
+    ]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        stopped.set()
+        for thread in threads:
+            thread.join(PATIENCE)
 
 
 def _take_name(executor: str) -> None:
