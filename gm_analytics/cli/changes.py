@@ -6,12 +6,12 @@ from pathlib import Path
 
 import click
 
+from gm_analytics.cli.opened import opened
 from gm_analytics.cli.output import CONFIG, MIRROR, YES, confirmed, mirror_name
 from gm_analytics.cli.progress import shown
 from gm_analytics.operations import acceptance, removal
 from gm_analytics.operations.by_hand import DirectStep
 from gm_analytics.rpm.changes import size_text
-from gm_analytics.service import Service
 
 NAME = click.argument("mirror", required=False)
 _CONSEQUENCES = {
@@ -32,7 +32,7 @@ def remove(config: Path | None, mirror: str | None, yes: bool, names: tuple[str,
     PACKAGE is a spec as a manifest names it, which takes along what it alone pulled in, or a
     package's name or NEVRA. What others need is named and not removed. `rollback` brings it back.
     """
-    service = Service.from_file(config)
+    service = opened(config)
     if service.settings.publishes_on_merge:
         raise click.UsageError("with publish: on_merge, merge a manifest without the package")
     name = mirror_name(service, mirror)
@@ -60,7 +60,7 @@ def accept_change(config: Path | None, mirror: str | None, yes: bool) -> None:
     Until then updates are refused. Clients see the same packages; `plan` says what a manifest
     would change then.
     """
-    service = Service.from_file(config)
+    service = opened(config)
     name = mirror_name(service, mirror)
     planned = acceptance.plan(service.mirrors, name)
     if not planned.changes:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import click
 
+from gm_analytics.cli.opened import opened
 from gm_analytics.cli.output import (
     CONFIG,
     JSON,
@@ -48,7 +49,7 @@ NUMBER = click.IntRange(1, 10**12 - 1)
 @JSON
 def publications(config: Path | None, mirror: str | None, as_json: bool) -> None:
     """List the publications that MIRROR keeps, oldest first; `*` marks the live one."""
-    service = Service.from_file(config)
+    service = opened(config)
     with service.mirrors.read(mirror_name(service, mirror)) as session:
         kept = session.publications.history().publications
         _warn_of_another(service, session)
@@ -68,7 +69,7 @@ def takeover(config: Path | None, mirror: str | None, yes: bool) -> None:
 
     Stop that one first, or take the mirror from its configuration: its updates fail from now on.
     """
-    service = Service.from_file(config)
+    service = opened(config)
     name = mirror_name(service, mirror)
     with service.mirrors.read(name) as session:
         owner = session.host.owner()
@@ -91,7 +92,7 @@ def takeover(config: Path | None, mirror: str | None, yes: bool) -> None:
 @JSON
 def diff(config: Path | None, mirror: str | None, before: int, after: int, as_json: bool) -> None:
     """Say how publication AFTER differs from BEFORE, as `plan` says it."""
-    service = Service.from_file(config)
+    service = opened(config)
     name = mirror_name(service, mirror)
     with service.mirrors.read(name) as session:
         _warn_of_another(service, session)
@@ -108,7 +109,7 @@ def rollback(config: Path | None, mirror: str | None, number: int | None) -> Non
 
     It is published again under a newer number, since clients would not go back.
     """
-    service = Service.from_file(config)
+    service = opened(config)
     name = mirror_name(service, mirror)
     with shown() as telling:
         outcome = service.operations.rollback(name, number, DirectStep(telling))
@@ -125,7 +126,7 @@ def rollback(config: Path | None, mirror: str | None, number: int | None) -> Non
 )
 def lock(config: Path | None, mirror: str | None, number: int | None) -> None:
     """Print the lock file of a publication, for `apply --locked`."""
-    service = Service.from_file(config)
+    service = opened(config)
     click.echo(service.operations.lock(mirror_name(service, mirror), number).text())
 
 
@@ -139,7 +140,7 @@ def gc(config: Path | None, mirror: str | None, dry_run: bool, as_json: bool) ->
 
     An update that publishes does the same at its end.
     """
-    service = Service.from_file(config)
+    service = opened(config)
     found = service.operations.collect(mirror_name(service, mirror), dry_run=dry_run)
     click.echo(json.dumps(asdict(found), indent=2) if as_json else _collected_text(found, dry_run))
 
@@ -155,7 +156,7 @@ def status(config: Path | None, mirror: str | None, checksums: bool, as_json: bo
     Exit codes, for monitoring: 0 they agree; 3 they differ; 1 something could not be compared;
     2 wrong usage or configuration.
     """
-    service = Service.from_file(config)
+    service = opened(config)
     known = [one.name for one in service.settings.mirrors]
     names = [mirror_name(service, mirror)] if mirror else known
     found = []
@@ -178,7 +179,7 @@ def adopt(config: Path | None, mirror: str | None) -> None:
     After the first contact nothing unsigned and nothing older is built on. If a backup was
     brought back, or a person changed the mirror, this says that it is meant.
     """
-    service = Service.from_file(config)
+    service = opened(config)
     name = mirror_name(service, mirror)
     key_of(service.settings.mirror(name))  # without a key everything is trusted as it is
     live, packages = service.operations.adopt(name)
@@ -204,7 +205,7 @@ def repair(
     It reads every RPM that the publication names. What nobody has any more is named, and ends
     the command with 4.
     """
-    service = Service.from_file(config)
+    service = opened(config)
     name = mirror_name(service, mirror)
     with shown() as telling:
         found = repairing.run(

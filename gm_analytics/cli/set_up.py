@@ -7,11 +7,11 @@ from pathlib import Path
 
 import click
 
+from gm_analytics.cli.opened import opened
 from gm_analytics.cli.output import CONFIG, MIRROR, finding_text, mirror_name
 from gm_analytics.errors import Exit
 from gm_analytics.mirror.signing import key_of
 from gm_analytics.operations import check as checks
-from gm_analytics.service import Service
 
 
 @click.command()
@@ -19,7 +19,7 @@ from gm_analytics.service import Service
 def check(config: Path | None) -> None:
     """Check the configuration, the store, GitHub and each mirror: a fact or the fix a line."""
     good = True
-    service = Service.from_file(config)
+    service = opened(config)
     for finding in checks.run(
         service.settings,
         lambda: service.store.check(),  # noqa: PLW0108  # a store that cannot be opened is a finding
@@ -40,7 +40,7 @@ def key(config: Path | None, mirror: str | None) -> None:
 
     A key that is there already is kept.
     """
-    service = Service.from_file(config)
+    service = opened(config)
     target = service.settings.mirror(mirror_name(service, mirror))
     found = key_of(target)
     made = "made" if found.make(target.name) else "there already"
@@ -60,7 +60,7 @@ def key(config: Path | None, mirror: str | None) -> None:
 @click.argument("repository")
 def forget(config: Path | None, repository: str) -> None:
     """Let REPOSITORY, an owner/name, be another one than it was: its id is learned again."""
-    if not Service.from_file(config).store.forget_repository(repository):
+    if not opened(config).store.forget_repository(repository):
         raise click.UsageError(f"no id is known of repository {repository}")
     click.echo(f"repository {repository}: its id is learned at the next delivery")
 

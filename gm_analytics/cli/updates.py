@@ -15,6 +15,7 @@ from typing import Any
 import click
 import requests
 
+from gm_analytics.cli.opened import opened
 from gm_analytics.cli.output import (
     CONFIG,
     FILE,
@@ -55,7 +56,7 @@ MOST = 100_000
 @JSON
 def plan(config: Path | None, mirror: str | None, file: Any, refresh: bool, as_json: bool) -> None:
     """Say what FILE, a packages.json, would change on the mirror. Changes nothing."""
-    service = Service.from_file(config)
+    service = opened(config)
     operations = _operations(service, refresh=refresh)
     manifest = Manifest.parse(content(file, MAX_BYTES))
     found = operations.plan(manifest, mirror_name(service, mirror))
@@ -83,7 +84,7 @@ def apply(
     accept_resigned: bool,
 ) -> None:
     """Make the packages of FILE, a packages.json, installable from the mirror."""
-    service = Service.from_file(config)
+    service = opened(config)
     manifest = Manifest.parse(content(file, MAX_BYTES))
     lock = Lock.parse(content(locked, MAX_LOCK)) if locked else None
     name = mirror_name(service, mirror)
@@ -118,7 +119,7 @@ def updates(
     The JSON of one is what HTTP gives, with what only an operator may read; without UPDATE_ID it
     is a list of what is below `mirrors` there.
     """
-    store = Service.from_file(config).store
+    store = opened(config).store
     if update_id and follow:
         follow_until_end(store, update_id)
     records = store.get(update_id) if update_id else store.recent(limit)
@@ -136,7 +137,7 @@ def updates(
 @click.argument("update_id")
 def retry(config: Path | None, update_id: str) -> None:
     """Run a failed update again, under the same id."""
-    if not Service.from_file(config).store.retry(update_id):
+    if not opened(config).store.retry(update_id):
         raise click.UsageError(f"update {update_id} has not failed; there is nothing to retry")
     click.echo(f"update {update_id} waits to be run again")
 
@@ -150,7 +151,7 @@ def cancel(config: Path | None, update_id: str, mirror: str | None) -> None:
 
     What runs for it on a mirror is stopped first. Exits with 1 if it ended otherwise.
     """
-    service = Service.from_file(config)
+    service = opened(config)
     records = _to_cancel(service.store.get(update_id), update_id, mirror)
     tell = Teller(service.settings, lambda: service.store)
     answers = []
@@ -204,7 +205,7 @@ def replay(config: Path | None, payload: Any, url: str, event: str, delivery: st
         "Content-Type": "application/json",
         "X-GitHub-Event": event,
         "X-GitHub-Delivery": delivery or str(uuid.uuid4()),
-        "X-Hub-Signature-256": sign(Service.from_file(config).settings.webhook.secret, body),
+        "X-Hub-Signature-256": sign(opened(config).settings.webhook.secret, body),
     }
     try:
         reply = requests.post(url, data=body, headers=headers, auth=fetch.NOBODY, timeout=10)

@@ -89,7 +89,16 @@ EXTERNAL = {
     "flask": {"handlers"},
     "click": {
         f"cli.{name}"
-        for name in ("changes", "commands", "mirrors", "output", "serve", "set_up", "updates")
+        for name in (
+            "changes",
+            "commands",
+            "mirrors",
+            "opened",
+            "output",
+            "serve",
+            "set_up",
+            "updates",
+        )
     },
     "uvicorn": {"web.server"},
     "jinja2": {"web.pages"},

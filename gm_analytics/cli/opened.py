@@ -1,0 +1,27 @@
+"""The service that a command works with."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import click
+
+from gm_analytics.service import Service
+
+
+def opened(config: Path | None) -> Service:
+    """Compose it; its store is closed with the command, if that opened it.
+
+    Raises:
+        ConfigError: the configuration cannot be used.
+
+    """
+    service = Service.from_file(config)
+    click.get_current_context().call_on_close(partial(_close, service))
+    return service
+
+
+def _close(service: Service) -> None:
+    if store := vars(service).get("store"):
+        store.close()
