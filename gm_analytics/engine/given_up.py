@@ -8,15 +8,13 @@ twice is harmless.
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable
 
 import sqlalchemy as sa
-from sqlalchemy.exc import SQLAlchemyError
 
 from gm_analytics.engine import cancelling, index, records, waiting
 from gm_analytics.engine.schema import UPDATES, WORKFLOWS
-from gm_analytics.errors import GmError, TakenTooOften
+from gm_analytics.errors import TakenTooOften
 from gm_analytics.updates.model import Outcome, Update
 
 LOOK = 5.0
@@ -32,18 +30,6 @@ class GivenUp:
 
     def __init__(self, engine: sa.Engine, tell: Tell) -> None:
         self._engine, self._tell = engine, tell
-
-    def run(self, stopped: threading.Event) -> None:
-        """Look until it is stopped; nothing that goes wrong ends it."""
-        over = False
-        while not over:
-            try:
-                self.look()
-            except (SQLAlchemyError, GmError) as failure:
-                log.warning("looking what was given up: %s", str(failure).partition("\n")[0])
-            except Exception:
-                log.exception("looking what was given up: failed")
-            over = stopped.wait(LOOK)
 
     def look(self) -> int:
         """Have those told that are not noted yet, and note them; say how many."""

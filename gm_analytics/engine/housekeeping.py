@@ -16,14 +16,13 @@ from typing import TypeAlias
 
 import sqlalchemy as sa
 from dbos import DBOSClient
-from sqlalchemy.exc import SQLAlchemyError
 
 from gm_analytics.engine import records
 from gm_analytics.engine.codec import JSON
 from gm_analytics.engine.database import NAME
 from gm_analytics.engine.handover import FEEDBACK
 from gm_analytics.engine.lease_tables import REQUESTS
-from gm_analytics.engine.schema import PROGRESS, UPDATES, WAITS, WORKFLOWS
+from gm_analytics.engine.schema import PROGRESS, UNSEEN, UPDATES, WAITS, WORKFLOWS
 from gm_analytics.settings import Retention, Settings
 
 DAY = 24 * 3600.0
@@ -52,19 +51,6 @@ class Keep:
     def of(cls, config: Settings) -> Keep:
         """Give what a configuration says."""
         return cls(config.keep_updates_days, {one.name: one.retention for one in config.mirrors})
-
-
-def tidy(engine: sa.Engine, keep: Keep, stopped: threading.Event) -> None:
-    """Keep the store small until it is stopped; nothing that goes wrong ends it."""
-    pause = FIRST
-    while not stopped.wait(pause):
-        pause = EVERY
-        try:
-            once(engine, keep, stopped)
-        except SQLAlchemyError as error:
-            log.warning("housekeeping: %s", str(error).partition("\n")[0])
-        except Exception:  # whatever it is, updates go on
-            log.exception("housekeeping")
 
 
 def once(engine: sa.Engine, keep: Keep, stopped: threading.Event | None = None) -> int:
@@ -125,7 +111,7 @@ def _remove(engine: sa.Engine, client: DBOSClient, ids: list[str]) -> None:
     """Remove updates: DBOS's rows first, since the index would be filled again from those."""
     client.delete_workflows(ids)
     with engine.begin() as connection:
-        for table in (UPDATES, PROGRESS, REQUESTS, WAITS):
+        for table in (UPDATES, PROGRESS, REQUESTS, WAITS, UNSEEN):
             connection.execute(table.delete().where(table.c.workflow_id.in_(ids)))
 
 

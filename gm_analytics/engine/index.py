@@ -74,13 +74,9 @@ def note(connection: sa.Connection, mirror: str, standing: Standing) -> records.
     None if its newest update on the mirror made no preview.
     """
     repository, _, number = standing.pull_request.rpartition("#")
-    where = (
-        UPDATES.c.repository == repository,
-        UPDATES.c.number == int(number),
-        UPDATES.c.mirror == mirror,
-    )
+    its = (UPDATES.c.repository == repository, UPDATES.c.number == int(number))
     newest = (UPDATES.c.changed_at.desc(), UPDATES.c.requested_at.desc())
-    query = sa.select(UPDATES).where(*where).order_by(*newest).limit(1)
+    query = sa.select(UPDATES).where(*its, UPDATES.c.mirror == mirror).order_by(*newest).limit(1)
     row = connection.execute(query).one_or_none()
     if row is None or row.state != "previewed":
         return None

@@ -59,7 +59,7 @@ class Taking(Queries, ABC):
 
         """
         with guarded(f"storing an event of {event.repository}"):
-            assert self._secret  # noqa: S101  # read before the transaction: it may be written
+            _ = self._secret  # read before the transaction, since it may have to be written
             with self._engine.begin() as connection:
                 taken = self._take(connection, event, update, mirrors, delivery)
             if again and taken.update_id and not taken.begun:

@@ -8,12 +8,10 @@ clients see it the row goes, the finding with it, and the pull request is told o
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import sqlalchemy as sa
-from sqlalchemy.exc import SQLAlchemyError
 
 from gm_analytics.engine import records
 from gm_analytics.engine.schema import UNSEEN, UPDATES
@@ -94,16 +92,6 @@ class Watch:
     ) -> None:
         self._engine, self._see, self._tell = engine, see, tell
         self._retry, self._clock = retry, clock
-
-    def run(self, stopped: threading.Event) -> None:
-        """Look until it is stopped; nothing that goes wrong ends it."""
-        while not stopped.wait(LOOK):
-            try:
-                self.look()
-            except SQLAlchemyError as failure:
-                log.warning("looking what clients see: %s", str(failure).partition("\n")[0])
-            except Exception:
-                log.exception("looking what clients see: failed")
 
     def look(self) -> int:
         """Look at what is due; say how much of it clients see."""

@@ -9,13 +9,11 @@ a first attempt from a later one, also after a crash.
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Callable
 
 import sqlalchemy as sa
 from dbos import error
-from sqlalchemy.exc import SQLAlchemyError
 
 from gm_analytics.engine import index, records
 from gm_analytics.engine.schema import UPDATES, WAITS, WORKFLOWS
@@ -99,16 +97,6 @@ class Waits:
 
     def __init__(self, engine: sa.Engine, again: Rewind, clock: Clock = time.time) -> None:
         self._engine, self._again, self._clock = engine, again, clock
-
-    def run(self, stopped: threading.Event) -> None:
-        """Look until it is stopped; nothing that goes wrong ends it."""
-        while not stopped.wait(LOOK):
-            try:
-                self.look()
-            except SQLAlchemyError as failure:
-                log.warning("looking who waits: %s", str(failure).partition("\n")[0])
-            except Exception:
-                log.exception("looking who waits: failed")
 
     def look(self) -> int:
         """Run again what is due; say how many."""

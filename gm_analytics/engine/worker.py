@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -17,15 +17,16 @@ from typing import Any
 from dbos import DBOS, DBOSConfig
 from dbos._utils import GlobalParams
 
-from gm_analytics.engine import index, unseen, waiting
+from gm_analytics.engine import given_up, housekeeping, index, unseen, waiting
 from gm_analytics.engine.attempts import Attempts, Perform, Tell
+from gm_analytics.engine.beside import Look, looking
 from gm_analytics.engine.client import APPLICATION_VERSION, QUEUE
 from gm_analytics.engine.codec import JSON, refuse_pickles
 from gm_analytics.engine.database import NAME, connect, engine_options, guarded, locked
 from gm_analytics.engine.given_up import GivenUp
 from gm_analytics.engine.handover import FEEDBACK
 from gm_analytics.engine.holding import Holding
-from gm_analytics.engine.housekeeping import Keep, tidy
+from gm_analytics.engine.housekeeping import Keep
 from gm_analytics.engine.leases import Timing
 from gm_analytics.engine.queries import POLL
 from gm_analytics.engine.run import LeaseLost
@@ -36,9 +37,6 @@ from gm_analytics.updates.waiting import (
     Patiently,
     Retry,
 )
-
-PATIENCE = 5.0
-"""Seconds that a worker which ends waits for each thread that works beside its updates."""
 
 log = logging.getLogger(__name__)
 Report = Callable[[Update, bool, DurableStep], None]
@@ -78,6 +76,7 @@ def worker(
         DBOS(config=_config(url, holding.executor))
         attempts = Attempts(engine, perform, tell, retry, clock, stopped, holding)
         _register(attempts, report, retry)
+        watch = unseen.Watch(engine, see, tell, retry, clock)
         with locked(url, "migration", block=True):
             index.repair(engine)
             DBOS.launch()
@@ -87,13 +86,16 @@ def worker(
             for queue in (QUEUE, FEEDBACK):
                 DBOS.register_queue(queue, partition_concurrency=1, polling_interval_sec=POLL)
             log.info("worker %s takes updates", holding.executor)
-            beside: dict[str, Callable[[threading.Event], None]] = {
-                "unseen": unseen.Watch(engine, see, tell, retry, clock).run,
-                "waits": waiting.Waits(engine, _rewind, clock).run,
-                "given up": GivenUp(engine, tell).run,
-                **({"housekeeping": partial(tidy, engine, keep)} if keep else {}),
-            }
-            with _running(beside, stopped):
+            beside = [
+                Look("what clients see", watch.look, unseen.LOOK),
+                Look("who waits", waiting.Waits(engine, _rewind, clock).look, waiting.LOOK),
+                Look("what was given up", GivenUp(engine, tell).look, given_up.LOOK),
+            ]
+            if keep:
+                tidy = partial(housekeeping.once, engine, keep, stopped)
+                look = Look("housekeeping", tidy, housekeeping.EVERY, housekeeping.FIRST)
+                beside.append(look)
+            with looking(beside, stopped):
                 yield
         finally:
             stopped.set()
@@ -101,25 +103,6 @@ def worker(
             DBOS.destroy(destroy_registry=True, workflow_completion_timeout_sec=0)
             holding.give_back()
             engine.dispose()
-
-
-@contextmanager
-def _running(
-    work: Mapping[str, Callable[[threading.Event], None]], stopped: threading.Event
-) -> Iterator[None]:
-    """Do work in threads until the block ends; then let each give its connection back."""
-    threads = [
-        threading.Thread(target=run, args=(stopped,), name=name, daemon=True)
-        for name, run in work.items()
-    ]
-    for thread in threads:
-        thread.start()
-    try:
-        yield
-    finally:
-        stopped.set()
-        for thread in threads:
-            thread.join(PATIENCE)
 
 
 def _take_name(executor: str) -> None:

@@ -63,8 +63,8 @@ def missed(seen: Seen, look: Look, rules: Rules, *, polls: bool) -> list[Event]:
     asked = (_asked(pull, look, rules) for pull in newest.values())
     events: list[Event] = sorted(filter(None, asked), key=lambda event: (event.at, event.number))
     push = seen.push if look.head or polls else None
-    told = any((e.commit, e.base_ref) == (push.commit, push.branch) for e in events) if push else 0
-    return [*events, push] if push and not told else events
+    told = {(event.commit, event.base_ref) for event in events}
+    return [*events, push] if push and (push.commit, push.branch) not in told else events
 
 
 def _asked(pull: PullRequestEvent, look: Look, rules: Rules) -> PullRequestEvent | None:

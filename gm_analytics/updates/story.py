@@ -197,7 +197,7 @@ def _of_merging(scene: Scene, live: Survey) -> Iterator[str]:
     # An update that an earlier version began has no such step.
     asks = live.upstream is not None and bool(update.base_ref)
     if asks and scene.step("compare base", moved_on, update):
-        yield f"packages.json of {update.base_ref} changed since this branch began; {PLANS_AGAIN}"
+        yield f"the manifest of {update.base_ref} changed since this branch began; {PLANS_AGAIN}"
     if veto := veto_against(scene, live):
         yield f"merging would publish nothing: {rolled_back(veto)}"
 

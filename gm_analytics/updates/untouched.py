@@ -5,7 +5,7 @@ from __future__ import annotations
 from gm_analytics.updates.model import Outcome, Update
 from gm_analytics.updates.ports import Step, World
 
-UNTOUCHED = "packages.json is not changed here"
+UNTOUCHED = "the manifest is not changed here"
 
 
 def end(update: Update, world: World, step: Step) -> Outcome:

@@ -2,7 +2,8 @@
 
 uvicorn has no deadline for headers, none for a client that does not read, and no limit to
 connections short of the file descriptors, which web and worker share. Its parser in C, httptools,
-has no limit to the size of headers; the one that has, h11, takes as long as the whole service.
+has no limit to the size of headers; the one that has, h11, is Python, and took a quarter of the
+time in which deliveries held the interpreter.
 """
 
 from __future__ import annotations
@@ -160,7 +161,7 @@ class Connection(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         """Take a part of the body."""
         self._body += len(body)
-        self._unread -= len(body)
+        self._unread = max(0, self._unread - len(body))  # it may follow another request
         super().on_body(body)
 
     def on_message_complete(self) -> None:

@@ -357,7 +357,7 @@ def reviewed(site: Site) -> Iterator[Service]:
         yield running
 
 
-UNTOUCHED = "packages.json is not changed here"
+UNTOUCHED = "the manifest is not changed here"
 
 
 def test_a_pull_request_that_keeps_the_manifest_has_a_quick_success_and_no_more(

@@ -15,7 +15,8 @@ from gm_analytics import settings
 from gm_analytics.engine import housekeeping
 from gm_analytics.engine.database import connect
 from gm_analytics.engine.handover import FEEDBACK
-from gm_analytics.engine.schema import UPDATES, WORKFLOWS
+from gm_analytics.engine.lease_tables import REQUESTS
+from gm_analytics.engine.schema import PROGRESS, UNSEEN, UPDATES, WAITS, WORKFLOWS
 from gm_analytics.engine.worker import worker
 from gm_analytics.manifest import Manifest
 from gm_analytics.operations.by_hand import ByHand
@@ -116,8 +117,9 @@ def await_feedback(url: str) -> None:
 
 def rows(url: str) -> set[str]:
     """Give the ids of which any table knows."""
+    ours = (UPDATES, PROGRESS, WAITS, UNSEEN, REQUESTS)
     tables = (
-        (UPDATES, "workflow_id"),
+        *((table, "workflow_id") for table in ours),
         (SystemSchema.workflow_status, "workflow_uuid"),
         (SystemSchema.workflow_input, "workflow_uuid"),
         (SystemSchema.workflow_output, "workflow_uuid"),
@@ -126,6 +128,14 @@ def rows(url: str) -> set[str]:
     with sql(url) as connection:
         found = [connection.scalars(sa.select(table.c[column])) for table, column in tables]
         return {str(one) for ids in found for one in ids}
+
+
+def not_seen(url: str, *names: str) -> None:
+    """Leave the finding that clients have not seen what these published."""
+    row = {"mirror": "east", "repomd": "0" * 64, "preview": -1, "since": 1.0, "looks": 9}
+    with sql(url) as connection:
+        for name in names:
+            connection.execute(UNSEEN.insert().values(workflow_id=name, next_look=9e9, **row))
 
 
 def tidy(url: str, keep: housekeeping.Keep) -> int:
@@ -153,6 +163,7 @@ def test_what_ended_long_ago_goes_but_for_what_something_names(
         await_feedback(url)
         assert tidy(url, housekeeping.Keep(90, few)) == 0, "they are new"
         age(url)
+        not_seen(url, "push-0", "push-5")
         with caplog.at_level("INFO", housekeeping.__name__):
             assert tidy(url, housekeeping.Keep(101, few)) == 0
             assert tidy(url, housekeeping.Keep(99, few)) == 4

@@ -241,6 +241,6 @@ def test_open_pull_requests_are_told_what_merging_would_change_now(
 
         again = site.push(manifest("open-two", "open-one"), branch="open-two", number=42)
         previewed = service.perform(replace(again, action="synchronize"))
-        said = "packages.json of main changed since this branch began; merging plans again"
+        said = "the manifest of main changed since this branch began; merging plans again"
         assert said in previewed["outcome"]["warnings"]
         assert previewed["message"].endswith("; merging plans again")

@@ -59,6 +59,7 @@ EXTERNAL = {
     },
     "sqlalchemy": {
         "engine.attempts",
+        "engine.beside",
         "engine.cancelling",
         "engine.client",
         "engine.clock",

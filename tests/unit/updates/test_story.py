@@ -738,7 +738,7 @@ def test_what_a_person_applies_keeps_the_mark_of_the_newest_merge() -> None:
     assert "drop preview" not in world.steps, "there is no pull request"
 
 
-QUIET = Outcome("unchanged", "packages.json is not changed here", quiet=True)
+QUIET = Outcome("unchanged", "the manifest is not changed here", quiet=True)
 
 
 @pytest.mark.parametrize("update", [UPDATE, PREVIEW])
@@ -753,7 +753,7 @@ def test_a_pull_request_that_keeps_the_manifest_needs_no_mirror(update: Update) 
 def test_one_that_takes_its_change_back_loses_its_preview(shown: bool) -> None:
     world = World(PREVIEW, untouched=True, earlier=True)
     world.shown = preview_of(World(MERGE)) if shown else None
-    gone = Outcome("closed", "packages.json is not changed here; the preview is removed")
+    gone = Outcome("closed", "the manifest is not changed here; the preview is removed")
     assert world.perform() == (gone if shown else QUIET)
     assert world.steps == ["supersede", "fetch manifest", "look for preview", "drop preview"]
 
@@ -876,7 +876,7 @@ def test_a_preview_says_that_merging_plans_again_where_the_base_moved_on(moved_o
     update = replace(PREVIEW, base_ref="main")
     seen = replace(LIVE, upstream=Upstream())
     outcome = World(update, surveys=[seen], moved_on=moved_on).perform()
-    said = "packages.json of main changed since this branch began; merging plans again"
+    said = "the manifest of main changed since this branch began; merging plans again"
     assert outcome.warnings == ((said,) if moved_on else ())
     assert outcome.message.endswith("; merging plans again") is moved_on
 
