@@ -16,7 +16,7 @@ from sqlalchemy.exc import OperationalError
 
 from gm_analytics.engine import index, unseen, waiting
 from gm_analytics.engine.client import Store
-from gm_analytics.engine.schema import UNSEEN, UPDATES, WAITS
+from gm_analytics.engine.schema import UNSEEN, UPDATES, WAITS, WORKFLOWS
 from gm_analytics.engine.steps import DurableStep
 from gm_analytics.engine.worker import worker
 from gm_analytics.errors import (
@@ -250,10 +250,12 @@ def test_a_wait_that_is_noted_twice_ends_the_same(
 ) -> None:
     """As after a crash between the note and DBOS's record: the attempt is replayed to its end."""
     work = Away(store, {"east": GONE})
+    monkeypatch.setattr(waiting, "LOOK", 60.0)  # else it may be woken before it is taken back
     with working(url, work, clock, Retry(3, 0.01)):
         store.enqueue(update("one"))
         await_wait(store, "one")
         tried = len(work.tried)
+        wait_for(lambda: _status(url) == "ERROR", "DBOS to record its end", 20)
         with sql(url) as connection:
             connection.exec_driver_sql(_reopened(url))
         monkeypatch.undo()
@@ -263,6 +265,12 @@ def test_a_wait_that_is_noted_twice_ends_the_same(
         work.meets.clear()
         clock.ahead += 600
         assert await_ends(store, "one")["one"].state == "published"
+
+
+def _status(url: str) -> str:
+    query = sa.select(WORKFLOWS.c.status).where(WORKFLOWS.c.workflow_uuid == "one")
+    with sql(url) as connection:
+        return str(connection.scalar(query))
 
 
 def _reopened(url: str) -> str:
