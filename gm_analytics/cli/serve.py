@@ -14,6 +14,7 @@ from typing import Any
 
 import click
 
+from gm_analytics.cli.opened import opened
 from gm_analytics.cli.output import CONFIG
 from gm_analytics.errors import Exit
 from gm_analytics.operations import permissions
@@ -93,7 +94,7 @@ def _start(config: Path | None, *, web: bool = False, worker: bool = False) -> S
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     for noisy in ("paramiko", "connexion", "dbos", "fabric"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
-    service = Service.from_file(config)
+    service = opened(config)
     permissions.require(service.settings)
     service.settings.require(web=web, worker=worker)
     service.store.check()

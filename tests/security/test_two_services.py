@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,7 @@ def test_a_database_keeps_one_identity(tmp_path: Path) -> None:
     assert Store(one).identity() == Store(one).identity() != Store(other).identity()
     store = Store(one)
     assert len(store.identity()) == 32
-    with sqlite3.connect(tmp_path / "a" / "x.sqlite") as database:
+    with closing(sqlite3.connect(tmp_path / "a" / "x.sqlite")) as database, database:
         database.execute("DROP TABLE gm_identity")
     with pytest.raises(StoreUnavailable, match="reading which service this is"):
         store.identity()
@@ -66,7 +67,7 @@ def test_a_database_keeps_one_identity(tmp_path: Path) -> None:
 
 def test_an_identity_from_before_the_migrations_is_kept(tmp_path: Path) -> None:
     url, columns = f"sqlite:///{tmp_path}/x.sqlite", "one INTEGER PRIMARY KEY, service TEXT"
-    with sqlite3.connect(tmp_path / "x.sqlite") as database:
+    with closing(sqlite3.connect(tmp_path / "x.sqlite")) as database, database:
         database.execute(f"CREATE TABLE gm_identity ({columns})")
         database.execute("INSERT INTO gm_identity VALUES (1, 'known')")
     assert Store(url).identity() == "known"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -212,7 +213,7 @@ def test_a_failed_update_shows_the_operator_more_than_the_world(tmp_path: Path) 
 def test_health_names_no_database() -> None:
     with Site.running() as site, Service.running(site) as service:
         database = site.directory / "updates.sqlite"
-        with sqlite3.connect(database) as connection:
+        with closing(sqlite3.connect(database)) as connection, connection:
             connection.execute("ALTER TABLE workflow_status RENAME TO gone")
         reply = requests.get(f"http://127.0.0.1:{service.port}/healthz", timeout=30)
         assert reply.status_code == 503
