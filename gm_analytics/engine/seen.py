@@ -31,15 +31,12 @@ _BATCH = 200
 
 def hold(connection: sa.Connection, event: Identity) -> None:
     """Have no other process place an event in this thread until the transaction ends."""
-    if connection.dialect.name == "sqlite":  # which has one writer; it begins at the first write
-        connection.execute(_NOTHING)
+    if connection.dialect.name == "sqlite":  # which has one writer
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
         return
     name = f"{event.repository.lower()} {event.thread}".encode()
     key = int.from_bytes(hashlib.sha256(name).digest()[:8], signed=True)
     connection.execute(sa.select(sa.func.pg_advisory_xact_lock(key)))
-
-
-_NOTHING = EVENTS.delete().where(sa.false())
 
 
 # --- what is known around an event -----------------------------------------------------------
@@ -250,8 +247,13 @@ def alias(connection: sa.Connection, delivery: Delivery, update_id: str) -> None
     this = DELIVERIES.c.update_id == update_id
     found = connection.scalar(sa.select(sa.func.count()).where(this))
     if delivery.id != update_id and (found or 0) < MAX_ALIASES:
-        row = {"delivery_id": delivery.id, "digest": delivery.digest, "update_id": update_id}
-        connection.execute(DELIVERIES.insert(), {**row, "received_at": time.time()})
+        name(connection, delivery, update_id)
+
+
+def name(connection: sa.Connection, delivery: Delivery, update_id: str) -> None:
+    """Have a new update found by the id of the delivery that told it."""
+    row = {"delivery_id": delivery.id, "digest": delivery.digest, "update_id": update_id}
+    connection.execute(DELIVERIES.insert(), {**row, "received_at": time.time()})
 
 
 # --- what an earlier version stored ----------------------------------------------------------

@@ -14,6 +14,7 @@ from connexion.utils import get_function_from_name
 from gm_analytics.contract import specification
 from gm_analytics.web.bodies import Limits
 from gm_analytics.web.door import Door
+from gm_analytics.web.threads import Threads
 
 
 def create_app(secret: Callable[[], str], limits: Limits | None = None) -> Door:
@@ -28,6 +29,7 @@ def create_app(secret: Callable[[], str], limits: Limits | None = None) -> Door:
         resolver=Resolver(_operation),
         swagger_ui_options=SwaggerUIOptions(swagger_ui=False),
     )
+    app.middleware.app.asgi_app = Threads(app.app.wsgi_app)
     return Door(app, secret, limits)
 
 
