@@ -12,17 +12,19 @@
 
 facts_of() {
     scratch=$(mktemp -d) word=$(secret) strange=
-    printf '%s\n' "$@" | cut -c 3- > "$scratch/names"
     printf '%s\0' "$@" > "$scratch/files"
+    xargs -0 sha256sum -- < "$scratch/files" > "$scratch/sums" & summed=$!
     query "$word\t$HEADER" < "$scratch/files" > "$scratch/headers" 2>/dev/null || :
     strange=$(grep -avxE "$word$(printf '\t')$FACTS" "$scratch/headers" |
         head -n 5 | cut -b 1-300) || :
+    xargs -0 stat -c %s -- < "$scratch/files" > "$scratch/sizes"
+    wait "$summed"
     if [ -z "$strange" ] && [ "$(wc -l < "$scratch/headers")" -eq $# ]; then
-        cut -f 2- "$scratch/headers" > "$scratch/facts"
-        xargs -0 sha256sum -- < "$scratch/files" | cut -c 1-64 > "$scratch/sums"
-        xargs -0 stat -c %s -- < "$scratch/files" > "$scratch/sizes"
-        paste "$scratch/names" "$scratch/facts" "$scratch/sizes" "$scratch/sums" |
-        sed "s/\$/$(printf '\t\t')/"
+        # SUM  ./NAME, SIZE, WORD, then what the header says.
+        paste "$scratch/sums" "$scratch/sizes" "$scratch/headers" |
+        awk -F '\t' -v OFS='\t' '{
+            print substr($1, 69), $4, $5, $6, $7, $8, $2, substr($1, 1, 64), "", ""
+        }'
         rm -r "$scratch"
     else
         rm -r "$scratch"; return 1

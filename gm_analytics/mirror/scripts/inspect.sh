@@ -26,21 +26,30 @@
 . ./facts_of.sh
 . ./upstream_of.sh
 
+whole() {
+    printf '%s\0' "$@" | xargs -0 rpm -K --nosignature > /dev/null 2>&1
+}
+
 # Writes ../facts, a line for each of the files that were downloaded; damaged ones go.
 described() {
     only_rpms . -mindepth 1 -maxdepth 1
     set -- ./*.rpm
     [ -e "$1" ] || return 0
     # Signatures are yum's to judge, by the keys of its repository files; this looks for damage.
-    if ! printf '%s\0' "$@" | xargs -0 rpm -K --nosignature > /dev/null 2>&1; then
+    whole "$@" & check=$!
+    known=0
+    facts_of "$@" > ../headers || known=$?
+    if ! wait "$check"; then
         for file; do
             rpm -K --nosignature "$file" > ../checked 2>&1 ||
                 { grep -av '[^T] OK$' ../checked >&2 || :; rm -f "$file"; }
         done
         set -- ./*.rpm
         [ -e "$1" ] || return 0
+        known=0
+        facts_of "$@" > ../headers || known=$?
     fi
-    facts_of "$@" > ../headers || { printf '%s\n' "$strange" | sed 's/^/h /'; exit "$REFUSED"; }
+    [ "$known" -eq 0 ] || { printf '%s\n' "$strange" | sed 's/^/h /'; exit "$REFUSED"; }
     # A file gets the name that its header gives it. Two files of one name must be the same file.
     awk -F '\t' -v OFS='\t' '{ was = $1; $1 = $2 "-" $4 "-" $5 "." $6 ".rpm"; print was, $0 }' \
         ../headers > ../named
@@ -54,7 +63,9 @@ described() {
 }
 
 cd "$1/rpms"; pool=$2 live=$3 cache=$4
-upstream_of "$5" "$6" "$7" > ../upstream  # now, since another one may have yum read it meanwhile
+# From now on, since another one may have yum read it meanwhile.
+upstream_of "$5" "$6" "$7" > ../upstream & upstream=$!
+trap wait EXIT  # nobody writes to staging after this
 shift 7
 # By rename: no name here, nor in the cache, is ever one of a file of the pool.
 if [ -d "$cache" ]; then
@@ -81,3 +92,4 @@ awk -F '\t' -v OFS='\t' '
     FILENAME == ARGV[1] { live[$1]; next }
     $1 == "pool" && $2 in live { $1 = "live" }
     { print }' "$live/packages.txt" "$OLDPWD/../states"
+wait "$upstream"
