@@ -48,6 +48,7 @@ RIGHTS = {
     "pulls": "pull_requests=read",
 }
 """Of a token: part of the API to what GitHub calls it."""
+_SHA = re.compile(r"[0-9a-f]{40}")
 _PARTS = {"compare": "contents", "commits": "contents", "branches": "contents"}
 """Parts that need the right of another one."""
 _PATIENCE = 60.0
@@ -131,10 +132,15 @@ class Repository:
 
     def commit_at(self, ref: str) -> str | None:
         """Give the SHA that a branch, a commit or HEAD stands for."""
-        wanted = f"{'main' if ref == 'HEAD' else ref}^{{commit}}"
-        command = ["git", "-C", str(self.path), "rev-parse", "--quiet", "--verify", wanted]
-        done = run(command, check=False, env=_git_environment())
-        return done.stdout.strip() if done.returncode == 0 else None
+        return self.commits_at(ref)[0]
+
+    def commits_at(self, *refs: str) -> list[str | None]:
+        """Give the SHA of each."""
+        named = ("main" if ref == "HEAD" else ref for ref in refs)
+        asked = "".join(f"{ref}^{{commit}}\n" for ref in named)
+        command = ["git", "-C", str(self.path), "cat-file", "--batch-check=%(objectname)"]
+        told = run(command, stdin=asked, env=_git_environment()).stdout.splitlines()
+        return [line if _SHA.fullmatch(line) else None for line in told]
 
     def committed_at(self, sha: str) -> str:
         """Give when a commit was made, as GitHub writes it."""
@@ -149,14 +155,14 @@ class Repository:
 
     def changed(self, before: str, after: str) -> list[dict[str, Any]]:
         """Give the files in which two commits differ, as GitHub's comparison names them."""
-        counts = self._git("diff", "--no-renames", "--numstat", before, after).splitlines()
-        kinds = self._git("diff", "--no-renames", "--name-status", before, after).splitlines()
+        told = self._git("diff", "--no-renames", "--raw", "--numstat", before, after).splitlines()
+        kinds, counts = told[: len(told) // 2], told[len(told) // 2 :]
         words = {"A": "added", "D": "removed", "M": "modified", "T": "changed"}
         found = []
         for numbers, kind in zip(counts, kinds, strict=True):
             added, removed, name = numbers.split("\t")
             lines = [0 if number == "-" else int(number) for number in (added, removed)]
-            file = {"filename": name, "status": words[kind[0]], "changes": sum(lines)}
+            file = {"filename": name, "status": words[kind.split()[4]], "changes": sum(lines)}
             found.append(file | {"additions": lines[0], "deletions": lines[1]})
         return found
 
@@ -554,7 +560,7 @@ class GitHub:
 
     def _compare(self, basehead: str) -> Any:
         names = basehead.partition("...")[::2]
-        base, head = (self.repository.commit_at(name) for name in names)
+        base, head = self.repository.commits_at(*names)
         common = self.repository.merge_base(base, head) if base and head else None
         if not (base and head and common):
             unrelated = f"No common ancestor between {names[0]} and {names[1]}."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from concurrent.futures import ThreadPoolExecutor
 
 from gm_analytics.errors import GitHubError, GitHubUnavailable, GmError
 from gm_analytics.manifest import Manifest
@@ -26,16 +27,18 @@ class StoredRequest:
     def manifest(self, update: Update) -> Manifest:
         """Read it from the forge: of a merge at the merge commit, else at the head.
 
-        A pull request's is compared first: one that keeps it asks for nothing.
+        A pull request's is compared meanwhile: one that keeps it asks for nothing.
         """
-        if self._is_untouched(update):
-            return Manifest((), untouched=True)
-        return Manifest.parse(self._forge.manifest(update.repository, update.commit))
+        if update.aim.cause != "pull_request" or not update.base_ref:
+            return Manifest.parse(self._forge.manifest(update.repository, update.commit))
+        with ThreadPoolExecutor(1, thread_name_prefix="manifest") as thread:
+            read = thread.submit(self._forge.manifest, update.repository, update.commit)
+            if self._is_untouched(update):
+                return Manifest((), untouched=True)
+            return Manifest.parse(read.result())
 
     def _is_untouched(self, update: Update) -> bool:
         """Ask the forge; what it cannot tell counts as a change, and waits for nothing."""
-        if update.aim.cause != "pull_request" or not update.base_ref:
-            return False
         try:
             return self._forge.keeps_manifest(update.repository, update.base_ref, update.head_sha)
         except (GitHubError, GitHubUnavailable) as error:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+import threading
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
 
-from gm_analytics.errors import GitHubError, GitHubUnavailable, GmError
+from gm_analytics.errors import GitHubError, GitHubUnavailable, GmError, NoManifest
 from gm_analytics.manifest import Manifest
 from gm_analytics.pull_requests.request import StoredRequest
 from gm_analytics.updates import model
@@ -22,15 +23,23 @@ class Forge:
     """Answers, and writes down what it was asked."""
 
     keeps: bool | GmError = False
-    text: bytes = b'["tree"]'
+    text: bytes | GmError = b'["tree"]'
+    meet: threading.Barrier | None = None
     asked: list[tuple[str, ...]] = field(default_factory=list)
 
     def manifest(self, repository: str, sha: str) -> bytes:
-        self.asked.append(("manifest", sha))
+        self._ask("manifest", sha)
+        if isinstance(self.text, GmError):
+            raise self.text
         return self.text
 
+    def _ask(self, *what: str) -> None:
+        self.asked.append(what)
+        if self.meet:
+            self.meet.wait()
+
     def keeps_manifest(self, repository: str, base: str, head: str) -> bool:
-        self.asked.append(("compare", base, head))
+        self._ask("compare", base, head)
         if isinstance(self.keeps, GmError):
             raise self.keeps
         return self.keeps
@@ -47,17 +56,24 @@ def wanted(forge: Forge, update: Update = PREVIEW) -> Manifest:
     return StoredRequest(updates, forge).manifest(update)
 
 
-def test_a_pull_request_that_keeps_the_manifest_asks_for_nothing_and_one_request() -> None:
+@pytest.mark.parametrize("found", [b"broken", NoManifest("packages.json", "icesi/packages", "a")])
+def test_a_pull_request_that_keeps_the_manifest_asks_for_nothing(found: bytes | GmError) -> None:
     """Also where that manifest is a broken one: it is not this pull request's to mend."""
-    forge = Forge(keeps=True, text=b"broken")
+    forge = Forge(keeps=True, text=found)
     assert wanted(forge) == Manifest((), untouched=True)
-    assert forge.asked == [("compare", "main", "a" * 40)]
+    assert ("compare", "main", "a" * 40) in forge.asked
 
 
-def test_one_that_changes_it_is_read_at_its_head() -> None:
-    forge = Forge()
+def test_one_that_changes_it_is_read_at_its_head_while_it_is_compared() -> None:
+    forge = Forge(meet=threading.Barrier(2, timeout=30))  # neither is answered before both ask
     assert wanted(forge, replace(PREVIEW, aim=model.ADDITION)).specs == ("tree",)
-    assert [what for what, *_ in forge.asked] == ["compare", "manifest"]
+    both = [("compare", "main", "a" * 40), ("manifest", "a" * 40)]
+    assert sorted(forge.asked) == both
+
+
+def test_one_that_changes_it_to_none_at_all_is_told() -> None:
+    with pytest.raises(NoManifest):
+        wanted(Forge(text=NoManifest("packages.json", "icesi/packages", "a")))
 
 
 @pytest.mark.parametrize(
