@@ -10,6 +10,7 @@ from gm_analytics.cli.opened import opened
 from gm_analytics.cli.output import CONFIG, MIRROR, YES, confirmed, mirror_name
 from gm_analytics.cli.progress import shown
 from gm_analytics.operations import acceptance, removal
+from gm_analytics.operations.again import Made
 from gm_analytics.operations.by_hand import DirectStep
 from gm_analytics.rpm.changes import size_text
 
@@ -81,7 +82,7 @@ def accept_change(config: Path | None, mirror: str | None, yes: bool) -> None:
 COMMANDS = (remove, accept_change)
 
 
-def _published(name: str, made: str) -> str:
-    if not made:
+def _published(name: str, made: Made | None) -> str:
+    if made is None:
         raise click.UsageError(f"{name} has changed meanwhile; call this again")
-    return f"{name}: published as {made}"
+    return f"{name}: {made}"

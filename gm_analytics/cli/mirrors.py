@@ -259,7 +259,7 @@ def _repaired_text(name: str, found: Repaired) -> str:
         *(f"fetched {package.file}" for package in mended.fetched),
         *(f"signed again: {package.nevra} is {package.file} now" for package in mended.resigned),
         *(f"not repaired: {reason}" for reason in mended.refused),
-        *([f"published as {found.publication}"] if found.publication else ()),
+        *([str(found.made)] if found.made else ()),
     ]
     bad = len(mended.fetched) + len(mended.resigned) + len(mended.refused)
     counts = f"{found.looked_at:,} RPMs read, {bad:,} lost or damaged"

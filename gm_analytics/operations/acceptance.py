@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from gm_analytics.mirror.access import Mirrors
 from gm_analytics.operations import again
-from gm_analytics.operations.again import Again
+from gm_analytics.operations.again import Again, Made
 from gm_analytics.operations.by_hand import DirectStep
 
 
@@ -29,16 +29,16 @@ def plan(mirrors: Mirrors, mirror: str) -> Change:
     return Change(look.live, changed, len(packages))
 
 
-def run(mirrors: Mirrors, mirror: str, planned: Change, step: DirectStep) -> str:
-    """Publish what is live as made with the configuration of now; give its directory.
+def run(mirrors: Mirrors, mirror: str, planned: Change, step: DirectStep) -> Made | None:
+    """Publish what is live as made with the configuration of now.
 
-    Clients see the same packages. It is empty if something was published meanwhile.
+    Clients see the same packages. None if something was published meanwhile.
     """
     name = f"accept-{uuid.uuid4()}"
     with mirrors.heard_by(step.telling.line).open(mirror) as session:
         session.accepts_changes = True
         live = step("survey", session.survey)
         if live.live != planned.live:
-            return ""
+            return None
         made = Again("accept", session.publications.packages(live.live), ())
         return again.publish(mirrors, session, name, live, made, step=step)

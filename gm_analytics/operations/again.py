@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from gm_analytics.errors import GmError
+from gm_analytics.errors import GmError, NotVisible
 from gm_analytics.mirror.access import Mirrors
 from gm_analytics.mirror.publication import FORMAT, Closure, Publication
 from gm_analytics.mirror.session import Session
@@ -27,10 +27,24 @@ class Again:
     """Specs that can be installed together, which is proven."""
 
 
+@dataclass(frozen=True)
+class Made:
+    """What was published."""
+
+    directory: str
+    unseen: str = ""
+    """Why it is not known whether clients see it."""
+
+    def __str__(self) -> str:
+        """Give a line for the person who asked for it."""
+        warning = f"\nwarning: {self.unseen}" if self.unseen else ""
+        return f"published as {self.directory}{warning}"
+
+
 def publish(
     mirrors: Mirrors, session: Session, update_id: str, live: Survey, again: Again, *, step: Step
-) -> str:
-    """Publish it; give its directory. What clients see changes by one rename, or not at all."""
+) -> Made:
+    """Publish it. What clients see changes by one rename, or not at all."""
     held = session.publications.publication()
     before = held.publication or Publication(held.number)
     made = replace(
@@ -59,5 +73,9 @@ def publish(
     finally:
         with suppress(GmError):  # what is left is swept by a later update
             session.sweep(update_id)
-    step("see", mirrors.wait_until_visible, session.host.name, repomd, None)
-    return Publication.directory(made.number)
+    directory = Publication.directory(made.number)
+    try:
+        step("see", mirrors.wait_until_visible, session.host.name, repomd, None)
+    except NotVisible as error:  # it is published all the same
+        return Made(directory, str(error))
+    return Made(directory)

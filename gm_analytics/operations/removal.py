@@ -10,7 +10,7 @@ from gm_analytics.errors import NotLive, StillNeeded
 from gm_analytics.mirror.access import Mirrors
 from gm_analytics.mirror.history import History
 from gm_analytics.operations import again
-from gm_analytics.operations.again import Again
+from gm_analytics.operations.again import Again, Made
 from gm_analytics.operations.by_hand import DirectStep
 from gm_analytics.operations.status import satisfied_by
 from gm_analytics.rpm.package import Package
@@ -46,13 +46,13 @@ def plan(mirrors: Mirrors, mirror: str, names: tuple[str, ...]) -> Removal:
     return Removal(look.live, gone, left, _groups(past, set(names)), unexplained)
 
 
-def run(mirrors: Mirrors, mirror: str, planned: Removal, step: DirectStep) -> str:
-    """Publish what is left; give its directory, empty if something was published meanwhile."""
+def run(mirrors: Mirrors, mirror: str, planned: Removal, step: DirectStep) -> Made | None:
+    """Publish what is left; None if something was published meanwhile."""
     name = f"remove-{uuid.uuid4()}"
     with mirrors.heard_by(step.telling.line).open(mirror) as session:
         live = step("survey", session.survey)
         if live.live != planned.live:
-            return ""
+            return None
         made = Again("remove", planned.left, (), planned.groups)
         return again.publish(mirrors, session, name, live, made, step=step)
 

@@ -10,7 +10,7 @@ from gm_analytics.mirror.mending import Mended
 from gm_analytics.mirror.session import Session
 from gm_analytics.mirror.survey import Survey
 from gm_analytics.operations import again
-from gm_analytics.operations.again import Again
+from gm_analytics.operations.again import Again, Made
 from gm_analytics.operations.by_hand import DirectStep
 from gm_analytics.rpm.package import Package
 
@@ -22,8 +22,8 @@ class Repaired:
     looked_at: int
     """How many files."""
     mended: Mended
-    publication: str = ""
-    """Of the publication that was made, if the live one did not name what it should."""
+    made: Made | None = None
+    """The publication that was made, if the live one did not name what it should."""
 
 
 def run(
@@ -50,9 +50,9 @@ def run(
             whole = step("compare", session.mender.named, _but(wanted, lost))
             if whole:
                 return Repaired(len(packages), mended)
-            made = Again("repair", wanted, live.manifests)
-            shown = again.publish(mirrors, session, name, live, made, step=step)
-            return Repaired(len(packages), mended, shown)
+            wanted_now = Again("repair", wanted, live.manifests)
+            made = again.publish(mirrors, session, name, live, wanted_now, step=step)
+            return Repaired(len(packages), mended, made)
         finally:
             session.sweep(name)
 

@@ -68,6 +68,24 @@ def test_a_package_is_removed_with_what_it_alone_pulled_in(site: Site, cli: Cli)
     assert (refused.returncode, "merge a manifest" in refused.stderr) == (2, True)
 
 
+def test_what_is_published_while_the_web_server_is_away_is_no_failure(
+    site: Site, cli: Cli
+) -> None:
+    service = service_of(site)
+    apply(service, site, "leaf00", "leaf01")
+    before, names = live(service, site)
+    site.mirror.web.stop()
+    try:
+        done = configured(site, cli, "remove", "leaf01", "--yes")
+    finally:
+        site.mirror.web.start()
+    assert done.returncode == 0, done.stderr
+    published, warning = done.stdout.splitlines()[-2:]
+    assert published.endswith(f"published as .publications/{before + 1:06d}")
+    assert warning.startswith(f"warning: mirror {site.mirror.name}: reading http")
+    assert live(service, site) == (before + 1, names - {"leaf01"})
+
+
 CHANGES: dict[str, tuple[dict[str, Any], str]] = {
     "another release": ({"upstream": {"releasever": "10"}}, "releasever: 9, now 10"),
     "another upstream": ({"upstream": {"reposdir": "/etc/other"}}, "reposdir: "),
