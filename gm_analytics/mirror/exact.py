@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from gm_analytics.errors import BadPackages, GmError, Unresolvable
+from gm_analytics.errors import BadPackages, GmError, PoolIncomplete, Unresolvable
 from gm_analytics.mirror import downloads, yum
 from gm_analytics.mirror.host import Host
 from gm_analytics.mirror.publication import Download
@@ -49,7 +49,7 @@ class Comparer:
             found = Download((), ())
             try:
                 found = solve()
-            except (BadPackages, Unresolvable) as error:
+            except (BadPackages, PoolIncomplete, Unresolvable) as error:
                 if not basis.exact or last:
                     raise
                 failed = error

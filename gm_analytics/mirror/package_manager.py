@@ -97,6 +97,7 @@ class PackageManager:
             Unresolvable: a dependency is missing or conflicts.
             DiskFull: the disk would not hold it.
             BadPackages: a signature is refused.
+            PoolIncomplete: what it needs was lost in the pool, or is damaged there.
             UpstreamUnavailable: an upstream repository could not be read, or is half synchronised.
 
         """

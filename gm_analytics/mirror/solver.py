@@ -13,11 +13,12 @@ from gm_analytics.errors import (
     DiskFull,
     GmError,
     LockHeld,
+    PoolIncomplete,
     UnknownPackages,
     Unresolvable,
     UpstreamUnavailable,
 )
-from gm_analytics.mirror import grouping, printed, yum
+from gm_analytics.mirror import grouping, lost, printed, yum
 from gm_analytics.mirror.groups import read_groups
 from gm_analytics.mirror.host import Host, are_few
 from gm_analytics.mirror.printed import transaction, unknown_specs, words
@@ -72,7 +73,8 @@ class Solver:
         """Have a command solve the specs; `fresh` by what upstream has now.
 
         Raises:
-            UnknownPackages, Unresolvable, DiskFull, BadPackages, UpstreamUnavailable: as they say.
+            UnknownPackages, Unresolvable, DiskFull, BadPackages, PoolIncomplete,
+                UpstreamUnavailable: as they say.
 
         """
         asking = _Asking(self._host, update_id, command, fresh=fresh)
@@ -223,6 +225,8 @@ class _Asking:
             # dnf says in many ways that a disk is full, and in some not at all.
             kind = "space" if self._host.look().free < needed else kind
         name, root = self._host.name, self._host.config.root
+        if damaged := lost.files(output):
+            return PoolIncomplete(name, damaged)
         unavailable = UpstreamUnavailable(name, doing, words(output))
         errors: dict[printed.Failure, Callable[[], GmError | _MovedError]] = {
             "unknown": lambda: UnknownPackages(name, list(unknown_specs(output, specs))),

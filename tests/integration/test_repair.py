@@ -104,6 +104,22 @@ def test_what_nobody_has_any_more_is_named(site: Site, cli: Cli, mirror: Mirror)
     assert "another payload" in refused.stdout
 
 
+@pytest.mark.parametrize("damage", [lose, change])
+def test_an_update_that_needs_what_is_lost_names_the_command(
+    site: Site, cli: Cli, mirror: Mirror, damage: Callable[[Path], None]
+) -> None:
+    service = configure(site, mirror)
+    apply(service, mirror, "leaf04")
+    path = next(mirror.host.root.glob("leaf04-*.rpm"))
+    damage(path)
+    with pytest.raises(PoolIncomplete) as refused:
+        apply(service, mirror, "leaf04", "leaf05")
+    assert refused.value.files == [path.name]
+    assert f"Run `gm-analytics repair {mirror.name}`" in refused.value.hint
+    assert cli("repair").returncode == 0
+    assert apply(service, mirror, "leaf04", "leaf05") == "published"
+
+
 def test_with_a_key_an_update_refuses_and_names_the_command(
     site: Site, cli: Cli, mirror: Mirror
 ) -> None:
