@@ -87,7 +87,7 @@ class Service:
             rules=Rules.of(config),
             mirrors_of=lambda repository: [one.name for one in config.mirrors_of(repository)],
             updates=lambda: self.store,
-            tell=self._tell,
+            tell=self._tell if config.github.has_token else None,
             page=lambda update_id: self.page(update_id) or f"{PAGE}/{update_id}",
             threads=ThreadPoolExecutor(writers, thread_name_prefix="intake"),
         )

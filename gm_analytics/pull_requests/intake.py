@@ -55,7 +55,8 @@ class Intake:
     """Names the mirrors that a repository's pull requests change."""
     updates: Callable[[], Updates]
     """Opens the store, which may be away for a while."""
-    tell: Tell
+    tell: Tell | None
+    """None where nobody can be told."""
     page: Callable[[str], str]
     """Gives the address of an update's page."""
     threads: ThreadPoolExecutor
@@ -162,6 +163,8 @@ class Intake:
 
     def _tell(self, taken: Taken) -> None:
         """Have it told. GitHub does not wait for it; what is lost is said at the end."""
+        if self.tell is None:
+            return
         for update in taken.begun:
             self.threads.submit(self.tell.began, update)
         for update in taken.learned:
