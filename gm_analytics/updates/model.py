@@ -104,7 +104,7 @@ class Update:
 
     def to_json(self) -> dict[str, Any]:
         """Give what `read` reads, as JSON values."""
-        return {"format": FORMAT, **_UPDATE.dump_python(self)}
+        return {"format": FORMAT, **_UPDATE.dump_python(self, warnings="none")}
 
     @property
     def exact(self) -> bool:
