@@ -231,8 +231,7 @@ def stands_for(
         if known.digest != delivery.digest:
             raise _reused(delivery)
         return by_id.get(str(known.update_id))
-    # An update of an earlier version has its delivery's id, and no digest.
-    its_own = by_id.get(delivery.id)
+    its_own = by_id.get(delivery.id)  # as an earlier version had it, without a digest
     if known.taken and not (its_own and its_own.aims_at(event)):
         raise _reused(delivery)
     return its_own
