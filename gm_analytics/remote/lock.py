@@ -22,6 +22,8 @@ OUTPUT_LIMIT = 5 * 2**20
 """Bytes until the lock is said to be held: of what is run first, and of strangers."""
 ENDED = "its holder on the mirror has ended"
 _BEAT, _RELEASE = b".", b"!"
+BROKEN = (paramiko.SSHException, OSError, EOFError)
+"""What paramiko raises of a connection that ended; which of them depends on the moment."""
 _SAID_LIMIT = 4000
 """Bytes of what the mirror says when there is no lock to be had."""
 
@@ -97,7 +99,7 @@ class Lock:
         """Say no more; if no command runs, nobody has to look for one."""
         self._ended.set()
         if idle:
-            with suppress(OSError):
+            with suppress(*BROKEN):
                 self._channel.sendall(_RELEASE)
         with self._answer:
             self._answer.notify_all()
@@ -110,7 +112,7 @@ class Lock:
 
     def answers(self, seconds: float) -> bool:
         """Ask at once, and tell whether there is an answer within so many seconds."""
-        with suppress(OSError):
+        with suppress(*BROKEN):
             wanted = self._send()
             with self._answer:
                 self._answer.wait_for(lambda: self._answered >= wanted or self.is_lost, seconds)
@@ -135,7 +137,7 @@ class Lock:
                 return
 
     def _hear(self) -> None:
-        with suppress(OSError):
+        with suppress(*BROKEN):
             while dots := self._channel.recv(channel.CHUNK):
                 with self._answer:
                     self._answered += len(dots)
