@@ -1,4 +1,4 @@
-"""What all tests share: how much hypothesis tries, in which order files are begun, an end."""
+"""What all tests share: what hypothesis tries, the order of files, and that stores are closed."""
 
 from __future__ import annotations
 

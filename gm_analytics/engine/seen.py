@@ -246,11 +246,11 @@ def alias(connection: sa.Connection, delivery: Delivery, update_id: str) -> None
     this = DELIVERIES.c.update_id == update_id
     found = connection.scalar(sa.select(sa.func.count()).where(this))
     if delivery.id != update_id and (found or 0) < MAX_ALIASES:
-        name(connection, delivery, update_id)
+        find_by(connection, delivery, update_id)
 
 
-def name(connection: sa.Connection, delivery: Delivery, update_id: str) -> None:
-    """Have a new update found by the id of the delivery that told it."""
+def find_by(connection: sa.Connection, delivery: Delivery, update_id: str) -> None:
+    """Have an update found by the id of a delivery; a new one has no other yet."""
     row = {"delivery_id": delivery.id, "digest": delivery.digest, "update_id": update_id}
     connection.execute(DELIVERIES.insert(), {**row, "received_at": time.time()})
 

@@ -118,7 +118,7 @@ class Taking(Queries, ABC):
             return Taken(reason=timeline.NOTHING_TO_CLOSE)
         seen.note(connection, told.key, event, update_id, mirrors)
         if told.delivery:
-            seen.name(connection, told.delivery, update_id)
+            seen.find_by(connection, told.delivery, update_id)
         several = f"{index.PARTITION_SEPARATOR}{{}}" if len(mirrors) > 1 else ""
         begun = tuple(
             replace(told.update, id=update_id + several.format(name), mirror=name)

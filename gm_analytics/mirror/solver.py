@@ -219,14 +219,14 @@ class _Asking:
     ) -> GmError | _MovedError:
         """Say what a failed yum run means."""
         output, doing = result.stdout + result.stderr, f"resolving {named(specs)}"
+        if damaged := lost.files(output):
+            return PoolIncomplete(self._host.name, damaged)
         needed = needed_for(rows)
         kind = printed.failure(result.exited, output, specs)
         if kind in {"signature", "network", "unsolvable", "other"} and rows:
             # dnf says in many ways that a disk is full, and in some not at all.
             kind = "space" if self._host.look().free < needed else kind
         name, root = self._host.name, self._host.config.root
-        if damaged := lost.files(output):
-            return PoolIncomplete(name, damaged)
         unavailable = UpstreamUnavailable(name, doing, words(output))
         errors: dict[printed.Failure, Callable[[], GmError | _MovedError]] = {
             "unknown": lambda: UnknownPackages(name, list(unknown_specs(output, specs))),

@@ -36,7 +36,7 @@ class Made:
     """Why it is not known whether clients see it."""
 
     def __str__(self) -> str:
-        """Give a line for the person who asked for it."""
+        """Say it to the person who asked for it."""
         warning = f"\nwarning: {self.unseen}" if self.unseen else ""
         return f"published as {self.directory}{warning}"
 

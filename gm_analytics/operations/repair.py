@@ -50,8 +50,8 @@ def run(
             whole = step("compare", session.mender.named, _but(wanted, lost))
             if whole:
                 return Repaired(len(packages), mended)
-            wanted_now = Again("repair", wanted, live.manifests)
-            made = again.publish(mirrors, session, name, live, wanted_now, step=step)
+            then = Again("repair", wanted, live.manifests)
+            made = again.publish(mirrors, session, name, live, then, step=step)
             return Repaired(len(packages), mended, made)
         finally:
             session.sweep(name)

@@ -24,6 +24,8 @@ STDERR_KEPT = 2**20
 """Bytes of the end of standard error."""
 LOGIN_LIMIT = 64 * 1024
 """Bytes that a login may print before the command begins, on each of the two."""
+BROKEN = (paramiko.SSHException, OSError, EOFError)
+"""What paramiko raises of a connection that ended; which of them depends on the moment."""
 LOST = -1
 """The exit code of a command whose channel closed without one."""
 

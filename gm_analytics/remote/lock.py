@@ -22,8 +22,6 @@ OUTPUT_LIMIT = 5 * 2**20
 """Bytes until the lock is said to be held: of what is run first, and of strangers."""
 ENDED = "its holder on the mirror has ended"
 _BEAT, _RELEASE = b".", b"!"
-BROKEN = (paramiko.SSHException, OSError, EOFError)
-"""What paramiko raises of a connection that ended; which of them depends on the moment."""
 _SAID_LIMIT = 4000
 """Bytes of what the mirror says when there is no lock to be had."""
 
@@ -99,7 +97,7 @@ class Lock:
         """Say no more; if no command runs, nobody has to look for one."""
         self._ended.set()
         if idle:
-            with suppress(*BROKEN):
+            with suppress(*channel.BROKEN):
                 self._channel.sendall(_RELEASE)
         with self._answer:
             self._answer.notify_all()
@@ -112,7 +110,7 @@ class Lock:
 
     def answers(self, seconds: float) -> bool:
         """Ask at once, and tell whether there is an answer within so many seconds."""
-        with suppress(*BROKEN):
+        with suppress(*channel.BROKEN):
             wanted = self._send()
             with self._answer:
                 self._answer.wait_for(lambda: self._answered >= wanted or self.is_lost, seconds)
@@ -137,7 +135,7 @@ class Lock:
                 return
 
     def _hear(self) -> None:
-        with suppress(*BROKEN):
+        with suppress(*channel.BROKEN):
             while dots := self._channel.recv(channel.CHUNK):
                 with self._answer:
                     self._answered += len(dots)

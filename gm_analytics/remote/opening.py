@@ -14,7 +14,7 @@ from paramiko.hostkeys import InvalidHostKey
 
 from gm_analytics import settings
 from gm_analytics.errors import HostKeyRefused, MirrorUnreachable
-from gm_analytics.remote import commands
+from gm_analytics.remote import channel, commands
 
 CONNECT_TIMEOUT = 10.0
 """Seconds for the TCP connection, the banner, the authentication and each channel."""
@@ -58,7 +58,7 @@ def connect(mirror: settings.Mirror) -> Any:
     except InvalidHostKey as error:  # no SSHException; a @cert-authority line, say
         said = f"known_hosts has a line that cannot be read: {error.line[:200]!r}"
         raise _refused(mirror, said) from error
-    except (paramiko.SSHException, OSError, EOFError) as error:
+    except channel.BROKEN as error:
         where = f"{mirror.user}@{mirror.address}:{mirror.port}"
         raise MirrorUnreachable(mirror.name, f"{where}: {error}", command(mirror)) from error
     return connection

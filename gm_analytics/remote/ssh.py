@@ -15,8 +15,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-import paramiko
-
 from gm_analytics import settings
 from gm_analytics.errors import (
     CommandFailed,
@@ -214,7 +212,7 @@ class Connection:
         try:
             with self.stop.calling(connection.close):
                 yield
-        except (paramiko.SSHException, OSError, EOFError) as error:
+        except channel.BROKEN as error:
             self._lost(doing, error, seconds if late.is_set() else None)
         except channel.TooMuchError as error:
             self.close()  # which ends the command, too

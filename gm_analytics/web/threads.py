@@ -10,9 +10,9 @@ _UNBOUNDED = 0
 
 
 class Threads(WSGIMiddleware):
-    """Runs Flask in threads that do not wait until an answer is sent.
+    """Runs Flask in threads that do not wait for the event loop.
 
-    Connexion's own waits for it three times, and thus for whoever reads slowly.
+    Connexion's own wait for it at each part of an answer.
     """
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:

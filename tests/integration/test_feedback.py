@@ -375,7 +375,8 @@ def test_a_pull_request_that_keeps_the_manifest_has_a_quick_success_and_no_more(
     assert states(site, sha)[-1] == "success"
     assert site.github.statuses[sha][0]["description"] == UNTOUCHED
     asked = [call.path.rpartition("/packages/")[2] for call in site.github.calls[before:]]
-    assert sum("packages.json" in path or "compare" in path for path in asked) == 2
+    told = {path for path in asked if "packages.json" in path or "compare" in path}
+    assert told == {f"compare/main...{sha}", "contents/packages.json"}
     assert comments(site, number) == []
 
 
