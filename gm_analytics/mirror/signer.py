@@ -115,10 +115,9 @@ class Signer:
             f"{seal.REPOMD}.asc": key.sign(repomd),
             seal.FILE: self._trust.sealed(statement),
         }
-        for name, text in signed.items():
-            self._host.ssh.put(f"{candidate}/{name}", text)
-        self._host.ssh.put(f"{staging}/{seal.PUBLICATION}", files[seal.PUBLICATION])
-        self._host.ssh.put(f"{staging}/{signing.PUBLIC_NAME}", key.public)
+        self._host.ssh.put_all(candidate, signed)
+        beside = {seal.PUBLICATION: files[seal.PUBLICATION], signing.PUBLIC_NAME: key.public}
+        self._host.ssh.put_all(staging, beside)
         argv = repository.offer_key(self._host.target, update_id, signing.PUBLIC_NAME)
         self._host.run(argv, "offering the public key")
 
@@ -189,5 +188,5 @@ class Signer:
         manifests: Iterable[str],
     ) -> None:
         """Put what lies beside a publication's metadata into staging."""
-        for name, text in _files(packages, publication, manifests, self._host).items():
-            self._host.ssh.put(self._host.target.staging(update_id, name), text)
+        files = _files(packages, publication, manifests, self._host)
+        self._host.ssh.put_all(self._host.target.staging(update_id), files)

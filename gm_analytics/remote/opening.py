@@ -6,6 +6,7 @@ Fabric alone would accept any (https://github.com/fabric/fabric/issues/1804).
 from __future__ import annotations
 
 import socket
+import sys
 from typing import Any
 
 import fabric
@@ -49,10 +50,9 @@ def connect(mirror: settings.Mirror) -> Any:
     try:
         connection.client.load_host_keys(str(mirror.known_hosts))
         connection.client.set_missing_host_key_policy(_Refuse(mirror))
+        connection.connect_kwargs["sock"] = _Prompt.to(mirror)
         connection.open()
         connection.transport.set_keepalive(KEEPALIVE)
-        # Without it each of the small packets of a command waits for a delayed ACK, 40 ms.
-        connection.transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     except paramiko.BadHostKeyException as error:
         raise _refused(mirror, str(error)) from error
     except InvalidHostKey as error:  # no SSHException; a @cert-authority line, say
@@ -62,6 +62,26 @@ def connect(mirror: settings.Mirror) -> Any:
         where = f"{mirror.user}@{mirror.address}:{mirror.port}"
         raise MirrorUnreachable(mirror.name, f"{where}: {error}", command(mirror)) from error
     return connection
+
+
+class _Prompt(socket.socket):
+    """A TCP connection on which neither side waits for a delayed acknowledgement, 40 ms each.
+
+    sshd sends its host keys after a login, and keeps the answer to what is asked first until they
+    are acknowledged.
+    """
+
+    @classmethod
+    def to(cls, mirror: settings.Mirror) -> _Prompt:
+        opened = socket.create_connection((mirror.address, mirror.port), CONNECT_TIMEOUT)
+        opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return cls(opened.family, opened.type, opened.proto, opened.detach())
+
+    def send(self, data: Any, flags: int = 0) -> int:
+        sent = super().send(data, flags)
+        if sys.platform == "linux":  # which forgets it when something is sent
+            self.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+        return sent
 
 
 def command(mirror: settings.Mirror) -> str:

@@ -10,7 +10,7 @@ import logging
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -122,9 +122,17 @@ class Connection:
             CommandFailed: it cannot be written.
 
         """
-        sent = content.encode() if isinstance(content, str) else content
-        doing, argv = f"writing {path}", commands.script("remote", "put", path, str(len(sent)))
-        self._succeeded(self._execute(argv, doing, TRANSFER, 0, stdin=sent), doing, argv)
+        directory, _, name = path.rpartition("/")
+        self.put_all(directory, {name: content})
+
+    def put_all(self, directory: str, files: Mapping[str, str | bytes]) -> None:
+        """Write files of one directory, as `put`, with one command."""
+        sent = {n: f.encode() if isinstance(f, str) else f for n, f in files.items()}
+        words = [word for name, content in sent.items() for word in (name, str(len(content)))]
+        doing = f"writing {directory}/{', '.join(files)}"
+        argv = commands.script("remote", "put", directory, *words)
+        stdin = b"".join(sent.values())
+        self._succeeded(self._execute(argv, doing, TRANSFER, 0, stdin=stdin), doing, argv)
 
     def get(self, path: str, most: int) -> bytes | None:
         """Read a file of at most `most` bytes; None if it is missing.

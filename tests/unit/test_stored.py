@@ -83,8 +83,8 @@ def test_the_longest_entry_of_a_manifest_can_be_read_back() -> None:
 
 
 def test_what_could_not_be_read_back_is_never_put_on_the_mirror() -> None:
-    put: list[str] = []
-    ssh = SimpleNamespace(put=lambda path, _: put.append(path))
+    put: list[tuple[str, list[str]]] = []
+    ssh = SimpleNamespace(put_all=lambda place, some: put.append((place, list(some))))
     target = SimpleNamespace(staging=lambda *parts: "/".join(parts))
     host: Any = SimpleNamespace(name="m", service="s", ssh=ssh, target=target, basis={})
     signer = Signer(host, None, None, None)  # type: ignore[arg-type]
@@ -92,7 +92,7 @@ def test_what_could_not_be_read_back_is_never_put_on_the_mirror() -> None:
         signer.write("u1", [], Publication(3, warnings=("two\nlines",)), ())
     assert not put
     signer.write("u1", [], Publication(3, warnings=("one line",)), ())
-    assert put == ["u1/packages.txt", "u1/publication.json", "u1/manifests.txt"]
+    assert put == [("u1", ["packages.txt", "publication.json", "manifests.txt"])]
 
 
 def test_a_publication_needs_its_number_alone() -> None:
