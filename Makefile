@@ -31,9 +31,10 @@ fuzz:  ## what is generated (tests/fuzz, tests/security), for much longer than i
 	@lab/setup test
 	@FUZZ=long $(PYTHON) -m pytest tests/fuzz tests/security
 
-soak:  ## what is long: fuzzing, many generated upstreams, hundreds of publications
+soak:  ## what is long: fuzzing, generated upstreams, hundreds of publications, a kill at each moment
 	@lab/setup test
-	@FUZZ=long SOAK=long $(PYTHON) -m pytest $(PARALLEL) tests/soak tests/fuzz tests/security
+	@FUZZ=long SOAK=long $(PYTHON) -m pytest $(PARALLEL) \
+		tests/soak tests/fuzz tests/security tests/integration/test_crash.py
 
 lint:  ## ruff, strict mypy, the order of imports, requirements, shellcheck
 	@lab/setup test

@@ -116,6 +116,19 @@ def deliver(
     form: bool = False,
 ) -> requests.Response:
     """Post a payload; `form` sends it as the other of the two content types."""
+    headers, body = signed(payload, secret, event=event, delivery_id=delivery_id, form=form)
+    return requests.post(url, data=body, headers=headers, timeout=PATIENCE)
+
+
+def signed(
+    payload: dict[str, Any],
+    secret: str,
+    *,
+    event: str = "pull_request",
+    delivery_id: str | None = None,
+    form: bool = False,
+) -> tuple[dict[str, str], bytes]:
+    """Give the headers and the body of a delivery."""
     text = json.dumps(payload, separators=(",", ":"))
     body = urlencode({"payload": text}).encode() if form else text.encode()
     headers = {
@@ -128,4 +141,4 @@ def deliver(
         "X-GitHub-Delivery": delivery_id or str(uuid.uuid4()),
         "X-Hub-Signature-256": signature(secret, body),
     }
-    return requests.post(url, data=body, headers=headers, timeout=PATIENCE)
+    return headers, body

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import time
 from collections.abc import Iterator
@@ -15,8 +14,8 @@ from gm_analytics.service import Service
 from lab.packages import NOARCH, Package
 from lab.site import Site
 from tests.integration.conftest import at_once, manifest
+from tests.support.length import LONG
 
-LONG = os.environ.get("SOAK") == "long"
 UPSTREAMS, PUBLICATIONS = (40, 300) if LONG else (2, 6)
 SIZE = 25
 KEPT, GRACE_MINUTES = 5, 1
