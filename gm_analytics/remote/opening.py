@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import socket
 import sys
+from contextlib import ExitStack
 from typing import Any
 
 import fabric
@@ -50,9 +51,11 @@ def connect(mirror: settings.Mirror) -> Any:
     try:
         connection.client.load_host_keys(str(mirror.known_hosts))
         connection.client.set_missing_host_key_policy(_Refuse(mirror))
-        connection.connect_kwargs["sock"] = _Prompt.to(mirror)
-        connection.open()
-        connection.transport.set_keepalive(KEEPALIVE)
+        with ExitStack() as undo:
+            connection.connect_kwargs["sock"] = undo.enter_context(_Prompt.to(mirror))
+            connection.open()
+            connection.transport.set_keepalive(KEEPALIVE)
+            undo.pop_all()
     except paramiko.BadHostKeyException as error:
         raise _refused(mirror, str(error)) from error
     except InvalidHostKey as error:  # no SSHException; a @cert-authority line, say

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import socket
 import ssl
 import subprocess
 import sys
@@ -173,6 +174,7 @@ def test_a_persons_fabric_yaml_leads_no_connection_elsewhere(
     seen: list[Any] = []
     monkeypatch.setattr(opening.fabric.Connection, "open", lambda self: seen.append(self))  # noqa: PLW0108
     mirror = mirror_settings(tmp_path, url="http://m/")
+    monkeypatch.setattr(opening.socket, "create_connection", lambda *_: socket.socket())
     with pytest.raises(AttributeError):  # there is no transport
         opening.connect(mirror)
     assert (seen[0].gateway, seen[0].forward_agent) == (None, False)
