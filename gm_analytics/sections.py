@@ -38,6 +38,18 @@ takes_deliveries: ContextVar[bool] = ContextVar("takes_deliveries", default=True
 Word = Annotated[str, grammar.WORD.field]
 AbsolutePath = Annotated[str, grammar.ABSOLUTE_PATH.field]
 LocalPath = Annotated[Path, ABSOLUTE]
+Login = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.\[\]-]{1,100}$")]
+"""An account of GitHub's; that of an app ends with `[bot]`."""
+Association = Literal[
+    "OWNER",
+    "MEMBER",
+    "COLLABORATOR",
+    "CONTRIBUTOR",
+    "FIRST_TIMER",
+    "FIRST_TIME_CONTRIBUTOR",
+    "MANNEQUIN",
+    "NONE",
+]
 
 
 class Section(BaseModel):
@@ -53,11 +65,12 @@ class Webhook(Section):
         str | None, Field(alias="secret", min_length=MIN_SECRET, repr=False, exclude=True)
     ] = None
     repositories: Annotated[list[str], Field(min_length=1)]
-    trusted_associations: list[
-        Literal["OWNER", "MEMBER", "COLLABORATOR", "CONTRIBUTOR", "FIRST_TIME_CONTRIBUTOR", "NONE"]
-    ] = ["OWNER", "MEMBER", "COLLABORATOR"]
+    trusted_associations: list[Association] | None = None
+    trusted_authors: list[Login] | None = None
+    """These two narrow whose pull requests count; without either all do that come from a branch of
+    the repository itself."""
     branch: str | None = None
-    """The branch that the mirror follows with `on_merge`; by default the repository's own."""
+    """The branch that the mirror follows; by default the repository's own."""
     remember_days: Annotated[int, Field(ge=30)] = 400
     """How long events are known, so that none is done twice."""
     _unread: Unread | None = PrivateAttr(default=None)

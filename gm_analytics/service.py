@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 
 from gm_analytics.engine.client import Store
@@ -16,7 +16,6 @@ from gm_analytics.github import webhook
 from gm_analytics.github.client import GitHub
 from gm_analytics.mirror.access import Mirrors
 from gm_analytics.operations.by_hand import Operations
-from gm_analytics.pull_requests import admission
 from gm_analytics.pull_requests.called import Called
 from gm_analytics.pull_requests.intake import Intake
 from gm_analytics.pull_requests.performer import Performer, Teller
@@ -102,8 +101,8 @@ class Service:
         """What speaks on pull requests; without a token nothing does."""
         if not self.settings.github.token:
             return None
-        refusal = partial(admission.reason_to_ignore, config=self.settings)
-        return Reporter(self.store, Called(self.github, self.store.called_now), self.page, refusal)
+        forge = Called(self.github, self.store.called_now)
+        return Reporter(self.store, forge, self.page, self.settings)
 
     @contextmanager
     def worker(self, clock: Callable[[], float] = time.time) -> Iterator[None]:

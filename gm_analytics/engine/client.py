@@ -8,10 +8,12 @@ mirror. Source: https://docs.dbos.dev/python/reference
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
 import uuid
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import sqlalchemy as sa
 from dbos import DBOS, DBOSClient, EnqueueOptions, error
@@ -19,9 +21,10 @@ from dbos import DBOS, DBOSClient, EnqueueOptions, error
 from gm_analytics.engine import cancelling, index, records, schema, seen, waiting
 from gm_analytics.engine.codec import JSON, refuse_pickles
 from gm_analytics.engine.database import NAME, connect, guarded, locked, prepare
-from gm_analytics.engine.handover import FEEDBACK, QUEUES
+from gm_analytics.engine.handover import FEEDBACK, NOTICE, QUEUES
 from gm_analytics.engine.schema import UPDATES, WORKFLOWS
 from gm_analytics.engine.taking import Taking
+from gm_analytics.events import PullRequestEvent
 from gm_analytics.mirror.publication import Standing
 from gm_analytics.updates.model import Update
 
@@ -125,6 +128,25 @@ class Store(Taking):
         }
         with guarded(f"storing feedback on update {update.id}"):
             self._client.enqueue(options, update.to_json(), ended)
+
+    def enqueue_notice(self, event: PullRequestEvent, reason: str) -> None:
+        """Have a pull request told why it causes no update: once a commit and a reason.
+
+        Raises:
+            StoreUnavailable: it could not be stored.
+
+        """
+        about = (event.key.lower(), event.head_sha, reason)
+        digest = hashlib.sha256(json.dumps(about).encode()).hexdigest()
+        options: EnqueueOptions = {
+            "queue_name": FEEDBACK,
+            "workflow_name": FEEDBACK,
+            "workflow_id": f"{FEEDBACK}-{digest}",
+            "queue_partition_key": event.key,
+            "app_version": APPLICATION_VERSION,
+        }
+        with guarded(f"storing why {event.key} is ignored"):
+            self._client.enqueue(options, {NOTICE: asdict(event)}, True)
 
     def note_standing(self, mirror: str, standing: Standing) -> Update | None:
         """Note what merging a pull request would change by now; give the update that previewed it.

@@ -19,6 +19,8 @@ from gm_analytics.engine.schema import PROGRESS, STEPS, WORKFLOWS
 
 FEEDBACK = "feedback"
 """The queue, and the workflow, of what is said on pull requests."""
+NOTICE = "notice"
+"""What such a workflow has in place of an update: a pull request that causes none."""
 QUEUES = {WORKFLOW: "updates", FEEDBACK: FEEDBACK}
 """Of a workflow by its name; one that was resumed by hand has lost its own."""
 _OURS = WORKFLOWS.c.name.in_(list(QUEUES))

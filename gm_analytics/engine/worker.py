@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 from dbos import DBOS, DBOSConfig
 from dbos._utils import GlobalParams
@@ -24,7 +24,7 @@ from gm_analytics.engine.client import APPLICATION_VERSION, QUEUE
 from gm_analytics.engine.codec import JSON, refuse_pickles
 from gm_analytics.engine.database import NAME, connect, engine_options, guarded, locked
 from gm_analytics.engine.given_up import GivenUp
-from gm_analytics.engine.handover import FEEDBACK
+from gm_analytics.engine.handover import FEEDBACK, NOTICE
 from gm_analytics.engine.holding import Holding
 from gm_analytics.engine.housekeeping import Keep
 from gm_analytics.engine.leases import Timing
@@ -39,8 +39,18 @@ from gm_analytics.updates.waiting import (
 )
 
 log = logging.getLogger(__name__)
-Report = Callable[[Update, bool, DurableStep], None]
-"""Says on a pull request how an update fares; the flag is whether it has ended."""
+
+
+class Report(Protocol):
+    """Says on pull requests what they cause."""
+
+    def __call__(self, update: Update, ended: bool, step: DurableStep, /) -> None:
+        """Say how an update fares, which may have ended."""
+        ...
+
+    def ignored(self, notice: object, step: DurableStep, /) -> None:
+        """Say, of what was stored, why it causes no update."""
+        ...
 
 
 @contextmanager
@@ -139,18 +149,14 @@ def _register(attempts: Attempts, report: Report | None, retry: Retry) -> None:
 
     @DBOS.workflow(name=FEEDBACK)
     def feedback(values: dict[str, Any], ended: bool) -> None:
-        try:
-            work = Update.read(values)
-        except Malformed as error:
-            log.warning("feedback: ignored: the stored update is not one: %s", error)
+        what = _what_to_say(values, ended, report)
+        if what is None:
             return
-        subject = f"feedback on update {work.id}"
-        if report is None:  # the token went since it was stored
-            return
+        subject, say = what
         try:
             with attempts.holding.running(str(DBOS.workflow_id)) as run:
                 pauses = Patiently(retry.seconds, retry.hours)
-                report(work, ended, DurableStep(subject, pauses, run=run))
+                say(DurableStep(subject, pauses, run=run))
         except LeaseLost as lost:
             log.warning("%s: stopped: %s", subject, lost)
             raise
@@ -159,6 +165,22 @@ def _register(attempts: Attempts, report: Report | None, retry: Retry) -> None:
         except Exception:
             log.exception("%s: failed", subject)  # a defect, and DBOS's trace is dropped
             raise
+
+
+def _what_to_say(
+    values: Any, ended: bool, report: Report | None
+) -> tuple[str, Callable[[DurableStep], None]] | None:
+    """Name what a workflow says, and give what says it."""
+    if report is None:  # the token went since it was stored
+        return None
+    if isinstance(values, dict) and NOTICE in values:
+        return "feedback", partial(report.ignored, values[NOTICE])
+    try:
+        work = Update.read(values)
+    except Malformed as error:
+        log.warning("feedback: ignored: the stored update is not one: %s", error)
+        return None
+    return f"feedback on update {work.id}", partial(report, work, ended)
 
 
 def _is_not_a_trace(record: logging.LogRecord) -> bool:

@@ -27,7 +27,7 @@ TO_COMMENT = "Pull requests: write"
 MAX_PAGES = 100
 """Of a hundred comments each."""
 
-CommitState = Literal["pending", "success", "failure", "error"]
+CommitState = Literal["pending", "success", "failure", "error", "neutral"]
 
 
 class GitHub(Contents):

@@ -10,10 +10,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from gm_analytics.events import PullRequestEvent
 from gm_analytics.pull_requests.rules import TABLE
 from gm_analytics.rpm import grammar
 from gm_analytics.settings import Settings
-from gm_analytics.updates.model import Update
+from gm_analytics.updates.model import MAX_NUMBER, Update
 
 _TIME = r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)?"
 _FORMS: dict[str, Callable[[str], object]] = {
@@ -27,6 +28,15 @@ _FORMS: dict[str, Callable[[str], object]] = {
 """The texts that become part of a command, a path or an address."""
 
 
+_EVENT_FORMS: dict[str, Callable[[str], object]] = {
+    **{name: _FORMS[name] for name in ("repository", "head_sha", "base_ref")},
+    "default_branch": _FORMS["base_ref"],
+    "author": re.compile(r"[A-Za-z0-9_.\[\]-]{0,100}").fullmatch,
+    "author_association": re.compile(r"[A-Z_]{0,64}").fullmatch,
+}
+"""The texts that become part of what is said of a pull request that causes no update."""
+
+
 def reason_to_ignore(update: Update, config: Settings) -> str | None:
     """Say why a stored update is not to be performed, or None."""
     if malformed := _malformed(update):
@@ -38,6 +48,12 @@ def reason_to_ignore(update: Update, config: Settings) -> str | None:
     if update.mirror not in (mirror.name for mirror in config.mirrors_of(update.repository)):
         return f"no mirror of this name takes pull requests of {update.repository}"
     return None
+
+
+def is_well_formed(event: PullRequestEvent) -> bool:
+    """Tell whether a stored event has the form that a delivery gives it."""
+    fits = all(fits(getattr(event, name)) for name, fits in _EVENT_FORMS.items())
+    return fits and 0 < event.number <= MAX_NUMBER
 
 
 def _malformed(update: Update) -> str | None:

@@ -28,6 +28,7 @@ from gm_analytics.rpm import grammar
 from gm_analytics.rpm.changes import Change, Plan, size_text
 from gm_analytics.updates import states
 from gm_analytics.updates.model import Outcome, Record, Update
+from gm_analytics.updates.untouched import UNTOUCHED
 from gm_analytics.updates.waiting import Wait
 from gm_analytics.wording import redact, when
 
@@ -57,6 +58,11 @@ class Status:
 # --- status ---------------------------------------------------------------------------------
 
 
+def context(mirror: str) -> str:
+    """Name what a status is about."""
+    return f"gm-analytics/{mirror}"
+
+
 def status(record: Record) -> Status:
     """Word an update as a commit status: a failure is its author's to mend, an error others'."""
     if record.wait:
@@ -65,9 +71,18 @@ def status(record: Record) -> Status:
         return Status("pending", f"{record.state}: {_purpose(record.update)}")
     if record.state == "ignored":
         # Nothing was looked at, so a required check must not pass; there is no neutral state.
-        return Status("failure", _short(f"ignored: {record.public_message}"))
+        return Status("error", _short(f"ignored: {record.public_message}"))
     since = _since(record.standing) if record.standing else ""
     return Status(_verdict(record), _short(record.public_message + since))
+
+
+def why_ignored(reason: str, *, draft: bool, untouched: bool) -> Status:
+    """Word why a pull request causes no update; one that keeps the manifest wants none."""
+    if untouched:
+        return Status("success", UNTOUCHED)
+    # A draft is not over: marking it ready is what it waits for.
+    said = f"waiting: {reason}" if draft else f"ignored: {reason}"
+    return Status("pending" if draft else "neutral", _short(said))
 
 
 def _verdict(record: Record) -> CommitState:

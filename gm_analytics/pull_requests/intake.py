@@ -36,6 +36,10 @@ class Tell(Protocol):
         """Have it told how an update ended, once it has."""
         ...
 
+    def ignored(self, event: PullRequestEvent, reason: str) -> None:
+        """Have it told why it causes no update; never fail for it."""
+        ...
+
 
 @dataclass(frozen=True)
 class Reply:
@@ -123,6 +127,7 @@ class Intake:
         listed = self._as_listed(event)
         aim, mirrors = self.rules.decide(listed), self.mirrors_of(listed.repository)
         if isinstance(aim, str):
+            self._tell_why(listed, aim)
             return Taken(reason=aim)
         if not mirrors:
             return Taken(reason="no mirror is configured for this repository")
@@ -169,6 +174,11 @@ class Intake:
             self.threads.submit(self.tell.began, update)
         for update in taken.learned:
             self.threads.submit(self.tell.ended, update, None)
+
+    def _tell_why(self, event: Event, reason: str) -> None:
+        """Have a pull request told that it is ignored, if it is one that waits for something."""
+        if isinstance(event, PullRequestEvent) and self.rules.tells(event):
+            self.threads.submit(self.tell.ignored, event, reason)
 
 
 def _ignored(delivery: Delivery, reason: str) -> Reply:

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from gm_analytics.engine.steps import DurableStep
-from gm_analytics.errors import Cancelled, GmError
+from gm_analytics.errors import Cancelled, GmError, StoreUnavailable
+from gm_analytics.events import PullRequestEvent
 from gm_analytics.pull_requests import admission
 from gm_analytics.pull_requests.ports import Updates
 from gm_analytics.pull_requests.reporter import ask_for_feedback, is_worth_telling
@@ -48,6 +49,15 @@ class Teller:
             self.updates().enqueue_feedback(update, ended=True)
         if outcome:
             self.compared(update.mirror, outcome)
+
+    def ignored(self, event: PullRequestEvent, reason: str) -> None:
+        """Have a pull request told why it causes no update; never fail for it."""
+        if not self.config.github.has_token:
+            return
+        try:
+            self.updates().enqueue_notice(event, reason)
+        except StoreUnavailable as error:
+            log.error("%s: it is not told that it is ignored: %s", event.key, error)
 
     def compared(self, mirror: str, outcome: Outcome) -> None:
         """Have other open pull requests told what merging them would change after this.

@@ -10,7 +10,8 @@ from gm_analytics.mirror.publication import Standing
 from gm_analytics.updates import ports
 from gm_analytics.updates.model import Record, Taken, Update
 
-CommitState = Literal["pending", "success", "failure", "error"]
+CommitState = Literal["pending", "success", "failure", "error", "neutral"]
+"""The last is none of a commit status: an app says it by a check run, and others say `error`."""
 
 
 class Updates(Protocol):
@@ -42,6 +43,10 @@ class Updates(Protocol):
 
     def enqueue_feedback(self, update: Update, *, ended: bool) -> None:
         """Have the pull request told how the update fares: now, or once it has `ended`."""
+        ...
+
+    def enqueue_notice(self, event: PullRequestEvent, reason: str) -> None:
+        """Have a pull request told, once a commit and reason, why it causes no update."""
         ...
 
     def note_standing(self, mirror: str, standing: Standing) -> Update | None:

@@ -6,16 +6,18 @@ import logging
 from collections.abc import Callable
 
 from gm_analytics.errors import GmError, StoreUnavailable
-from gm_analytics.pull_requests import feedback
-from gm_analytics.pull_requests.ports import Updates, Voice
+from gm_analytics.pull_requests import admission, feedback
+from gm_analytics.pull_requests.called import Both
+from gm_analytics.pull_requests.notices import Notices
+from gm_analytics.pull_requests.ports import Updates
+from gm_analytics.pull_requests.request import StoredRequest
+from gm_analytics.settings import Settings
 from gm_analytics.updates.model import CLOSE, Outcome, Record, Update
 from gm_analytics.updates.ports import Step
 
 log = logging.getLogger(__name__)
 Page = Callable[[str], str]
 """Gives the address of an update's page, empty if the outside cannot reach it."""
-Refusal = Callable[[Update], "str | None"]
-"""Says why an update is not one that the configuration allows, so that nobody is told of it."""
 
 
 def is_worth_telling(update: Update, outcome: Outcome | None, *, ended: bool) -> bool:
@@ -42,9 +44,10 @@ def _begins_a_comment(record: Record) -> bool:
 class Reporter:
     """Words what the store has, and says it."""
 
-    def __init__(self, updates: Updates, voice: Voice, page: Page, refusal: Refusal) -> None:
-        self._updates, self._voice, self._page = updates, voice, page
-        self._refusal = refusal
+    def __init__(self, updates: Updates, forge: Both, page: Page, config: Settings) -> None:
+        self._updates, self._voice, self._page, self._config = updates, forge, page, config
+        request = StoredRequest(updates, forge)
+        self.ignored = Notices(config, updates, forge, request.is_untouched)
 
     def __call__(self, update: Update, ended: bool, step: Step) -> None:
         """Set the status; once the update has `ended`, which is then near, write the comment.
@@ -55,7 +58,7 @@ class Reporter:
             GmError: why the forge was not told, the last reason if there are two.
 
         """
-        if reason := self._refusal(update):
+        if reason := admission.reason_to_ignore(update, self._config):
             log.warning("feedback on update %s: ignored: %s", update.id, reason)
             return
         if ended:
@@ -86,7 +89,7 @@ class Reporter:
             status.state,
             description=status.description,
             url=self._page(other.id),
-            context=f"gm-analytics/{update.mirror}",
+            context=feedback.context(update.mirror),
         )
 
     def put_comment(self, update: Update) -> None:

@@ -33,11 +33,11 @@ class StoredRequest:
             return Manifest.parse(self._forge.manifest(update.repository, update.commit))
         with ThreadPoolExecutor(1, thread_name_prefix="manifest") as thread:
             read = thread.submit(self._forge.manifest, update.repository, update.commit)
-            if self._is_untouched(update):
+            if self.is_untouched(update):
                 return Manifest((), untouched=True)
             return Manifest.parse(read.result())
 
-    def _is_untouched(self, update: Update) -> bool:
+    def is_untouched(self, update: Update) -> bool:
         """Ask the forge; what it cannot tell counts as a change, and waits for nothing."""
         try:
             return self._forge.keeps_manifest(update.repository, update.base_ref, update.head_sha)

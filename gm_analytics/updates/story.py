@@ -176,7 +176,7 @@ def _outcome(scene: Scene, live: Survey, found: Found, plan: Plan, shown: Shown)
         changes=plan.changes,
         warnings=found.closure.warnings,
     )
-    if update.aim.target == "live":
+    if update.aim.target != "preview":
         return told
     of_merging = tuple(_of_merging(scene, live))
     again = any(said.endswith(PLANS_AGAIN) for said in of_merging)

@@ -65,6 +65,13 @@ RSpec.describe ci do
     end
   end
 
+  it 'narrows who may cause updates only where that is said' do
+    found = described_class.config(site(trusted_associations: nil))
+    expect(found['webhook'].keys).to eq(%w(secret_file repositories))
+    narrow = described_class.config(site(trusted_associations: nil, trusted_authors: ['ana']))
+    expect(narrow['webhook'].slice('trusted_associations', 'trusted_authors')).to eq('trusted_authors' => ['ana'])
+  end
+
   it 'words the configuration, without secrets' do
     text = described_class.yaml(described_class.config(site(github_token: 'token', ngrok: { 'domain' => 'x.ngrok.app' }, extra_config: { 'github' => { 'manifest' => 'p.json' } })))
     found = YAML.safe_load(text)

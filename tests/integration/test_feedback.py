@@ -21,6 +21,7 @@ import pytest
 from gm_analytics import settings
 from gm_analytics.engine.client import FEEDBACK, Store
 from gm_analytics.errors import StoreUnavailable, UnknownUpdate
+from gm_analytics.events import PullRequestEvent
 from gm_analytics.pull_requests.feedback import MARKER
 from gm_analytics.service import Service as Inside
 from gm_analytics.updates.model import Taken, Update
@@ -599,3 +600,117 @@ def test_a_push_publishes_and_is_told_where_it_can_be(
     assert f"### {site.mirror.name}: published" in await_comment(site, number, update_id)
     assert site.client(path=f"previews/{number}/").makecache(check=False).returncode != 0
     site.repository.commit({"packages.json": before})
+
+
+# --- pull requests that cause no update -------------------------------------------------------
+
+
+def told(site: Site, sha: str) -> list[tuple[str, str]]:
+    """Give what was said on a commit, the oldest first."""
+    said = reversed(site.github.statuses.get(sha, []))
+    return [(status["state"], status["description"]) for status in said]
+
+
+def ignored(service: Service, pull: PullRequest) -> str:
+    reply = service.deliver(pull)
+    assert (reply.status_code, reply.json()["command_return"]) == (200, "ignored"), reply.text
+    return str(reply.json()["reason"])
+
+
+def test_an_ignored_pull_request_is_told_once_why_and_counts_once_it_may(
+    site: Site, service: Service, number: int
+) -> None:
+    site.mirror.forget_policy("on_pull_request")
+    base = "its base is experiment-7; the mirror follows main"
+    away = site.push(manifest("leaf31"), number=number, base_ref="experiment-7")
+    live = site.mirror.host.root.joinpath("repodata").resolve()
+    for _ in range(3):
+        assert ignored(service, away) == base
+    said = wait_for(lambda: told(site, away.head_sha), "what is said of another base")
+    assert said == [("error", f"ignored: {base}")]
+    (status,) = site.github.statuses[away.head_sha]
+    assert status["context"] == f"gm-analytics/{site.mirror.name}"
+    assert site.mirror.host.root.joinpath("repodata").resolve() == live, "nothing is published"
+    edited = replace(
+        away, base_ref="main", action="edited", changes={"base": {"ref": {"from": "experiment-7"}}}
+    )
+    done = service.perform(edited)
+    assert done["state"] == "published", done["message"]
+    wait_for(lambda: states(site, away.head_sha)[-1] == "success", "the last status")
+    assert ignored(service, replace(away, action="synchronize")) == base
+    settle(site, service)
+    assert [state for state, _ in told(site, away.head_sha)][-1] == "success", "its update's word"
+    assert states(site, away.head_sha).count("error") == 1
+
+
+def settle(site: Site, service: Service) -> None:
+    """Wait until what was asked for before is said: another pull request's is, in its turn."""
+    other = site.push(manifest("leaf20"), "settle", number=next(numbers), draft=True)
+    assert ignored(service, other) == "the pull request is a draft"
+    wait_for(lambda: told(site, other.head_sha), "what is said of a draft")
+
+
+def test_a_draft_waits_and_nothing_is_said_of_forks_and_kept_manifests(
+    site: Site, service: Service
+) -> None:
+    site.mirror.forget_policy("on_pull_request")
+    draft = site.push(manifest("leaf21"), "a-draft", number=next(numbers), draft=True)
+    fork = site.push(
+        manifest("leaf26"), "a-fork", number=next(numbers), head_repository="eve/packages"
+    )
+    kept = site.repository.commit({"README": "hello"}, "keeps")
+    keeps = PullRequest(kept, site.repository.name, number=next(numbers), base_ref="experiment-7")
+    site.repository.commit({"LICENSE": "MIT"}, "experiment-7")
+    for pull in (fork, draft, keeps):
+        ignored(service, pull)
+    wait_for(lambda: told(site, kept), "what is said of a kept manifest")
+    assert told(site, kept) == [("success", "the manifest is not changed here")]
+    wait_for(lambda: told(site, draft.head_sha), "what is said of a draft")
+    assert told(site, draft.head_sha) == [("pending", "waiting: the pull request is a draft")]
+    assert told(site, fork.head_sha) == []
+    ready = replace(draft, draft=False, action="ready_for_review")
+    assert service.perform(ready)["state"] == "published"
+    wait_for(lambda: states(site, draft.head_sha)[-1] == "success", "the last status")
+
+
+def test_authors_whom_the_configuration_leaves_out_are_told_and_others_count(site: Site) -> None:
+    database = f"sqlite:///{site.directory}/narrow.sqlite"
+    webhook = {
+        "secret": site.secret,
+        "repositories": [site.repository.name],
+        "trusted_authors": ["Dependabot[bot]"],
+    }
+    changes = with_token(site, database_url=database, webhook=webhook)
+    with Service.running(site, site.config(**changes)) as service:
+        person = site.push(manifest("leaf22"), "person", number=next(numbers))
+        assert "octo-author is MEMBER" in ignored(service, person)
+        said = wait_for(lambda: told(site, person.head_sha), "why the author is left out")
+        who = "author octo-author is MEMBER; trusted are those of webhook.trusted_authors"
+        assert said == [("error", f"ignored: {who}")]
+        bot = site.push(
+            manifest("leaf23"), "bot", number=next(numbers), user="dependabot[bot]",
+            author_association="NONE",
+        )  # fmt: skip
+        assert service.perform(bot)["state"] == "published"
+
+
+def test_what_a_strange_web_stores_of_ignored_pull_requests_is_not_said(
+    site: Site, service: Service
+) -> None:
+    """The worker decides again, by its own configuration, on values that have a form."""
+    event = PullRequestEvent(
+        "opened", "opened", next(numbers), site.repository.name, site.repository.head(), "main",
+        "octo-author", "MEMBER", False, False, default_branch="main",
+    )  # fmt: skip
+    store = Store(site.settings()["database_url"])
+    forged = [
+        event,  # not ignored
+        replace(event, repository="else/where", draft=True),
+        replace(event, base_ref="experiment 7: see http://x"),
+        replace(event, fork=True),
+    ]
+    for number, one in enumerate(forged):
+        store.enqueue_notice(one, f"please visit {number}")
+    wait_for(lambda: service.log.count("no pull request that is ignored") == 4, "four refusals")
+    store.close()
+    assert told(site, event.head_sha) == []

@@ -206,7 +206,7 @@ def test_a_form_delivery_means_the_same(site: Site, service: Service) -> None:
         ({"draft": True}, "draft"),
         ({"head_repository": "stranger/packages"}, "fork"),
         ({"head_repository": None}, "fork"),
-        ({"author_association": "CONTRIBUTOR"}, "CONTRIBUTOR"),
+        ({"base_ref": "experiment-7"}, "its base is experiment-7; the mirror follows main"),
     ],
 )
 def test_what_the_policy_leaves_out_is_ignored_with_the_reason(

@@ -75,7 +75,8 @@ def test_a_short_configuration_has_these_defaults(load: Any) -> None:
         "reconcile_seconds": 300.0,
         "webhook": {
             "repositories": ["icesi/packages"],
-            "trusted_associations": ["OWNER", "MEMBER", "COLLABORATOR"],
+            "trusted_associations": None,
+            "trusted_authors": None,
             "branch": None,
             "remember_days": 400,
         },
@@ -374,6 +375,7 @@ def test_an_address_is_one_of_http(problems: Any, path: str, value: str) -> None
     [
         ("publish", "sometimes"),
         ("webhook.trusted_associations", ["FRIEND"]),
+        ("webhook.trusted_authors", ["two words"]),
         ("retry_attempts", 0),
         ("retry_seconds", -1),
         ("waiting_hours", -1),

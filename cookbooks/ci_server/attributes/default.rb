@@ -13,7 +13,9 @@ default['ci_server']['github_ca'] = nil
 
 # The service's configuration: docs/operations.md says what each key means.
 default['ci_server']['repositories'] = []
-default['ci_server']['trusted_associations'] = %w(OWNER MEMBER COLLABORATOR)
+# Whose pull requests count; nil: all that come from a branch of the repository itself.
+default['ci_server']['trusted_associations'] = nil
+default['ci_server']['trusted_authors'] = nil
 default['ci_server']['publish'] = 'on_pull_request'
 default['ci_server']['public_url'] = nil
 # One of PostgreSQL is put into a file of its own, since it may hold a password.

@@ -105,8 +105,9 @@ module GmAnalytics
         'webhook' => {
           'secret_file' => "#{ETC}/webhook_secret",
           'repositories' => Array(site['repositories']),
-          'trusted_associations' => Array(site['trusted_associations']),
-        },
+          'trusted_associations' => site['trusted_associations'] && Array(site['trusted_associations']),
+          'trusted_authors' => site['trusted_authors'] && Array(site['trusted_authors']),
+        }.compact,
         'publish' => site['publish'],
         'public_url' => site['public_url'] || domain_url(site['ngrok']),
         'service_id' => site['service_id'],

@@ -274,7 +274,7 @@ def test_hundreds_of_mirrors_are_shortened_to_as_many_as_there_is_room_for() -> 
         (ended("previewed"), "success"),
         (ended("closed"), "success"),
         (ended("superseded"), "success"),
-        (ended("ignored"), "failure"),
+        (ended("ignored"), "error"),
         (Record(UPDATE, "cancelled", "cancelled", 1.0, 2.0, 3.0), "error"),
         *(
             (failed(error), "failure")

@@ -69,7 +69,7 @@ def test_a_pull_request_is_told_as_what_it_is_at(
     assert told(pull) == later
 
 
-def test_where_every_base_counts_another_one_is_no_end() -> None:
+def test_where_nothing_is_taken_away_another_base_is_no_end() -> None:
     rules = replace(RULES, publish="on_pull_request")
     assert told(replace(OPEN, base_ref="next"), rules=rules, look=FIRST) == ["pushed 1"]
 

@@ -12,6 +12,7 @@ from gm_analytics.errors import BadDelivery
 from gm_analytics.events import PullRequestEvent
 from gm_analytics.pull_requests import rules as code
 from gm_analytics.pull_requests.rules import Check, Rules
+from gm_analytics.settings import Settings
 from tests.unit.github.test_webhook import PUSH, SHA, changed, parse, payload
 
 RULES = Rules(frozenset({"icesi/packages"}))
@@ -73,7 +74,6 @@ def test_a_pull_request_is_previewed_merged_or_closed() -> None:
     "pull",
     [
         {"head": {"sha": SHA, "repo": None}},
-        {"author_association": "NONE"},
         {"draft": True},
     ],
 )
@@ -94,6 +94,20 @@ def test_another_base_than_the_branch_that_is_followed_is_ignored(action: str) -
     assert on_merge(followed, action, **MERGED) == "its base is main; the mirror follows next"
 
 
+@pytest.mark.parametrize("action", ["opened", "reopened", "synchronize", "ready_for_review"])
+def test_a_pull_request_against_another_branch_adds_nothing_either(action: str) -> None:
+    base = {"ref": "experiment-7", "repo": {"full_name": "icesi/packages"}}
+    data = payload(base=base) | {"action": action}
+    data["repository"]["default_branch"] = "main"
+    assert reason(data) == "its base is experiment-7; the mirror follows main"
+    assert reason(data, replace(RULES, branch="experiment-7")) is None
+    data["pull_request"]["base"]["ref"] = "main"
+    assert reason(data) is None
+    assert reason(data, replace(RULES, branch="experiment-7")) == (
+        "its base is main; the mirror follows experiment-7"
+    )
+
+
 @pytest.mark.parametrize(("to", "kind"), [("main", "preview"), ("next", "close")])
 def test_another_base_begins_a_preview_or_ends_it(to: str, kind: str) -> None:
     base = {"ref": to, "repo": {"full_name": "icesi/packages"}}
@@ -102,7 +116,8 @@ def test_another_base_begins_a_preview_or_ends_it(to: str, kind: str) -> None:
     found = ON_MERGE.decide(event(data))
     assert not isinstance(found, str)
     assert found.word == kind
-    assert reason(data) == "action edited causes no update"
+    away = None if to == "main" else "its base is next; the mirror follows main"
+    assert reason(data) == away
 
 
 def test_an_edit_of_something_else_causes_none() -> None:
@@ -123,12 +138,6 @@ def test_a_push_on_the_branch_that_is_followed_is_a_merge() -> None:
     assert pushed(replace(ON_MERGE, branch="next"), ref="refs/heads/next") == "merge"
     assert "a push adds nothing" in pushed(RULES)
     assert "not listed" in pushed(replace(ON_MERGE, repositories=frozenset()))
-
-
-def test_an_author_whose_account_is_gone_is_not_trusted_unless_github_says_so() -> None:
-    assert reason(payload(user=None)) is None, "GitHub vouches"
-    said = reason(payload(user=None, author_association="NONE"))
-    assert said == "author unknown is NONE; trusted are COLLABORATOR, MEMBER, OWNER"
 
 
 def test_an_end_in_an_unlisted_repository_is_ignored() -> None:
@@ -184,29 +193,87 @@ def test_a_draft_is_ignored() -> None:
     assert reason(payload(draft=True)) == "the pull request is a draft"
 
 
-@pytest.mark.parametrize("association", ["OWNER", "MEMBER", "COLLABORATOR"])
-def test_people_of_the_project_are_trusted(association: str) -> None:
+ASSOCIATIONS = [
+    "OWNER", "MEMBER", "COLLABORATOR", "CONTRIBUTOR", "FIRST_TIMER", "FIRST_TIME_CONTRIBUTOR",
+    "MANNEQUIN", "NONE", None,
+]  # fmt: skip
+PEOPLE = frozenset({"OWNER", "MEMBER", "COLLABORATOR"})
+NARROW = replace(RULES, trusted_associations=PEOPLE)
+
+
+@pytest.mark.parametrize("association", ASSOCIATIONS)
+def test_a_branch_of_the_repository_is_proof_enough(association: str | None) -> None:
+    """Of members whose membership is private, and of bots, GitHub says CONTRIBUTOR or NONE."""
     assert reason(payload(author_association=association)) is None
+    assert reason(payload(author_association=association, user=None)) is None
+    assert reason(changed("pull_request.author_association", ...)) is None
 
 
-@pytest.mark.parametrize(
-    "association",
-    ["CONTRIBUTOR", "FIRST_TIMER", "FIRST_TIME_CONTRIBUTOR", "MANNEQUIN", "NONE", None, "owner"],
-)
-def test_others_are_not_and_the_reason_says_who_is(association: str | None) -> None:
-    said = reason(payload(author_association=association))
-    assert (
-        said == f"author ana is {association or 'NONE'}; trusted are COLLABORATOR, MEMBER, OWNER"
+@pytest.mark.parametrize("association", [*ASSOCIATIONS, "owner"])
+def test_associations_that_are_named_narrow_it_and_the_reason_says_to_whom(
+    association: str | None,
+) -> None:
+    who = association or "NONE"
+    said = reason(payload(author_association=association), NARROW)
+    refusal = f"author ana is {who}; trusted are COLLABORATOR, MEMBER, OWNER"
+    assert said == (None if who in PEOPLE else refusal)
+
+
+def test_authors_that_are_named_narrow_it_or_are_let_in_beside_the_associations() -> None:
+    alone = replace(RULES, trusted_authors=frozenset({"ANA", "DEPENDABOT[BOT]"}))
+    bot, stranger = {"login": "dependabot[bot]"}, {"login": "eve"}
+    assert reason(payload(user=bot, author_association="NONE"), alone) is None
+    assert reason(payload(author_association="NONE"), alone) is None
+    said = "author eve is MEMBER; trusted are those of webhook.trusted_authors"
+    assert reason(payload(user=stranger), alone) == said
+    assert "author unknown" in str(reason(payload(user=None), alone))
+    both = replace(alone, trusted_associations=PEOPLE)
+    assert reason(payload(user=stranger), both) is None
+    assert reason(payload(user=bot, author_association="NONE"), both) is None
+    assert str(reason(payload(user=stranger, author_association="NONE"), both)).endswith(
+        "trusted are COLLABORATOR, MEMBER, OWNER, those of webhook.trusted_authors"
     )
 
 
-def test_an_author_without_association_is_not_trusted() -> None:
-    assert "author ana is NONE" in (reason(changed("pull_request.author_association", ...)) or "")
+def test_nobody_is_let_in_from_a_fork() -> None:
+    named = replace(RULES, trusted_associations=PEOPLE, trusted_authors=frozenset({"ANA"}))
+    fork = {"sha": SHA, "repo": {"full_name": "ana/packages"}}
+    assert reason(payload(head=fork), named) == "icesi/packages#7 comes from a fork"
+
+
+def test_the_configuration_names_logins_in_any_case() -> None:
+    webhook = {"secret": "s" * 16, "repositories": ["icesi/packages"], "trusted_authors": ["Ana"]}
+    mirror = {
+        "name": "m", "identity_file": "/k", "known_hosts": "/h", "url": "http://m/",
+        "upstream": {"releasever": "9"},
+    }  # fmt: skip
+    rules = Rules.of(Settings.model_validate({"webhook": webhook, "mirrors": [mirror]}))
+    assert reason(payload(user={"login": "ANA"}), rules) is None
+    assert reason(payload(user={"login": "eve"}), rules)
 
 
 def test_whom_to_trust_is_a_rule_of_the_installation() -> None:
     rules = replace(RULES, trusted_associations=frozenset({"CONTRIBUTOR"}))
     assert reason(payload(author_association="CONTRIBUTOR"), rules) is None
+
+
+@pytest.mark.parametrize(
+    ("pull", "is_told"),
+    [
+        ({"draft": True}, True),
+        ({"base": {"ref": "next", "repo": {"full_name": "icesi/packages"}}}, True),
+        ({"head": {"sha": SHA, "repo": None}}, False),
+        ({"head": {"sha": SHA, "repo": {"full_name": "eve/packages"}}, "draft": True}, False),
+    ],
+)
+def test_what_waits_for_something_is_told_and_a_fork_is_not(pull: Any, is_told: bool) -> None:
+    for action in ("opened", "synchronize", "reopened", "ready_for_review"):
+        found = event(payload(**pull) | {"action": action})
+        assert RULES.tells(found) == is_told
+    for action in ("closed", "labeled", "edited"):
+        assert not RULES.tells(event(payload(**pull) | {"action": action}))
+    unlisted = replace(RULES, repositories=frozenset({"icesi/other"}))
+    assert not unlisted.tells(event(payload(**pull)))
 
 
 # --- the table of the documents -------------------------------------------------------------
@@ -222,8 +289,14 @@ ACTIONS: dict[str, dict[str, Any]] = {
     "`closed`, merged": {"action": "closed", "pull": MERGED},
     "`closed`, not merged": {"action": "closed"},
 }
-BASES = {"any": "any", "the one that is followed": "followed", "another": "another"}
-WORDS = {"addition": "add", "preview": "preview", "merge": "merge", "close": "close"}
+BASES = {"the one that is followed": "followed", "another": "another"}
+WORDS = {
+    "addition": "add",
+    "trial": "queue",
+    "preview": "preview",
+    "merge": "merge",
+    "close": "close",
+}
 CHECKS: dict[str, Check] = {
     "no draft": code.finished,
     "no fork": code.own_branch,
@@ -233,8 +306,10 @@ CHECKS: dict[str, Check] = {
 
 def happened(said: str) -> str:
     """Give what an action of the documents is, as a delivery of it is read."""
-    if said == "`push`":
-        found = parse(PUSH, **{"x-github-event": "push"}).event
+    others = {"`push`": PUSH}
+    if said in others:
+        name = said.strip("`").partition("`")[0]
+        found = parse(others[said], **{"x-github-event": name}).event
         assert found is not None
         return found.happened
     given = dict(ACTIONS[said])
