@@ -76,6 +76,14 @@ def take(values: Any, section: str, key: str) -> tuple[Any, Unread | None]:
         raise ValueError(f"{key}_file: reading {path}: no UTF-8") from error
 
 
+def again(path: object) -> str | None:
+    """Read such a file once more; None if that cannot be done now."""
+    try:
+        return Path(path).read_text(encoding="utf-8").strip() if isinstance(path, str) else None
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
 def _owner(path: Path) -> str | None:
     """Name a file's owner, where it is another account and may be known."""
     try:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     HttpUrl,
@@ -28,6 +30,7 @@ from gm_analytics.secret_files import Unread
 MIN_SECRET = 16
 """Characters."""
 
+_PRINTABLE = r"^[!-~]+$"
 HOW_TO_MAKE_ONE = (
     "make one with `openssl rand -hex 32`, give it to GitHub's webhook form and here "
     "as webhook.secret_file (or webhook.secret)"
@@ -118,6 +121,14 @@ class Webhook(Section):
         return names
 
 
+def _text(given: Any) -> Any:
+    """Take a number for the text that it is in YAML without quotes."""
+    return str(given) if isinstance(given, int) and not isinstance(given, bool) else given
+
+
+AppId = Annotated[str, BeforeValidator(_text), Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
+
+
 class GitHub(Section):
     """Where the manifest is read and statuses are written."""
 
@@ -125,7 +136,14 @@ class GitHub(Section):
     raw_url: SafeUrl = HttpUrl("https://raw.githubusercontent.com")
     # Printable: requests would repeat a token that cannot be a header in its error.
     given_token: Annotated[
-        str | None, Field(alias="token", pattern=r"^[!-~]+$", repr=False, exclude=True)
+        str | None, Field(alias="token", pattern=_PRINTABLE, repr=False, exclude=True)
+    ] = None
+    app_id: Annotated[
+        str | None, BeforeValidator(_text), Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")
+    ] = None
+    """Of a GitHub App, in place of a token: its application or its client ID."""
+    given_private_key: Annotated[
+        str | None, Field(alias="private_key", repr=False, exclude=True)
     ] = None
     ca_file: LocalPath | None = None
     """Certificates of who signed an Enterprise Server's, in place of the usual authorities."""
@@ -133,11 +151,34 @@ class GitHub(Section):
     timeout: PositiveFloat = 10.0
 
     _unread: Unread | None = PrivateAttr(default=None)
+    _files: dict[str, Any] = PrivateAttr(default_factory=dict)
 
     @property
     def has_token(self) -> bool:
-        """Whether one is configured, which every account may know."""
-        return self.given_token is not None or self._unread is not None
+        """Whether the service can say who it is, by a token or as an app; anybody may know."""
+        return self.has_app or self.given_token is not None or self._unread is not None
+
+    @property
+    def has_app(self) -> bool:
+        """Whether it is a GitHub App."""
+        return self.app_id is not None
+
+    def token_again(self) -> str | None:
+        """Read the token's file again; None if there is none, or it has no token now."""
+        found = secret_files.again(self._files.get("token_file"))
+        return found if found and re.fullmatch(_PRINTABLE, found) else None
+
+    def private_key(self) -> str:
+        """Give the app's private key, as its file has it now.
+
+        Raises:
+            ConfigError: this account may not read it.
+
+        """
+        if self._unread:
+            raise self._unread.error()
+        again = secret_files.again(self._files.get("private_key_file"))
+        return again or self.given_private_key or ""
 
     @property
     def token(self) -> str | None:
@@ -159,9 +200,20 @@ class GitHub(Section):
     @model_validator(mode="wrap")
     @classmethod
     def _token(cls, values: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
-        values, unread = secret_files.take(values, "github.", "token")
+        if not isinstance(values, dict):
+            return handler(values)
+        files = {key: values.get(key) for key in ("token_file", "private_key_file")}
+        if "private_key" in values:
+            raise ValueError("private_key: expected its file alone, private_key_file")
+        values, token = secret_files.take(values, "github.", "token")
+        values, key = secret_files.take(values, "github.", "private_key")
         section = handler(values)
-        section._unread = unread
+        section._unread, section._files = token or key, files
+        has_key = key is not None or section.given_private_key is not None
+        if section.has_app != has_key:
+            raise ValueError("app_id and private_key_file: expected both, or neither")
+        if section.has_app and (token or section.given_token is not None):
+            raise ValueError("expected a token, or app_id and private_key_file, not both")
         return section
 
 

@@ -99,7 +99,7 @@ class Service:
     @property
     def reporter(self) -> Reporter | None:
         """What speaks on pull requests; without a token nothing does."""
-        if not self.settings.github.token:
+        if not self.settings.github.has_token:
             return None
         forge = Called(self.github, self.store.called_now)
         return Reporter(self.store, forge, self.page, self.settings)

@@ -48,7 +48,7 @@ __all__ = [
 ENVIRONMENT = "GM_ANALYTICS_CONFIG"
 PLACE = Path("/etc/gm_analytics/config.yaml")
 """Never the current directory: it may be a stranger's checkout."""
-_SECRET_FILES = frozenset({"secret_file", "token_file", "database_url_file"})
+_SECRET_FILES = frozenset({"secret_file", "token_file", "private_key_file", "database_url_file"})
 
 
 @dataclass(frozen=True)
@@ -283,7 +283,7 @@ def _without_excerpt(error: yaml.YAMLError) -> str:
     return f"line {mark.line + 1}, column {mark.column + 1}: {said}" if mark else said
 
 
-_SILENT = ("secret", "token", "database_url")
+_SILENT = ("secret", "token", "private_key", "database_url")
 """Keys whose value is not repeated."""
 
 

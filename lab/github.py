@@ -27,6 +27,7 @@ from flask import Flask, Response, jsonify, request
 from werkzeug.datastructures import Headers
 from werkzeug.serving import make_server
 
+from lab.github_app import App
 from lab.processes import find_program, run
 
 MAX_DESCRIPTION = 140
@@ -46,12 +47,15 @@ RIGHTS = {
     "statuses": "statuses=write",
     "issues": "issues=write",
     "pulls": "pull_requests=read",
+    "check-runs": "checks=write",
 }
 """Of a token: part of the API to what GitHub calls it."""
 _SHA = re.compile(r"[0-9a-f]{40}")
 _PARTS = {"compare": "contents", "commits": "contents", "branches": "contents"}
 """Parts that need the right of another one."""
 _PATIENCE = 60.0
+_APPS_OWN = re.compile(r"/api/v3/(app/|repos/[^/]+/[^/]+/installation$)")
+"""What an app asks for as itself, and not with a token of its installation."""
 
 
 class Repository:
@@ -266,6 +270,8 @@ class GitHub:
         self.pulls: dict[int, dict[str, Any]] = {}
         self.missing_issues: set[int] = set()
         self.locked: set[int] = set()
+        self.app: App | None = None
+        self.check_runs: dict[str, list[dict[str, Any]]] = {}
         self._canned: list[Canned] = []
         self._releases: list[threading.Event] = []
         self._numbers = itertools.count(1)
@@ -390,9 +396,13 @@ class GitHub:
             ("GET", f"{mine}/commits/<sha>/pulls", self._pulls_of),
             ("GET", f"{mine}/commits/<path:ref>", self._commit),
             ("GET", f"{mine}/branches/<path:name>", self._branch),
+            ("POST", f"{mine}/check-runs", self._add_check_run),
+            ("GET", f"{api}/installation", self._installation),
+            ("GET", "/api/v3/app/installations", self._installations),
+            ("POST", "/api/v3/app/installations/<int:number>/access_tokens", self._give_token),
             ("GET", api, self._show_repository),
             ("GET", "/api/v3/rate_limit", self._rate_limit),
-            ("GET", "/api/v3/user", lambda: jsonify(dict(_BOT))),
+            ("GET", "/api/v3/user", self._show_user),
         ]
         for method, rule, view in rules:
             app.add_url_rule(rule, f"{method} {rule}", view, methods=[method])
@@ -407,7 +417,11 @@ class GitHub:
             if re.search(canned.pattern, request.path):
                 self._canned.remove(canned)
                 return canned.answer()
-        valid = self.token is not None and given in (f"Bearer {self.token}", f"token {self.token}")
+        if _APPS_OWN.search(request.path):
+            refusal = self.app.refuses(given) if self.app else "Bad credentials"
+            return _refuse(401, refusal) if refusal else None
+        good = [*([self.token] if self.token else []), *(self.app.tokens if self.app else [])]
+        valid = given in [f"{scheme} {token}" for token in good for scheme in ("Bearer", "token")]
         if request.path.startswith("/raw/"):
             # Raw content says about a refused token what it says about a file that is not there.
             hidden = (given or self.repository.private) and not valid
@@ -425,11 +439,48 @@ class GitHub:
         part = next((found for name in named if (found := _PARTS.get(name, name)) in RIGHTS), None)
         # What is public may be read with any token.
         needed = request.method != "GET" or self.repository.private
-        if needed and part and part not in self.rights:
-            refusal, status = _refuse(403, "Resource not accessible by personal access token")
+        lacks = part not in self.rights or (part == "check-runs" and not self._is_app(given))
+        if needed and part and lacks:
+            kind = "integration" if self._is_app(given) else "personal access token"
+            refusal, status = _refuse(403, f"Resource not accessible by {kind}")
             refusal.headers["X-Accepted-GitHub-Permissions"] = RIGHTS[part]
             return refusal, status
         return None
+
+    def _is_app(self, given: str | None) -> bool:
+        tokens = self.app.tokens if self.app else []
+        return (given or "").partition(" ")[2] in tokens
+
+    def _show_user(self) -> Any:
+        if self._is_app(request.headers.get("Authorization")):
+            return _refuse(403, "Resource not accessible by integration")
+        return jsonify(dict(_BOT))
+
+    def _installation(self, owner: str, name: str) -> Any:
+        mine = f"{owner}/{name}".lower() == self.repository.name.lower()
+        if not (mine and self.app and self.app.installation):
+            return _refuse(404, "Not Found")
+        return jsonify(id=self.app.installation, app_slug=self.app.slug)
+
+    def _installations(self) -> Any:
+        number = self.app.installation if self.app else None
+        return jsonify([{"id": number}] if number else [])
+
+    def _give_token(self, number: int) -> Any:
+        if not self.app or number != self.app.installation:
+            return _refuse(404, "Not Found")
+        return jsonify(self.app.give_token(request.get_json())), 201
+
+    def _add_check_run(self) -> Any:
+        given = request.get_json()
+        sha, name = given.get("head_sha"), given.get("name")
+        if not sha or not name:
+            return _refuse(422, 'Invalid request. "name", "head_sha" weren\'t supplied.')
+        if not self.repository.knows(sha):
+            return _refuse(422, f"No commit found for SHA: {sha}")
+        run = self._made("CheckRun", "check-runs/") | given
+        self.check_runs.setdefault(sha, []).append(run)
+        return jsonify(run), 201
 
     def _decorate(self, response: Response) -> Response:
         if request.method == "GET" and request.path.startswith("/api/") and response.is_json:
@@ -530,7 +581,10 @@ class GitHub:
             return _invalid("IssueComment", "body", problem)
         if number in self.locked:
             return _refuse(403, "Unable to create comment because issue is locked.")
-        return jsonify(self.say(number, body, _BOT["login"])), 201
+        comment = self.say(number, body, _BOT["login"])
+        if self.app and self._is_app(request.headers.get("Authorization")):
+            comment |= {"user": self.app.user, "performed_via_github_app": self.app.shown}
+        return jsonify(comment), 201
 
     def _show_comment(self, comment_id: int) -> Any:
         comment = self._find_comment(comment_id)

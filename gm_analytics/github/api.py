@@ -17,6 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from gm_analytics import settings
 from gm_analytics.errors import GitHubError, GitHubUnavailable
+from gm_analytics.github.credentials import App, Configured, Credentials
 from gm_analytics.remote import fetch
 
 T = TypeVar("T")
@@ -40,7 +41,9 @@ class Api:
 
     def __init__(self, config: settings.GitHub) -> None:
         self._config = config
-        self._token = fetch.Token(config.token)
+        self._credentials: Credentials = (
+            App(config, self._as_app) if config.has_app else Configured(config)
+        )
         self._verify = str(config.ca_file) if config.ca_file else True
         self._kept: OrderedDict[str, tuple[str, Any, str]] = OrderedDict()
 
@@ -93,7 +96,31 @@ class Api:
         if fetch.Origin.of(url) != home:
             where = f"{fetch.Origin.of(url) or 'no address'}, which is not {home}"
             raise GitHubError(doing, HTTPStatus.OK, f"the answer leads to {where}")
-        return self.follow(doing, method, url, most, auth=self._token, **options)
+        path = url.removeprefix(self.url(""))
+        auth = self._credentials.of(path)
+        try:
+            reply = self.follow(doing, method, url, most, auth=auth, **options)
+        except GitHubError as error:
+            refused = error.status == HTTPStatus.UNAUTHORIZED
+            other = self._credentials.renewed(path, auth) if refused else None
+            if other is None:
+                raise
+            reply = self.follow(doing, method, url, most, auth=other, **options)
+        self._credentials.follows(path, reply.following.removeprefix(self.url("")))
+        return reply
+
+    def _as_app(
+        self,
+        doing: str,
+        method: str,
+        path: str,
+        auth: fetch.Token,
+        shape: TypeAdapter[T],
+        **options: Any,
+    ) -> T:
+        """Ask for what only an app may ask, and needs before it may ask anything else."""
+        reply = self.follow(doing, method, self.url(path), MAX_JSON, auth=auth, **options)
+        return self._read(doing, reply, shape)[0]
 
     def follow(
         self, doing: str, method: str, url: str, most: int, *, auth: fetch.Token, **options: Any

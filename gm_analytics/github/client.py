@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from http import HTTPStatus
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter
 
@@ -23,6 +23,8 @@ from gm_analytics.github.watch import Watch
 TO_SET_STATUSES = "Commit statuses: write"
 TO_COMMENT = "Pull requests: write"
 """What GitHub calls the rights of a fine-grained token."""
+TO_ADD_CHECKS = "Checks: write"
+"""What it calls that of an app alone."""
 
 MAX_PAGES = 100
 """Of a hundred comments each."""
@@ -75,18 +77,39 @@ class GitHub(Contents):
     ) -> None:
         """Say of a commit how it fares in a context; a later word takes an earlier one's place.
 
-        The description has at most 140 characters, and `url` may be empty.
+        The description has at most 140 characters, and `url` may be empty. `neutral` is a
+        check run where the service is a GitHub App, elsewhere `error`.
 
         Raises:
             GitHubError: GitHub does not know the commit, or the token may not.
             GitHubUnavailable: GitHub could not answer, or asked to wait.
 
         """
+        if state == "neutral" and self._config.has_app:
+            self._conclude(repository, sha, description, url, context)
+            return
+        state = "error" if state == "neutral" else state  # a status has no such word
         doing = f"setting status {context} of {repository} at {sha} to {state}"
         body = {"state": state, "description": description, "context": context}
         body |= {"target_url": url} if url else {}
         with _naming(TO_SET_STATUSES):
             self._send(doing, "POST", self._api.url(f"repos/{repository}/statuses/{sha}"), body)
+
+    def _conclude(
+        self, repository: str, sha: str, description: str, url: str, context: str
+    ) -> None:
+        """Give a commit a check run that has ended neither well nor badly."""
+        doing = f"adding the check {context} to {repository} at {sha}"
+        body: dict[str, Any] = {
+            "name": context,
+            "head_sha": sha,
+            "status": "completed",
+            "conclusion": "neutral",
+        }
+        body |= {"output": {"title": description, "summary": description}}
+        body |= {"details_url": url} if url else {}
+        with _naming(TO_ADD_CHECKS):
+            self._send(doing, "POST", self._api.url(f"repos/{repository}/check-runs"), body)
 
     def put_comment(
         self, repository: str, number: int, marker: str, body: str, *, begin: bool = True
@@ -129,13 +152,18 @@ class GitHub(Contents):
         for _ in range(MAX_PAGES):
             found, page = self._api.read(doing, page, _COMMENTS)
             for comment in found:
-                # Anybody can copy the marker, but not write as the token's user.
-                author = comment.user.id if comment.user else None
-                if (comment.body or "").startswith(marker) and self._user in (None, author):
+                # Anybody can copy the marker, but not write as the token's user, or as the app.
+                if (comment.body or "").startswith(marker) and self._is_ours(comment):
                     yield comment
             if not page:
                 return
         raise GitHubError(doing, HTTPStatus.OK, f"more than {MAX_PAGES} pages of comments")
+
+    def _is_ours(self, comment: _Comment) -> bool:
+        if self._config.has_app:
+            app = comment.performed_via_github_app
+            return app is not None and self._config.app_id in (str(app.id), app.client_id)
+        return self._user in (None, comment.user.id if comment.user else None)
 
     @cached_property
     def _user(self) -> int | None:
@@ -145,7 +173,7 @@ class GitHub(Contents):
         except GitHubError:
             return None
 
-    def _send(self, doing: str, method: str, url: str, body: dict[str, str]) -> None:
+    def _send(self, doing: str, method: str, url: str, body: dict[str, Any]) -> None:
         self._api.ask(doing, method, url, api.MAX_JSON, json=body)
 
 
@@ -180,10 +208,17 @@ class _User:
 
 
 @dataclass(frozen=True)
+class _App:
+    id: int
+    client_id: str | None = None
+
+
+@dataclass(frozen=True)
 class _Comment:
     id: Annotated[int, Field(ge=0)]
     body: str | None
     user: _User | None
+    performed_via_github_app: _App | None = None
 
 
 @dataclass(frozen=True)

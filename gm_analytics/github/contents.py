@@ -85,7 +85,7 @@ class Contents:
             GitHubUnavailable: GitHub could not answer, or asked to wait.
 
         """
-        if not self._config.token:
+        if not self._config.has_token:
             return False
         doing = f"comparing {self._config.manifest} of {repository} at {base} with {head}"
         found = self._compare(doing, repository, head, base)
@@ -127,7 +127,7 @@ class Contents:
     def _text(self, doing: str, repository: str, ref: str) -> bytes | None:
         """Give the manifest, or None if GitHub has none there, or does not know the commit."""
         path = quote(self._config.manifest)
-        if not self._config.token:
+        if not self._config.has_token:
             url = f"{self._config.raw_url}".rstrip("/") + f"/{repository}/{quote(ref)}/{path}"
             try:
                 return self._api.follow(doing, "GET", url, MAX_BYTES, auth=fetch.NOBODY).body

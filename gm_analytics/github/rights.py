@@ -21,7 +21,7 @@ from gm_analytics import settings
 from gm_analytics.errors import GitHubError, GitHubUnavailable
 from gm_analytics.github import api
 
-Purpose = Literal["repository", "manifests", "pull requests", "statuses", "comments"]
+Purpose = Literal["repository", "manifests", "pull requests", "statuses", "comments", "checks"]
 _SCOPES: dict[Purpose, tuple[str, tuple[str, ...]]] = {
     "statuses": ("repo:status", ("repo", "repo:status")),
     "comments": ("repo", ("repo",)),
@@ -45,7 +45,7 @@ class Rights:
     """Asks for one token's rights."""
 
     def __init__(self, config: settings.GitHub) -> None:
-        self._has_token = config.token is not None
+        self._has_token, self._has_app = config.has_token, config.has_app
         self._api = api.Api(config)
 
     def of(self, repository: str) -> Iterator[Right]:
@@ -76,6 +76,8 @@ class Rights:
             of_classic = None if scopes is None else {one.strip() for one in scopes.split(",")}
             yield self._may_set_statuses(at, found, of_classic)
             yield self._may_comment(at, found, of_classic, newest)
+        if self._has_app:
+            yield self._may("checks", "Checks: write", f"{at}/check-runs", "POST")
 
     def _may_set_statuses(self, at: str, found: _Repository, scopes: set[str] | None) -> Right:
         if scopes is None:

@@ -93,10 +93,11 @@ def _files(config: settings.Settings) -> Iterator[Finding]:
 
 
 def _github(config: settings.GitHub) -> str:
-    if not config.token:
+    if not config.has_token:
         return f"no token: manifests of public repositories are read from {config.raw_url}"
     left, limit = GitHub(config).calls_left()
-    return f"token accepted by {config.api_url}: {left} of {limit} calls left"
+    who = f"GitHub App {config.app_id}" if config.has_app else "token"
+    return f"{who} accepted by {config.api_url}: {left} of {limit} calls left"
 
 
 def _identity(identity: Callable[[], str]) -> str:

@@ -15,6 +15,7 @@ _DOING: dict[Purpose, str] = {
     "pull requests": "listing pull requests",
     "statuses": "setting statuses",
     "comments": "commenting on pull requests",
+    "checks": "adding checks",
 }
 _WITHOUT = "Give the service a token: without one only public repositories are seen."
 
@@ -41,7 +42,8 @@ def _lacking(config: settings.Settings, subject: str, right: Right) -> Finding:
     needed = {"repository", "manifests", *({"pull requests"} if config.polls else ())}
     severity: Severity = "fail" if right.purpose in needed else "warn"
     said = f"{_DOING[right.purpose]} is not allowed: {right.said}"
-    hint = f"Give the token {right.lacks}." if config.github.has_token else _WITHOUT
+    who = "app" if config.github.has_app else "token"
+    hint = f"Give the {who} {right.lacks}." if config.github.has_token else _WITHOUT
     return Finding(subject, severity, said, hint)
 
 

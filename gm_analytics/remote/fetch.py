@@ -59,6 +59,12 @@ class Token(AuthBase):
     def __init__(self, token: str | None = None) -> None:
         self._token = token
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Token) and self._token == other._token
+
+    def __hash__(self) -> int:
+        return hash(self._token)
+
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         """Give the request with its header."""
         if self._token:

@@ -83,6 +83,7 @@ def test_a_short_configuration_has_these_defaults(load: Any) -> None:
         "github": {
             "api_url": "https://api.github.com/",
             "raw_url": "https://raw.githubusercontent.com/",
+            "app_id": None,
             "ca_file": None,
             "manifest": "packages.json",
             "timeout": 10.0,
