@@ -10,10 +10,19 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 Happening = Literal[
-    "opened", "reopened", "pushed", "ready", "retargeted", "merged", "closed", "other", "advanced"
+    "opened",
+    "reopened",
+    "pushed",
+    "ready",
+    "retargeted",
+    "merged",
+    "closed",
+    "other",
+    "advanced",
+    "queued",
 ]
 """`ready`: a draft no more; `retargeted`: given another base branch; `other`: anything else;
-`advanced`: a branch, not a pull request, was pushed to."""
+`advanced`: a branch, not a pull request, was pushed to; `queued`: a merge group was made."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +125,54 @@ class PushEvent:
         return "turn" if self.forced else "once"
 
 
-Event: TypeAlias = PullRequestEvent | PushEvent
+@dataclass(frozen=True)
+class QueueEvent:
+    """Pull requests are to be merged together, if the commit that they would become is good."""
+
+    repository: str
+    branch: str
+    """That they are to be merged into."""
+    head_sha: str
+    queued_at: str = ""
+    """ISO 8601 in UTC."""
+    default_branch: str = ""
+    repository_id: int = 0
+    happened: Literal["queued"] = "queued"
+    number: int = 0
+    """None: a group may have several pull requests."""
+
+    @property
+    def key(self) -> str:
+        """`owner/name branch`."""
+        return f"{self.repository} {self.branch}"
+
+    @property
+    def action(self) -> str:
+        """The forge's own word for it."""
+        return "checks_requested"
+
+    @property
+    def base_ref(self) -> str:
+        """The branch that it is about, as a pull request's base."""
+        return self.branch
+
+    @property
+    def commit(self) -> str:
+        """The commit whose manifest counts."""
+        return self.head_sha
+
+    @property
+    def at(self) -> str:
+        """When it happened by the forge's clock, empty where that is not told."""
+        return self.queued_at
+
+    @property
+    def order(self) -> Order:
+        """How it is told from others that aim at the same; see `Identity`."""
+        return "once"
+
+
+Event: TypeAlias = PullRequestEvent | PushEvent | QueueEvent
 
 
 @dataclass(frozen=True)
@@ -159,7 +215,7 @@ class Identity:
     called: str
     """`owner/name` as the forge has it now; it may have been renamed."""
     thread: str
-    """What it is ordered with: `#number`, its pull request, or `branch NAME`."""
+    """What it is ordered with: `#number`, its pull request, `branch NAME`, or `queue COMMIT`."""
     kind: str
     """What the update is for, in one word."""
     commit: str

@@ -101,6 +101,43 @@ class PullRequest:
         return fork
 
 
+@dataclass(frozen=True)
+class MergeGroup:
+    """What varies from one `merge_group` delivery to another."""
+
+    head_sha: str
+    repository: str = "team/packages"
+    action: str = "checks_requested"
+    base_ref: str = "main"
+    base_sha: str = "0" * 40
+    number: int = 1
+    """Of the pull request that is the last of the group."""
+    timestamp: str = "2026-11-02T10:14:07Z"
+
+    def payload(self) -> dict[str, Any]:
+        """Give a whole payload."""
+        of_pull = PullRequest(self.head_sha, self.repository).payload()
+        branch = f"gh-readonly-queue/{self.base_ref}/pr-{self.number}-{self.base_sha}"
+        person = {"name": "GitHub", "email": "noreply@github.com"}
+        commit = {
+            "id": self.head_sha,
+            "tree_id": "2" * 40,
+            "message": f"Merge pull request #{self.number}",
+            "timestamp": self.timestamp,
+            "author": person,
+            "committer": person,
+        }
+        group = {
+            "head_sha": self.head_sha,
+            "head_ref": f"refs/heads/{branch}",
+            "base_sha": self.base_sha,
+            "base_ref": f"refs/heads/{self.base_ref}",
+            "head_commit": commit,
+        }
+        given = {"action": self.action, "merge_group": group}
+        return {**given, "repository": of_pull["repository"], "sender": of_pull["sender"]}
+
+
 def signature(secret: str, body: bytes) -> str:
     """Give the value of X-Hub-Signature-256; on purpose not the service's own code."""
     return "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()

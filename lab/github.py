@@ -122,6 +122,25 @@ class Repository:
             self.pushed_at = _now()
             return self.head()
 
+    def queue(self, branch: str, number: int) -> str:
+        """Make the commit that a merge queue would merge a branch as; give its SHA.
+
+        `main` stays where it is until `advance`.
+        """
+        base = self.head()
+        with self._writing:
+            name = f"gh-readonly-queue/main/pr-{number}-{base}"
+            self._git("checkout", "--quiet", "-B", name, "main")
+            self._git("merge", "--quiet", "--no-ff", "--message", f"Merge #{number}", branch)
+            return self.head(name)
+
+    def advance(self, sha: str) -> None:
+        """Have a merge queue make a group's commit the head of `main`."""
+        with self._writing:
+            self._git("checkout", "--quiet", "main")
+            self._git("merge", "--quiet", "--ff-only", sha)
+            self.pushed_at = _now()
+
     def read(self, ref: str, path: str) -> bytes | None:
         """Give a file at a commit or a branch, None if there is none; HEAD is `main` here."""
         ref = "main" if ref == "HEAD" else ref  # whatever is checked out at the moment

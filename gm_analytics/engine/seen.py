@@ -153,7 +153,7 @@ def id_for(secret: str, key: str, event: Identity) -> str:
 
     The secret is the service's, so that who knows a repository does not know the pages.
     """
-    stem = f"pr{event.number}" if event.number else "push"
+    stem = {"queue": "queue"}.get(event.kind, f"pr{event.number}" if event.number else "push")
     aim = (key, event.thread, event.kind, event.commit, event.base, event.at, event.happened)
     digest = hmac.new(secret.encode(), "\n".join(aim).encode(), hashlib.sha256).hexdigest()
     return f"{stem}-{digest[:_DIGITS]}"

@@ -1,4 +1,4 @@
-"""What GitHub says of a pull request or a push, as a neutral event. No I/O.
+"""What GitHub says of a pull request, a push or a merge group, as a neutral event. No I/O.
 
 Each value has a grammar, and what is not needed may be null or missing.
 Source: https://docs.github.com/en/webhooks/webhook-events-and-payloads
@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from gm_analytics.errors import BadDelivery
-from gm_analytics.events import Happening, PullRequestEvent, PushEvent
+from gm_analytics.events import Happening, PullRequestEvent, PushEvent, QueueEvent
 
 T = TypeVar("T")
 _SHA = re.compile(r"[0-9a-f]{40}")
@@ -56,6 +56,47 @@ def read_push(payload: Mapping[str, Any]) -> PushEvent:
         repository_id=_repository_id(repository),
         forced=payload.get("forced") is True or payload.get("created") is True,
     )
+
+
+def why_no_group(payload: Mapping[str, Any]) -> str:
+    """Say why a `merge_group` asks for no check, if it does not."""
+    action = _matching(WORD, payload, "action")
+    return "" if action == "checks_requested" else f"merge_group {action}"
+
+
+def read_merge_group(payload: Mapping[str, Any]) -> QueueEvent:
+    """Read the payload of a `merge_group` event that asks for checks.
+
+    Raises:
+        BadDelivery: a field is missing or not of its kind; it is named.
+
+    """
+    repository = _get(payload, dict, "repository")
+    group = _get(payload, dict, "merge_group")
+    base = _matching(_REF, group, "base_ref", at="merge_group.")
+    if not base.startswith(_BRANCH):
+        raise BadDelivery(f"merge_group.base_ref: found {base[:80]!r}; expected {_BRANCH}…")
+    return QueueEvent(
+        repository=_matching(_REPOSITORY, payload, "repository", "full_name"),
+        branch=base.removeprefix(_BRANCH),
+        head_sha=_matching(_SHA, group, "head_sha", at="merge_group."),
+        queued_at=_committed_at(group.get("head_commit")),
+        default_branch=_optional(_REF, repository, "default_branch", at="repository."),
+        repository_id=_repository_id(repository),
+    )
+
+
+def _committed_at(commit: object) -> str:
+    """Give when the queue made a group's commit, in UTC; GitHub may write it in another zone."""
+    if not isinstance(commit, dict) or commit.get("timestamp") is None:
+        return ""
+    given = _get(commit, str, "timestamp", at="merge_group.head_commit.")
+    try:
+        found = datetime.fromisoformat(given)
+        return found.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if found.tzinfo else ""
+    except (ValueError, OverflowError) as error:
+        at = "merge_group.head_commit.timestamp"
+        raise BadDelivery(f"{at}: found {given[:80]!r}; expected a time") from error
 
 
 def _pushed_at(repository: Mapping[str, Any]) -> str:

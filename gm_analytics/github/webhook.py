@@ -15,7 +15,15 @@ from urllib.parse import parse_qs
 
 from gm_analytics.errors import BadDelivery, BadSignature, UnsupportedMediaType
 from gm_analytics.events import Delivery, Event
-from gm_analytics.github.payload import WORD, kind, read_pull_request, read_push, why_no_branch
+from gm_analytics.github.payload import (
+    WORD,
+    kind,
+    read_merge_group,
+    read_pull_request,
+    read_push,
+    why_no_branch,
+    why_no_group,
+)
 
 MAX_BODY = 25 * 1024 * 1024
 """Bytes; GitHub caps payloads at 25 MB."""
@@ -70,6 +78,8 @@ def read(headers: Mapping[str, str], body: bytes) -> Delivery:
     event: Event | None = None
     if name == "pull_request":
         event = read_pull_request(payload)
+    elif name == "merge_group" and not (reason := why_no_group(payload)):
+        event = read_merge_group(payload)
     elif name == "push" and not (reason := why_no_branch(payload)):
         event = read_push(payload)
     return Delivery(delivery_id, name, event, digest, reason)

@@ -60,5 +60,6 @@ def _malformed(update: Update) -> str | None:
     for name, fits in _FORMS.items():
         if not fits(getattr(update, name)):
             return name
-    may_have_none = update.aim.cause == "merge"  # of what was pushed without a pull request
+    # Of what was pushed without a pull request, and of a merge group, which has several.
+    may_have_none = update.aim.cause in {"merge", "merge_group"}
     return None if update.number > 0 or may_have_none else "number"

@@ -103,6 +103,8 @@ def _short(text: str) -> str:
 def _purpose(update: Update) -> str:
     if update.aim.source == "nothing":
         return f"its preview on {update.mirror} is to be removed"
+    if update.aim.target == "trial":
+        return f"what merging means on {update.mirror} is to be planned"
     if update.aim.target == "preview":
         return f"a preview on {update.mirror}"
     done = "published on" if update.exact else "added to"

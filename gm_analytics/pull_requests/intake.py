@@ -187,12 +187,11 @@ def _ignored(delivery: Delivery, reason: str) -> Reply:
 
 
 def _identity(event: Event, listed: str, aim: Aim) -> Identity:
-    merge = aim.cause == "merge"
     return Identity(
         repository_id=event.repository_id,
         repository=listed,
         called=event.repository,
-        thread=f"branch {event.base_ref}" if merge else f"#{event.number}",
+        thread=_thread(event, aim),
         kind=aim.word,
         commit=event.commit,
         base=event.base_ref,
@@ -204,10 +203,17 @@ def _identity(event: Event, listed: str, aim: Aim) -> Identity:
     )
 
 
+def _thread(event: Event, aim: Aim) -> str:
+    """Name what an event is ordered with; merge groups are apart, and each has its commit."""
+    if aim.cause == "merge_group":
+        return f"queue {event.commit}"
+    return f"branch {event.base_ref}" if aim.cause == "merge" else f"#{event.number}"
+
+
 def _update(event: Event, aim: Aim) -> Update:
     """Describe the work, but for its id and mirror."""
     merge = aim.cause == "merge"
-    changed = event.updated_at if isinstance(event, PullRequestEvent) else event.pushed_at
+    changed = event.updated_at if isinstance(event, PullRequestEvent) else event.at
     return Update(
         "",
         "",

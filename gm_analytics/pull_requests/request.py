@@ -29,7 +29,7 @@ class StoredRequest:
 
         A pull request's is compared meanwhile: one that keeps it asks for nothing.
         """
-        if update.aim.cause != "pull_request" or not update.base_ref:
+        if update.aim.cause not in {"pull_request", "merge_group"} or not update.base_ref:
             return Manifest.parse(self._forge.manifest(update.repository, update.commit))
         with ThreadPoolExecutor(1, thread_name_prefix="manifest") as thread:
             read = thread.submit(self._forge.manifest, update.repository, update.commit)

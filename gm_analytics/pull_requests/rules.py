@@ -18,6 +18,8 @@ from gm_analytics.updates.model import (
     CLOSE,
     MERGE,
     PREVIEW,
+    QUEUED,
+    QUEUED_ADDITION,
     Aim,
 )
 
@@ -163,12 +165,14 @@ TABLE = (
     Row("pushed", "on_pull_request", "followed", ADDITION, _OPEN),
     Row("ready", "on_pull_request", "followed", ADDITION, _OPEN),
     Row("retargeted", "on_pull_request", "followed", ADDITION, _OPEN),
+    Row("queued", "on_pull_request", "followed", QUEUED_ADDITION),
     Row("opened", "on_merge", "followed", PREVIEW, _OPEN),
     Row("reopened", "on_merge", "followed", PREVIEW, _OPEN),
     Row("pushed", "on_merge", "followed", PREVIEW, _OPEN),
     Row("ready", "on_merge", "followed", PREVIEW, _OPEN),
     Row("retargeted", "on_merge", "followed", PREVIEW, _OPEN),
     Row("retargeted", "on_merge", "another", CLOSE),
+    Row("queued", "on_merge", "followed", QUEUED),
     Row("merged", "on_merge", "followed", MERGE),
     Row("advanced", "on_merge", "followed", MERGE),
     Row("closed", "on_merge", "followed", CLOSE),

@@ -24,10 +24,11 @@ MAX_NUMBER = 2**31 - 1
 MAX_TIME = 253_402_300_799
 """Seconds since the epoch: the end of the year 9999, the last that can be written as a date."""
 
-Cause = Literal["pull_request", "merge", "person"]
+Cause = Literal["pull_request", "merge_group", "merge", "person"]
 Mode = Literal["additive", "exact"]
 """Whether the closure is added to what is live, or takes its place."""
-Target = Literal["live", "preview"]
+Target = Literal["live", "preview", "trial"]
+"""A trial is built and proven as what goes live is, and shown to nobody."""
 Source = Literal["solved", "reviewed", "lock", "older", "nothing"]
 """Where the closure comes from: yum; the preview that was reviewed, if what it showed is still
 true, else yum; a lock file; an older publication; or nothing, and the preview goes."""
@@ -45,6 +46,8 @@ class Aim:
     @property
     def word(self) -> str:
         """Name it in one word, as publication.json has it."""
+        if self.target == "trial":
+            return "queue"
         if self.target == "preview":
             return "close" if self.source == "nothing" else "preview"
         if self.source == "older":
@@ -57,6 +60,8 @@ PREVIEW = Aim("pull_request", "exact", "preview", "solved")
 MERGE = Aim("merge", "exact", "live", "reviewed")
 CLOSE = Aim("pull_request", "exact", "preview", "nothing")
 ROLLBACK = Aim("person", "exact", "live", "older")
+QUEUED = Aim("merge_group", "exact", "trial", "solved")
+QUEUED_ADDITION = Aim("merge_group", "additive", "trial", "solved")
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Literal, get_args
 
 Waits = Literal["waiting", "running"]
-Ended = Literal["published", "previewed", "closed", "unchanged", "superseded", "ignored"]
+Ended = Literal[
+    "published", "previewed", "planned", "closed", "unchanged", "superseded", "ignored"
+]
 """How an update ends with an outcome."""
 Broken = Literal["failed", "cancelled"]
 """How it ends otherwise."""

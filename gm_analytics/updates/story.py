@@ -75,6 +75,8 @@ def _change(scene: Scene, live: Survey, attempts: int) -> Outcome:
         return _end(scene, remember(scene, live, "closure"))
     if found.older is None:  # whose packages are all in the pool
         step("add", mirror.publisher.add, scene.update.id, found.closure.where("new"))
+    if scene.update.aim.target == "trial":
+        return _tried(scene, live, found, plan)
     try:
         shown = _publish(scene, live, found)
     except Overtaken:
@@ -109,6 +111,16 @@ def _shown(scene: Scene, live: Survey, found: Found, plan: Plan, shown: Shown) -
     with _housekeeping(scene):  # what is left is removed after a later update
         scene.step("retain", publications.retain, scene.update.id)
     return outcome
+
+
+def _tried(scene: Scene, live: Survey, found: Found, plan: Plan) -> Outcome:
+    """Say what merging means, once it is built and proven. It is neither signed nor shown."""
+    publication = replace(describe(scene, live, found), key="")
+    _build(scene, live, found, publication)
+    prove = scene.mirror.package_manager.prove
+    scene.step("prove", prove, scene.update.id, found.groups)
+    told = _outcome(scene, live, found, plan, Shown(publication, ""))
+    return replace(told, state="planned", publication="")
 
 
 # --- what is wanted -------------------------------------------------------------------------
@@ -205,6 +217,8 @@ def _of_merging(scene: Scene, live: Survey) -> Iterator[str]:
 def _message(update: Update, found: Found, plan: Plan) -> str:
     if found.older:
         return f"{update.mirror}: publication {found.older.number} again: {plan.summary}"
+    if update.aim.target == "trial":
+        return f"{update.mirror}: merging means {plan.summary}"
     if update.aim.target == "preview":
         return f"preview of {update.pull_request} on {update.mirror}: {plan.summary}"
     if update.exact:

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 import pytest
 
 from gm_analytics.errors import BadDelivery, BadSignature, UnsupportedMediaType
-from gm_analytics.events import Delivery, PullRequestEvent, PushEvent
+from gm_analytics.events import Delivery, PullRequestEvent, PushEvent, QueueEvent
 from gm_analytics.github.payload import read_listed
 from gm_analytics.github.webhook import FORM, JSON, read, sign, verify
 
@@ -60,6 +60,19 @@ PUSH: dict[str, Any] = {
     },
 }
 """What GitHub sends for a push, as far as it is read."""
+
+GROUP: dict[str, Any] = {
+    "action": "checks_requested",
+    "merge_group": {
+        "head_sha": SHA,
+        "head_ref": f"refs/heads/gh-readonly-queue/main/pr-7-{SHA}",
+        "base_sha": SHA,
+        "base_ref": "refs/heads/main",
+        "head_commit": {"id": SHA, "timestamp": "2026-11-24T05:00:00-05:00"},
+    },
+    "repository": {"id": 7, "full_name": "icesi/packages", "default_branch": "main"},
+}
+"""What GitHub sends for a merge group, as far as it is read."""
 
 
 def changed(path: str, value: Any) -> dict[str, Any]:
@@ -364,3 +377,47 @@ def test_a_listed_pull_request_is_the_event_that_it_is_at() -> None:
     assert read_listed(closed, repository).happened == "closed"
     merged = closed | {"merged_at": "2026-11-24T10:00:00Z", "merge_commit_sha": SHA[::-1]}
     assert read_listed(merged, repository).commit == SHA[::-1]
+
+
+# --- merge groups -----------------------------------------------------------------------------
+
+
+def group(**more: Any) -> Delivery:
+    data = GROUP | {"merge_group": GROUP["merge_group"] | more}
+    return parse(data, **{"x-github-event": "merge_group"})
+
+
+def test_a_merge_group_is_read_and_its_time_is_in_utc() -> None:
+    expected = QueueEvent("icesi/packages", "main", SHA, "2026-11-24T10:00:00Z", "main", 7)
+    assert group().event == expected
+    assert (expected.key, expected.base_ref, expected.commit) == (
+        "icesi/packages main",
+        "main",
+        SHA,
+    )
+    for commit in (None, {}, {"timestamp": None}, {"timestamp": "2026-11-24T10:00:00"}):
+        assert group(head_commit=commit).event == replace(expected, queued_at="")
+
+
+def test_a_merge_group_that_is_gone_asks_for_nothing() -> None:
+    data = {**GROUP, "action": "destroyed", "reason": "dequeued"}
+    found = parse(data, **{"x-github-event": "merge_group"})
+    assert (found.event, found.reason) == (None, "merge_group destroyed")
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("head_sha", "main"),
+        ("head_sha", None),
+        ("base_ref", "main"),
+        ("base_ref", "refs/tags/v1"),
+        ("base_ref", "refs/heads/a b"),
+        ("head_commit", {"timestamp": "soon"}),
+        ("head_commit", {"timestamp": 7}),
+        ("head_commit", {"timestamp": "0001-01-01T00:00:00+23:59"}),
+    ],
+)
+def test_a_bad_field_of_a_merge_group_is_named(field: str, value: Any) -> None:
+    with pytest.raises(BadDelivery, match=rf"^merge_group\.{field}"):
+        group(**{field: value})

@@ -13,7 +13,7 @@ from gm_analytics.events import PullRequestEvent
 from gm_analytics.pull_requests import rules as code
 from gm_analytics.pull_requests.rules import Check, Rules
 from gm_analytics.settings import Settings
-from tests.unit.github.test_webhook import PUSH, SHA, changed, parse, payload
+from tests.unit.github.test_webhook import GROUP, PUSH, SHA, changed, parse, payload
 
 RULES = Rules(frozenset({"icesi/packages"}))
 
@@ -138,6 +138,23 @@ def test_a_push_on_the_branch_that_is_followed_is_a_merge() -> None:
     assert pushed(replace(ON_MERGE, branch="next"), ref="refs/heads/next") == "merge"
     assert "a push adds nothing" in pushed(RULES)
     assert "not listed" in pushed(replace(ON_MERGE, repositories=frozenset()))
+
+
+def queued(rules: Rules = ON_MERGE, **more: Any) -> str:
+    """Give what a merge group is to do, or why nothing."""
+    data = GROUP | {"merge_group": GROUP["merge_group"] | more}
+    found = parse(data, **{"x-github-event": "merge_group"})
+    assert found.event is not None, found.reason
+    done = rules.decide(found.event)
+    return done if isinstance(done, str) else f"{done.word} {done.mode}"
+
+
+def test_a_merge_group_of_the_branch_that_is_followed_is_tried_in_both_modes() -> None:
+    assert (queued(), queued(RULES)) == ("queue exact", "queue additive")
+    another = "its base is next; the mirror follows main"
+    assert queued(base_ref="refs/heads/next") == another
+    assert queued(RULES, base_ref="refs/heads/next") == another
+    assert "not listed" in queued(replace(ON_MERGE, repositories=frozenset()))
 
 
 def test_an_end_in_an_unlisted_repository_is_ignored() -> None:
@@ -306,7 +323,7 @@ CHECKS: dict[str, Check] = {
 
 def happened(said: str) -> str:
     """Give what an action of the documents is, as a delivery of it is read."""
-    others = {"`push`": PUSH}
+    others = {"`push`": PUSH, "`merge_group`, checks requested": GROUP}
     if said in others:
         name = said.strip("`").partition("`")[0]
         found = parse(others[said], **{"x-github-event": name}).event

@@ -20,7 +20,7 @@ def test_what_the_states_have_in_common() -> None:
         "failed", "cancelled", "ignored",
     }  # fmt: skip
     assert {state for state in ALL if states.succeeded(state)} == {
-        "published", "previewed", "closed", "unchanged", "superseded",
+        "published", "previewed", "planned", "closed", "unchanged", "superseded",
     }  # fmt: skip
 
 

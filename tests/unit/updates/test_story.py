@@ -637,6 +637,42 @@ def test_a_preview_is_made_beside_what_is_live() -> None:
     assert world.calls["see"] == [("m", "repomd of preview 7", 7)]
 
 
+QUEUED = Update("u1", "m", "icesi/packages", 0, "a" * 40, aim=model.QUEUED, base_ref="main")
+TRIED = ["add", "createrepo", "prove", "sweep"]
+
+
+def test_a_merge_group_is_built_and_proven_and_neither_signed_nor_shown() -> None:
+    world = World(QUEUED, signing_key="F" * 40, surveys=[replace(LIVE, vouched=True)])
+    outcome = world.perform()
+    assert (outcome.state, outcome.publication) == ("planned", "")
+    assert outcome.message == "m: merging means 1 added, 1 removed"
+    assert [change.kind for change in outcome.changes] == ["added", "removed"]
+    assert world.steps[3:] == ["download", "inspect", "compare", *TRIED]
+    assert (made(world).key, made(world).commit) == ("", "a" * 40)
+
+
+def test_a_merge_group_is_added_to_what_is_live_where_pull_requests_are() -> None:
+    world = World(replace(QUEUED, aim=model.QUEUED_ADDITION))
+    assert world.perform().message == "m: merging means 1 added"
+    assert world.steps[3:] == ["download", "inspect", "compare", *TRIED]
+    assert world.calls["compare"][0][2] is False
+
+
+def test_a_merge_group_that_changes_nothing_is_known_to() -> None:
+    world = World(QUEUED, closure=closure(zlib="live"))
+    assert (world.perform().state, "switch" in world.steps) == ("unchanged", False)
+    world = World(QUEUED, untouched=True)
+    assert world.perform().message == "the manifest is not changed here"
+    assert "survey" not in world.steps
+
+
+def test_a_merge_group_that_cannot_be_installed_fails() -> None:
+    world = World(QUEUED, fail={"prove": [NotInstallable("m", ["tree"], "conflict")]})
+    with pytest.raises(NotInstallable):
+        world.perform()
+    assert world.steps[-2:] == ["prove", "sweep"]
+
+
 def test_an_empty_manifest_is_previewed_as_what_it_is() -> None:
     world = World(PREVIEW, text="[]", closure=closure(), groups=())
     assert [change.kind for change in world.perform().changes] == ["removed"]
