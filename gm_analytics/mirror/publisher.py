@@ -23,9 +23,11 @@ from gm_analytics.mirror.history import Held
 from gm_analytics.mirror.host import SHORT, Host
 from gm_analytics.mirror.mending import Mender, beside
 from gm_analytics.mirror.package_manager import PackageManager
+from gm_analytics.mirror.preview_repo import repo_file
 from gm_analytics.mirror.publication import Closure, Download, Publication, Whereabouts
 from gm_analytics.mirror.publications import Publications
 from gm_analytics.mirror.signer import Signer
+from gm_analytics.mirror.signing import PUBLIC_NAME
 from gm_analytics.mirror.trust import Trust
 from gm_analytics.remote.commands import Argv
 from gm_analytics.rpm import comps
@@ -182,7 +184,10 @@ class Publisher:
 
     def switch_preview(self, update_id: str, publication: Publication) -> str:
         """Make the candidate the preview of its pull request; give its repomd.xml's SHA-256."""
-        argv = repository.switch_preview(self._host.target, update_id, publication.number)
+        number, base_url = publication.number, self._host.config.base_url
+        key_url = f"{base_url}{PUBLIC_NAME}" if publication.key else ""
+        file = repo_file(number, publication.repository, base_url, key_url)
+        argv = repository.switch_preview(self._host.target, update_id, number, file)
         printed = self._host.run(argv, "switching to the preview")
         repomd = self._host.digest(printed, "switching to the preview")
         return self._signer.confirm(f"previews/{publication.number}", update_id, repomd)

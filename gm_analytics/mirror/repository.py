@@ -4,6 +4,7 @@ ROOT/*.rpm                      the pool: a file is written once and never chang
 ROOT/RPM-GPG-KEY-gm-mirror      the key of the metadata, if they are signed
 ROOT/repodata                   link to .publications/NNNNNN/repodata, switched by rename(2)
 ROOT/.publications/NNNNNN/      repodata/, packages.txt, publication.json, manifests.txt
+ROOT/previews/42  previews/42.repo   link to .previews/42-DIGEST, and what a client takes of it
 ROOT/.staging/<update id>/      half-done work
 ROOT/.cache/  ROOT/.lock        yum's cache; flock, one writer
 """
@@ -102,11 +103,15 @@ def switch(target: Target, update_id: str, base: str, following: str) -> Argv:
 _PREVIEW_NAME = f"PREVIEW={PREVIEW.ere}"
 
 
-def switch_preview(target: Target, update_id: str, number: int) -> Argv:
-    """Make the candidate a pull request's preview by one rename(2); print its SHA-256."""
+def switch_preview(target: Target, update_id: str, number: int, repo_file: str) -> Argv:
+    """Make the candidate a pull request's preview by one rename(2); print its SHA-256.
+
+    `repo_file` is what clients take of it, as `previews/NUMBER.repo`.
+    """
     staging, following = target.staging(update_id), f"{number}-{_opaque(update_id)}"
     arguments = (target.root, staging, str(number), following)
-    return ("env", _PREVIEW_NAME, *script("mirror", "switch-preview", *arguments))
+    shown = (_PREVIEW_NAME, f"REPO_FILE={repo_file}")
+    return ("env", *shown, *script("mirror", "switch-preview", *arguments))
 
 
 def _opaque(update_id: str) -> str:

@@ -237,6 +237,10 @@ def _trial(update: Update, outcome: Outcome, room: Room) -> Iterator[str]:
     options = f"--repofrompath={name},{outcome.preview} --repo={name} --nogpgcheck --refresh"
     yield "Try it before it is merged:"
     yield block(f"sudo dnf {options} install {' '.join(specs)}", room, "sh")
+    if outcome.repo_file:
+        yield "Or have it as a repository for as long as it is there:"
+        kept = f"/etc/yum.repos.d/gm-preview-{update.number}.repo"
+        yield block(f"sudo curl -fsSo {kept} {outcome.repo_file}", room, "sh")
 
 
 # --- what went wrong ------------------------------------------------------------------------

@@ -206,6 +206,8 @@ class Outcome:
     """What differs from what was live: what clients see now or, of a preview, would see."""
     preview: str = ""
     """The preview's address."""
+    repo_file: str = ""
+    """That of the file which a client takes of it; earlier versions wrote none."""
     unseen: Unseen | None = None
     """What keeps clients from seeing it, which is among the warnings too."""
     others: tuple[Standing, ...] = ()

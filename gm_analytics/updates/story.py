@@ -16,6 +16,7 @@ from dataclasses import replace
 
 from gm_analytics.errors import GmError, Overtaken
 from gm_analytics.manifest import Manifest
+from gm_analytics.mirror.preview_repo import address
 from gm_analytics.mirror.publication import Publication
 from gm_analytics.mirror.survey import Survey
 from gm_analytics.rpm.changes import Plan
@@ -192,13 +193,15 @@ def _outcome(scene: Scene, live: Survey, found: Found, plan: Plan, shown: Shown)
         return told
     of_merging = tuple(_of_merging(scene, live))
     again = any(said.endswith(PLANS_AGAIN) for said in of_merging)
+    preview = scene.world.mirrors.preview_url(update.mirror, update.number)
     return replace(
         told,
         state="previewed",
         message=f"{told.message}; {PLANS_AGAIN}" if again else told.message,
         publication="",
         warnings=(*told.warnings, *of_merging),
-        preview=scene.world.mirrors.preview_url(update.mirror, update.number),
+        preview=preview,
+        repo_file=address(preview),
     )
 
 

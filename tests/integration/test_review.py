@@ -76,8 +76,17 @@ def test_closing_removes_the_preview(site: Site, service: Service) -> None:
     pull = site.push(manifest("shut"), branch="shut", number=21)
     service.perform(pull)
     assert names(preview(site, 21).available()) == {"shut"}
+    taken = requests.get(f"{site.mirror.web.url}previews/21.repo", timeout=10)
+    assert taken.status_code == 200
+    assert taken.headers["Cache-Control"] == "no-cache"
+    client = site.client()
+    (client.directory / "reposdir" / "gm-preview-21.repo").write_text(taken.text)
+    client.dnf("--repo=gm-preview-21", "install", "shut")
+    assert "name=Preview of team/packages#21\n" in taken.text
     assert service.perform(replace(pull, action="closed"))["state"] == "closed"
     assert preview(site, 21).makecache(check=False).returncode != 0
+    assert requests.get(f"{site.mirror.web.url}previews/21.repo", timeout=10).status_code == 404
+    client.makecache()  # who kept the file goes on without it
 
 
 def lines(*names: str) -> str:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import requests
 
 from gm_analytics import errors, settings
 from gm_analytics.manifest import Manifest
@@ -295,6 +296,11 @@ def test_a_preview_is_signed_too(signing: Site) -> None:
         assert status["state"] == "previewed", status["message"]
         assert [step["name"] for step in status["steps"]].count("sign") == 1
         trusting(signing, "previews/5/").install("leaf03")
+        taken = requests.get(f"{signing.mirror.web.url}previews/5.repo", timeout=10).text
+        assert "repo_gpgcheck=1\ngpgkey=http" in taken
+        client = signing.client()
+        (client.directory / "reposdir" / "gm-preview-5.repo").write_text(taken)
+        client.dnf("--repo=gm-preview-5", "install", "leaf03")
         assert service.perform(signing.merge(pull))["state"] == "published"
         trusting(signing).install("leaf03")
     accept_change(signing, signing.config())

@@ -30,6 +30,8 @@ def web() -> Iterator[WebServer]:
     shutil.copytree(live, root / ".previews/7-update")
     (root / "tree.rpm").write_text("tree")
     (root / "RPM-GPG-KEY-gm-mirror").write_text("key")
+    (root / "previews/7.repo").write_text("[gm-preview-7]")
+    (root / "other.repo").write_text("secret")
     (root / "repodata").symlink_to(".publications/000001/repodata")
     (root / "previews/7").symlink_to("../.previews/7-update")
     (place / "account").mkdir()
@@ -41,6 +43,7 @@ def web() -> Iterator[WebServer]:
         (root / name).mkdir()
         (root / name / "repodata").symlink_to(place / name)
     (root / "tree-link.rpm").symlink_to("tree.rpm")
+    (root / "previews/8.repo").symlink_to(place / "account/repomd.xml")
     (root / "roots/RPM-GPG-KEY-x").symlink_to(place / "roots/repomd.xml")
     for path in (root, place / "account"):
         run(["chown", "--recursive", "--no-dereference", OWNER, str(path)])
@@ -50,7 +53,7 @@ def web() -> Iterator[WebServer]:
 
 
 SERVED = ["", "tree.rpm", "RPM-GPG-KEY-gm-mirror", "repodata/", "repodata/repomd.xml"]
-SERVED += ["previews/", "previews/7/", "previews/7/repodata/repomd.xml"]
+SERVED += ["previews/", "previews/7.repo", "previews/7/", "previews/7/repodata/repomd.xml"]
 
 
 @needs_root
@@ -63,7 +66,13 @@ def test_what_clients_need_is_served(web: WebServer, path: str) -> None:
 
 
 HIDDEN = ["account.rpm", "roots.rpm", "tree-link.rpm", "roots/repodata/repomd.xml"]
-HIDDEN += ["roots/repodata/", "roots/RPM-GPG-KEY-x"]
+HIDDEN += [
+    "previews/8.repo",
+    "other.repo",
+    "previews/x.repo",
+    "roots/repodata/",
+    "roots/RPM-GPG-KEY-x",
+]
 HIDDEN += ["previews/7/publication.json", "previews/7/packages.txt", "repodata/../.lock"]
 HIDDEN += [".publications/000001/publication.json", ".previews/7-update/", "%2elock"]
 

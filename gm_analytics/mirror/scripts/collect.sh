@@ -16,7 +16,7 @@ live=$(readlink repodata)
 while read -r number; do
     old=$(preview_of "$number")
     if [ -n "$old" ]; then touch "previews/$old"; fi
-    rm -f "previews/$number"
+    rm -f "previews/$number" "previews/$number.repo"
 done < "$staging/dropped.txt"
 # A directory leaves by one rename, so that none is ever half there.
 while read -r directory; do

@@ -9,6 +9,7 @@
 . ./preview_of.sh
 
 cd "$1"
+rm -f "previews/$2.repo"
 [ -L "previews/$2" ] || exit 0
 old=$(preview_of "$2")
 if [ -n "$old" ] && [ -d "previews/$old" ]; then touch "previews/$old"; fi

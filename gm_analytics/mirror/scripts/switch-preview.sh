@@ -5,6 +5,7 @@
 #
 # DIRECTORY  what the candidate becomes, below .previews/
 # PREVIEW    as in preview_of.sh
+# REPO_FILE  what clients take of it, served as previews/NUMBER.repo
 # Prints     the SHA-256 of the preview's repomd.xml
 
 . ./preview_of.sh
@@ -16,6 +17,9 @@ if [ -d "$staging/candidate" ]; then
     rm -rf ".previews/$next"; mv -T "$staging/candidate" ".previews/$next"
 fi
 rm -f "$staging/link"; ln -s "../.previews/$next" "$staging/link"
+printf %s "$REPO_FILE" > "$staging/repo_file"
+chmod 0644 "$staging/repo_file"
+mv -fT "$staging/repo_file" "previews/$number.repo"
 sync -f ".previews/$next/repodata/repomd.xml" 2>/dev/null || :
 mv -T "$staging/link" "previews/$number"
 # What was there goes when no client can be using it any more; its time starts now.

@@ -88,6 +88,7 @@ CASES: dict[str, list[Record]] = {
             update=replace(UPDATE, aim=model.PREVIEW),
             changes=(LIBC, NMAP, GONE, TREE),
             preview=PREVIEW,
+            repo_file=f"{PREVIEW[:-1]}.repo",
         )
     ],
     "compared": [

@@ -631,6 +631,7 @@ def test_a_preview_is_made_beside_what_is_live() -> None:
             Change("removed", "zlib-1-1.noarch", 10, ""),
         ),
         preview="http://m/repo/previews/7/",
+        repo_file="http://m/repo/previews/7.repo",
     )
     assert world.steps[3:] == ["download", "inspect", "compare", *PUBLISHED]
     assert (made(world).number, made(world).base, made(world).commit) == (7, LIVE.live, "a" * 40)

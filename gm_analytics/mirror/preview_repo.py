@@ -1,0 +1,30 @@
+"""The repository file of a preview, which a client takes with one command."""
+
+from __future__ import annotations
+
+
+def repo_file(number: int, pull_request: str, base_url: str, key_url: str = "") -> str:
+    """Give what yum and dnf read of a pull request's preview, served as `previews/NUMBER.repo`.
+
+    `key_url` is where clients find the key, if the metadata are signed.
+
+    A preview changes with each push, so what was read of it is not believed for long; and it goes
+    when the pull request does, so a client that kept the file goes on without it.
+    """
+    lines = [
+        f"[gm-preview-{number}]",
+        f"name=Preview of {pull_request}",
+        f"baseurl={base_url}previews/{number}/",
+        "enabled=1",
+        "gpgcheck=0",
+        f"repo_gpgcheck={int(bool(key_url))}",
+        *([f"gpgkey={key_url}"] if key_url else []),
+        "metadata_expire=1",
+        "skip_if_unavailable=1",
+    ]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def address(preview: str) -> str:
+    """Give the address of a preview's file, from the preview's own."""
+    return f"{preview.rstrip('/')}.repo" if preview else ""
