@@ -177,7 +177,7 @@ class Intake:
 
     def _tell_why(self, event: Event, reason: str) -> None:
         """Have a pull request told that it is ignored, if it is one that waits for something."""
-        if isinstance(event, PullRequestEvent) and self.rules.tells(event):
+        if self.tell and isinstance(event, PullRequestEvent) and self.rules.tells(event):
             self.threads.submit(self.tell.ignored, event, reason)
 
 
