@@ -12,6 +12,8 @@ the inside. `str()` and `hint` are for the log and the operator's terminal, and 
 from __future__ import annotations
 
 import dataclasses
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum, unique
 from typing import Any, ClassVar, Literal, dataclass_transform
@@ -77,6 +79,8 @@ class GmError(Exception):
     fault: ClassVar[Fault]
     code: ClassVar[Exit]
     transient: ClassVar[bool] = False
+    brief: ClassVar[bool] = False
+    """Whether its text says what to do as well, so that a terminal shows no hint."""
     waits_for: ClassVar[WaitsFor | None] = None
     """What an update that meets it waits for; None for what ends it at once."""
     text: ClassVar[str]
@@ -93,6 +97,11 @@ class GmError(Exception):
 
     def __str__(self) -> str:
         return fill(self.text, self)
+
+    @property
+    def lines(self) -> str:
+        """What a terminal shows: `str()`, or a line for each of several problems."""
+        return str(self)
 
     @property
     def hint(self) -> str:
@@ -187,6 +196,24 @@ class LocalFault(GmError, fault="operator", code=Exit.SET_UP):
         return cls(shown, error.strerror or str(error) or type(error).__name__)
 
 
+class NotListening(GmError, fault="operator", code=Exit.FAILED):
+    """An address cannot be listened on: another program does, or it is not this machine's."""
+
+    brief: ClassVar[bool] = True
+    text = "listening on {address}: {message}; choose another {key}"
+    advice = "Choose another address, or stop what listens there."
+
+    address: str
+    message: str
+    key: str
+
+
+def _listed(head: str, problems: list[str]) -> str:
+    if len(problems) == 1:
+        return f"{head}: {problems[0]}"
+    return "\n  ".join([f"{head}: {len(problems):,} problems", *problems])
+
+
 class ConfigError(GmError, fault="operator", code=Exit.WRONG_USE):
     """The configuration cannot be used; every problem is named."""
 
@@ -197,12 +224,22 @@ class ConfigError(GmError, fault="operator", code=Exit.WRONG_USE):
     source: str
     problems: list[str]
 
+    @property
+    def lines(self) -> str:
+        """Each problem on a line."""
+        return _listed(f"configuration {self.source}", self.problems)
+
 
 class UnsafeFiles(ConfigError, fault="operator", code=Exit.WRONG_USE):
     """Others can change what the service relies on, or read its secrets; every cure is named."""
 
     text = "configuration {source}: files that others can change or read:\n  {problems:\n  }"
     advice = "Run the command that is named for each file."
+
+    @property
+    def lines(self) -> str:
+        """As it is."""
+        return str(self)
 
 
 class Malformed(GmError, fault="operator", code=Exit.SET_UP):
@@ -343,17 +380,53 @@ class Problem:
         return f"{self.where}: found {self.found}; expected {self.expected}"
 
 
-class ManifestError(GmError, fault="author", code=Exit.WRONG_USE):
-    """The manifest cannot be used; all its problems at once."""
+_ENTRY = re.compile(r"(?:/packages)?/([0-9]{1,6})(?=/|\Z)")
 
-    text = "packages.json: {problems:; }"
+
+def entry_at(pointer: str, names: Mapping[str, str]) -> tuple[int, str]:
+    """Give which entry of a manifest a JSON pointer is about, from 1, and its name if it has one.
+
+    It is 0 if it is about none.
+    """
+    found = _ENTRY.match(pointer)
+    return (int(found[1]) + 1, names.get(found[0], "")) if found else (0, "")
+
+
+class ManifestError(GmError, fault="author", code=Exit.WRONG_USE):
+    """The manifest cannot be used; all its problems at once.
+
+    `names` are the entries', by their JSON pointers, as far as they have any.
+    """
+
+    text = "{source}: {told:; }"
     public_text = text
-    advice = "Correct packages.json at each place that is named."
+    advice = "Correct the manifest at each place that is named."
 
     problems: list[Problem]
+    names: dict[str, str] = field(default_factory=dict)
+    source: str = "packages.json"
 
     def __post_init__(self) -> None:
         self.problems = [p if isinstance(p, Problem) else Problem(**p) for p in self.problems]
+
+    @property
+    def told(self) -> list[str]:
+        """Each problem, with its entry beside the pointer."""
+        return [
+            f"{one.where}{_beside(one.where, self.names)}: "
+            f"found {one.found}; expected {one.expected}"
+            for one in self.problems
+        ]
+
+    @property
+    def lines(self) -> str:
+        """Each problem on a line."""
+        return _listed(self.source, self.told)
+
+
+def _beside(pointer: str, names: Mapping[str, str]) -> str:
+    number, name = entry_at(pointer, names)
+    return (f", entry {number}" + (f" (`{name}`)" if name else "")) if number else ""
 
 
 # --- GitHub -----------------------------------------------------------------------------
@@ -722,7 +795,10 @@ class ToolsMissing(GmError, fault="operator", code=Exit.SET_UP):
 
 
 def _placed(spec: str, places: dict[str, str]) -> str:
-    return f"{spec} at {places[spec]}" if spec in places else spec
+    if spec not in places:
+        return spec
+    number, _ = entry_at(places[spec], {})
+    return f"{spec} at {places[spec]}" + (f" (entry {number})" if number else "")
 
 
 class UnknownPackages(GmError, fault="author", code=Exit.REFUSED):

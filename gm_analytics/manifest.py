@@ -11,11 +11,13 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from gm_analytics.errors import ManifestError, Problem
+from gm_analytics.errors import ManifestError, Problem, entry_at
+from gm_analytics.mistakes import not_json, pointed, shown, why_not
 from gm_analytics.rpm.grammar import SPEC
 
 MAX_BYTES = 1024 * 1024
@@ -27,6 +29,8 @@ MAX_SPECS_LENGTH = 64 * 1024
 MAX_PROBLEMS = 100
 """Reported at once; a megabyte of mistakes would make a report of a hundred."""
 
+MAX_NAME = 42
+"""Characters of an entry's name that are repeated, with its quotes."""
 ACCEPTED = (
     "a package name (tree), name-version (nmap-7.92), name.arch, an absolute path below "
     "/usr or /etc, or a group (@development)"
@@ -34,15 +38,6 @@ ACCEPTED = (
 _PREFIX = re.compile(
     r"(?:sudo[ \t]+)?(?:yum|dnf)[ \t]+(?:(?:-y|--assumeyes)[ \t]+)?install"
     r"(?:[ \t]+(?:-y|--assumeyes))?(?=[ \t]|$)"
-)
-_REASONS = (
-    (re.compile(r"-.*", re.DOTALL), "an option"),
-    (re.compile(r"[a-z][a-z0-9+.-]*://.*", re.DOTALL | re.IGNORECASE), "a URL"),
-    (re.compile(r".*[^\x20-\x7e].*", re.DOTALL), "a character that is not printable ASCII"),
-    (re.compile(r".*[*?\[\]].*"), "a glob"),
-    (re.compile(r"[/.].*"), "a path outside /usr and /etc"),
-    (re.compile(r"@[^:]+:.*"), "a module stream (modules cannot be mirrored package by package)"),
-    (re.compile(r".*[^A-Za-z0-9._+~^:@/-].*"), "a shell character"),
 )
 
 
@@ -112,13 +107,21 @@ class Manifest:
         return digest_of(self.specs)
 
     @classmethod
-    def parse(cls, text: bytes) -> Manifest:
-        """Read the bytes of a manifest.
+    def parse(cls, text: bytes, source: str = "packages.json") -> Manifest:
+        """Read the bytes of a manifest; `source` is the file that they are from.
 
         Raises:
             ManifestError: it cannot be used; carries all problems with their places.
 
         """
+        try:
+            return cls._parse(text)
+        except ManifestError as error:
+            error.source = source
+            raise
+
+    @classmethod
+    def _parse(cls, text: bytes) -> Manifest:
         items, at = _items(_load(text))
         if len(items) > MAX_ENTRIES:
             found = f"{len(items)} entries"
@@ -140,7 +143,7 @@ class Manifest:
             found = f"package specs of {length:,} characters"
             problems.append(Problem(at or "/", found, f"at most {MAX_SPECS_LENGTH:,}"))
         if problems:
-            raise ManifestError(problems)
+            raise ManifestError(problems, _names(items, at, problems))
         return cls(entries)
 
 
@@ -161,9 +164,22 @@ def _load(text: bytes) -> Any:
         return json.loads(text.decode("utf-8-sig"))
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
-        raise ManifestError([Problem(where, f"no JSON ({error.msg})", "JSON")]) from error
-    except (ValueError, RecursionError) as error:  # no UTF-8, a number of 5,000 digits, too deep
-        raise ManifestError([Problem("file", f"no JSON ({error})", "JSON in UTF-8")]) from error
+        raise ManifestError([Problem(where, f"no JSON ({not_json(error)})", "JSON")]) from error
+    except (ValueError, RecursionError) as error:
+        found = f"no JSON ({not_json(error)})"
+        raise ManifestError([Problem("file", found, "JSON in UTF-8")]) from error
+
+
+def _names(items: list[Any], at: str, problems: list[Problem]) -> dict[str, str]:
+    """Give the names of the entries that problems are about, by the entries' pointers."""
+    numbers = {entry_at(problem.where, {})[0] - 1 for problem in problems}
+    given = {f"{at}/{n}": _name(items[n]) for n in sorted(numbers) if 0 <= n < len(items)}
+    return {pointer: name for pointer, name in given.items() if name}
+
+
+def _name(item: Any) -> str:
+    name = item.get("package_name") if isinstance(item, dict) else None
+    return shown(name, MAX_NAME)[1:-1] if isinstance(name, str) else ""
 
 
 def _items(data: Any) -> tuple[list[Any], str]:
@@ -176,7 +192,7 @@ def _items(data: Any) -> tuple[list[Any], str]:
         and isinstance(data["packages"], list)
     ):
         return data["packages"], "/packages"
-    found = f"an object with {sorted(data)}" if isinstance(data, dict) else _show(data)
+    found = f"an object with {sorted(data)}" if isinstance(data, dict) else shown(data)
     raise ManifestError([Problem("/", found, 'an array, or an object {"packages": [...]}')])
 
 
@@ -200,27 +216,39 @@ def _entry(item: Any, where: str, problems: list[Problem]) -> Entry | None:
     return Entry(model.package_name, specs, where)
 
 
+_FIELDS = ("package_name", "installation_commands")
+_WANTED = {
+    "missing": "the field",
+    "model_type": "a string, or an object with package_name and installation_commands",
+    "string_type": "a string",
+    "string_too_short": "a name",
+    "string_too_long": f"at most {MAX_SPEC_LENGTH} characters",
+}
+
+
 def _model_problems(error: ValidationError, where: str) -> Iterator[Problem]:
     places: dict[str, Problem] = {}
     for detail in error.errors():
         # A union reports each of its members; their names follow the field's in `loc`.
-        place = "/".join([where, *map(str, detail["loc"][:1])])
-        expected = {
-            "extra_forbidden": "package_name and installation_commands only",
-            "missing": "the field",
-            "model_type": "a string, or an object with package_name and installation_commands",
-        }.get(detail["type"])
-        found = "nothing" if detail["type"] == "missing" else _show(detail["input"])
-        if place.endswith("/installation_commands") and not expected:
+        key, kind = "".join(map(str, detail["loc"][:1])), detail["type"]
+        place = f"{where}/{pointed(key)}" if detail["loc"] else where
+        if kind == "extra_forbidden":
+            near = get_close_matches(key[:MAX_SPEC_LENGTH], _FIELDS, n=1)
+            meant = f"; did you mean {near[0]}?" if near else ""
+            expected = f"package_name and installation_commands only{meant}"
+        elif key == "installation_commands" and kind != "missing":
             expected = "a string or an array of strings"
-        places.setdefault(place, Problem(place, found, expected or detail["msg"]))
+        else:
+            expected = _WANTED.get(kind, "another value")
+        found = "nothing" if kind == "missing" else shown(detail["input"])
+        places.setdefault(place, Problem(place, found, expected))
     yield from places.values()
 
 
 def _specs(text: str, where: str, problems: list[Problem]) -> Iterator[str]:
     """Split one string into its specs; what is not a spec goes to `problems`."""
     if "\n" in text or "\r" in text:
-        problems.append(Problem(where, _show(text), "one line"))
+        problems.append(Problem(where, shown(text), "one line"))
         return
     words = [
         word
@@ -229,28 +257,14 @@ def _specs(text: str, where: str, problems: list[Problem]) -> Iterator[str]:
         if word
     ]
     if not words:
-        problems.append(Problem(where, _show(text), ACCEPTED))
+        problems.append(Problem(where, shown(text), ACCEPTED))
     for word in words:
         if SPEC.fits(word) and not word.endswith(".rpm"):
             yield word
         elif len(problems) > MAX_PROBLEMS:
             return
         else:
-            problems.append(Problem(where, _why_not(word), ACCEPTED))
-
-
-def _why_not(word: str) -> str:
-    if len(word) > MAX_SPEC_LENGTH:
-        return f"{_show(word)}, {len(word):,} characters long"
-    if word.endswith(".rpm"):
-        return f"{_show(word)}, a file name"
-    reason = next((why for pattern, why in _REASONS if pattern.fullmatch(word)), "no package spec")
-    return f"{_show(word)}, {reason}"
-
-
-def _show(value: Any) -> str:
-    text = json.dumps(value)
-    return text if len(text) <= 60 else text[:57] + "..."  # noqa: PLR2004  # fits a line
+            problems.append(Problem(where, why_not(word), ACCEPTED))
 
 
 if __name__ == "__main__":

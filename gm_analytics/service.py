@@ -107,12 +107,12 @@ class Service:
     @contextmanager
     def worker(self, clock: Callable[[], float] = time.time) -> Iterator[None]:
         """Perform updates in this process until the block ends."""
-        config, see = self.settings, self.mirrors.wait_until_visible
+        config, see, names = self.settings, self.mirrors.wait_until_visible, self.store.called_now
         self.store.forget_events(time.time() - config.webhook.remember_seconds)
         retry = Retry(config.retry_attempts, config.retry_seconds, config.waiting_hours)
-        request = StoredRequest(self.store, Called(self.github, self.store.called_now))
+        request = StoredRequest(self.store, Called(self.github, names), config.github.manifest)
         perform = Performer(config, World(request, self.mirrors), request.number_of)
-        watched = (self.github.watch, self.intake.take, self.store.called_now)
+        watched = (self.github.watch, self.intake.take, names)
         work = (config.database_url, perform, self.reporter, retry, config.executor_id)
         working = worker(*work, tell=self._tell.ended, see=see, clock=clock, keep=Keep.of(config))
         with working, reconciling(config, *watched):

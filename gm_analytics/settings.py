@@ -28,7 +28,7 @@ from pydantic import (
     model_validator,
 )
 
-from gm_analytics import places, secret_files, sections
+from gm_analytics import misconfigured, places, secret_files, sections
 from gm_analytics.errors import ConfigError
 from gm_analytics.places import Listen
 from gm_analytics.sections import (
@@ -171,10 +171,14 @@ class Settings(Section):
         """
         needed = [self.webhook.unread] if web and not self.polls else []
         if worker:
-            keys = [secret_files.unread("identity_file", m.identity_file) for m in self.mirrors]
+            keys = [
+                secret_files.unread(f"mirrors.{number}.identity_file", mirror.identity_file)
+                for number, mirror in enumerate(self.mirrors)
+            ]
             needed += [self.github.unread, *keys]
         if problems := [str(found) for found in needed if found]:
-            raise ConfigError("as this account", problems)
+            source = str(self.files.config) if self.files else "as this account"
+            raise ConfigError(source, problems)
 
     @property
     def polls(self) -> bool:
@@ -195,8 +199,10 @@ class Settings(Section):
         """
         found = [mirror for mirror in self.mirrors if mirror.name == name]
         if not found:
-            known = ", ".join(mirror.name for mirror in self.mirrors)
-            raise ConfigError("mirrors", [f"found no {name!r}; expected one of {known}"])
+            known = [mirror.name for mirror in self.mirrors]
+            meant = misconfigured.did_you_mean(name, known)
+            said = f"found no {misconfigured.shown(name)}; expected one of {', '.join(known)}"
+            raise ConfigError("mirrors", [f"{said}{meant}"])
         return found[0]
 
     def mirrors_of(self, repository: str) -> list[Mirror]:
@@ -263,38 +269,13 @@ def load(path: Path) -> Settings:
     """
     text = _text(path)
     try:
-        data = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ConfigError(str(path), [f"not YAML: {_without_excerpt(error)}"]) from None
-    except (ValueError, RecursionError) as error:  # a date that is none; nested too deep
-        raise ConfigError(str(path), [f"not YAML: {type(error).__name__}"]) from None
+        # A safe loader that also refuses repeated keys.
+        data = yaml.load(text, Loader=misconfigured.Loader)  # noqa: S506
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise ConfigError(str(path), [f"not YAML: {misconfigured.not_yaml(error)}"]) from None
     try:
         found = Settings.model_validate(data)
     except ValidationError as error:
-        raise ConfigError(str(path), [_problem(detail) for detail in error.errors()]) from error
+        raise ConfigError(str(path), misconfigured.problems(error, Settings)) from error
     found._files = Files.of(path.absolute(), data)
     return found
-
-
-def _without_excerpt(error: yaml.YAMLError) -> str:
-    """Say what is wrong and where, without the line itself, which may hold a secret."""
-    mark = getattr(error, "problem_mark", None)
-    said = getattr(error, "problem", None) or "a character that YAML does not allow"
-    return f"line {mark.line + 1}, column {mark.column + 1}: {said}" if mark else said
-
-
-_SILENT = ("secret", "token", "private_key", "database_url")
-"""Keys whose value is not repeated."""
-
-
-def _problem(detail: Any) -> str:
-    key = ".".join(map(str, detail["loc"])) or "file"
-    said = detail["msg"].removeprefix("Value error, ")
-    found = detail["input"]
-    # An unknown key may be a misspelt secret, and a value in the wrong place may hold one.
-    silent = detail["type"] in {"missing", "value_error", "extra_forbidden"}
-    if silent or key.endswith(_SILENT) or isinstance(found, dict | list):
-        return f"{key}: {said}"
-    if key in {"file", "webhook", "github"}:
-        return f"{key}: found {type(found).__name__}; {said}"
-    return f"{key}: found {found!r}; {said}"

@@ -50,6 +50,11 @@ def when(seconds: float, zone: str) -> str:
         return "at no known time"
 
 
+def counted(number: int, one: str, many: str = "") -> str:
+    """Give a number with what it counts: `1 package`, `1,234 packages`."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
 def redact(text: str) -> str:
     """Take addresses and the mirror's own paths out of a program's words.
 

@@ -13,6 +13,7 @@ from gm_analytics.operations import acceptance, removal
 from gm_analytics.operations.again import Made
 from gm_analytics.operations.by_hand import DirectStep
 from gm_analytics.rpm.changes import size_text
+from gm_analytics.wording import counted
 
 NAME = click.argument("mirror", required=False)
 _CONSEQUENCES = {
@@ -71,7 +72,8 @@ def accept_change(config: Path | None, mirror: str | None, yes: bool) -> None:
         key = change.partition(":")[0]
         follows = f"; {_CONSEQUENCES[key]}" if key in _CONSEQUENCES else ""
         click.echo(f"{change}{follows}")
-    click.echo(f"{planned.packages:,} packages are live and stay so")
+    verb = "is live and stays so" if planned.packages == 1 else "are live and stay so"
+    click.echo(f"{counted(planned.packages, 'package')} {verb}")
     if not confirmed("Make publications with this from now on?", yes=yes):
         raise click.Abort
     with shown() as telling:

@@ -8,12 +8,12 @@ import sys
 import tempfile
 import traceback
 from contextlib import suppress
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
 from gm_analytics import __version__
-from gm_analytics.cli import changes, mirrors, serve, set_up, updates
+from gm_analytics.cli import changes, interruption, mirrors, serve, set_up, updates
 from gm_analytics.errors import Exit, GmError, LocalFault, Unexpected
 
 
@@ -27,20 +27,37 @@ class Group(click.Group):
         except (click.ClickException, click.Abort, click.exceptions.Exit):
             raise  # click says them itself
         except KeyboardInterrupt:
-            _drop_output()
-            click.echo("gm-analytics: interrupted", err=True)
-            sys.exit(Exit.INTERRUPTED)
-        except GmError as error:
-            _end(error)
-        except OSError as error:
-            if error.errno == errno.EPIPE:  # whoever read has gone: there is nobody to tell
-                _drop_output()
-                sys.exit(Exit.FAILED)
-            _end(LocalFault.of(error))
+            _interrupted()
         except Exception as error:
-            if ctx.params["debug"]:
+            if interruption.asked():  # what was at hand met its end
+                _interrupted()
+            if ctx.params["debug"] and not isinstance(error, GmError | OSError):
                 raise
-            _end(Unexpected(type(error).__name__, _first_line(error), _kept(error)))
+            _end(error)
+
+
+def _interrupted() -> NoReturn:
+    _drop_output()
+    interruption.ended()
+    sys.exit(interruption.CODE)
+
+
+def _end(error: Exception) -> NoReturn:
+    _drop_output()
+    if isinstance(error, OSError) and error.errno == errno.EPIPE:
+        sys.exit(Exit.FAILED)  # whoever read has gone: there is nobody to tell
+    told = _told(error)
+    hint = "" if told.brief else f"\nhint: {told.hint}"
+    click.echo(f"gm-analytics: {told.lines}{hint}", err=True)
+    sys.exit(told.code)
+
+
+def _told(error: Exception) -> GmError:
+    if isinstance(error, GmError):
+        return error
+    if isinstance(error, OSError):
+        return LocalFault.of(error)
+    return Unexpected(type(error).__name__, _first_line(error), _kept(error))
 
 
 _CODES = "\n".join(f"{code.value:>4}  {code.meaning}" for code in Exit)
@@ -60,12 +77,6 @@ def cli(debug: bool) -> None:  # `Group.invoke` reads it
 for family in (serve, updates, mirrors, changes, set_up):
     for command in family.COMMANDS:
         cli.add_command(command)
-
-
-def _end(error: GmError) -> None:
-    _drop_output()
-    click.echo(f"gm-analytics: {error}\nhint: {error.hint}", err=True)
-    sys.exit(error.code)
 
 
 def _first_line(error: Exception) -> str:

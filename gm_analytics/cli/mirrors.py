@@ -37,6 +37,7 @@ from gm_analytics.operations.repair import Repaired
 from gm_analytics.operations.work import idle
 from gm_analytics.rpm.changes import size_text
 from gm_analytics.service import Service
+from gm_analytics.wording import counted
 
 NAME = click.argument("mirror", required=False)
 NUMBER = click.IntRange(1, 10**12 - 1)
@@ -183,7 +184,8 @@ def adopt(config: Path | None, mirror: str | None) -> None:
     name = mirror_name(service, mirror)
     key_of(service.settings.mirror(name))  # without a key everything is trusted as it is
     live, packages = service.operations.adopt(name)
-    click.echo(f"{live} with {packages:,} packages is trusted as it is, and what else is kept")
+    held = counted(packages, "package")
+    click.echo(f"{live} with {held} is trusted as it is, and what else is kept")
 
 
 @click.command()
@@ -248,7 +250,7 @@ def _held_json(held: Held) -> dict[str, object]:
 def _held_text(held: Held) -> str:
     commit = held.publication.commit[:12] if held.publication else ""
     live = "*" if held.served else " "
-    count = f"{held.packages:,} packages"
+    count = counted(held.packages, "package")
     words = f"{live} {held.number:>4}  {held.when}  {count:>15}  {commit or '-':<12}  {held.what}"
     return words.rstrip()
 
@@ -262,7 +264,7 @@ def _repaired_text(name: str, found: Repaired) -> str:
         *([str(found.made)] if found.made else ()),
     ]
     bad = len(mended.fetched) + len(mended.resigned) + len(mended.refused)
-    counts = f"{found.looked_at:,} RPMs read, {bad:,} lost or damaged"
+    counts = f"{counted(found.looked_at, 'RPM')} read, {bad:,} lost or damaged"
     return "\n".join([*lines, f"{name}: {counts}, {len(mended.refused):,} of them still"])
 
 
@@ -275,6 +277,9 @@ def _collected_text(found: Collected, dry_run: bool) -> str:
         *(f"rpm {rpm.file}  {size_text(rpm.size)}" for rpm in found.rpms),
     ]
     verb = "would go" if dry_run else "went"
-    counts = f"{len(found.publications)} publications, {len(found.previews)} previews"
+    counts = (
+        f"{counted(len(found.publications), 'publication')}, "
+        f"{counted(len(found.previews), 'preview')} and {counted(len(found.rpms), 'RPM')}"
+    )
     sizes = f"{found.before:,} bytes before, {found.after:,} after"
-    return "\n".join([*lines, f"{counts} and {len(found.rpms)} RPMs {verb}: {sizes}"])
+    return "\n".join([*lines, f"{counts} {verb}: {sizes}"])

@@ -8,6 +8,7 @@ from typing import BinaryIO
 
 import click
 
+from gm_analytics.cli import interruption
 from gm_analytics.operations.findings import Finding, Severity
 from gm_analytics.rpm.changes import Plan, size_text
 from gm_analytics.service import Service
@@ -46,8 +47,14 @@ def content(file: BinaryIO, most: int) -> bytes:
     """
     found = file.read(most + 1)
     if len(found) > most:
-        raise click.UsageError(f"{file.name}: larger than {most:,} bytes")
+        raise click.UsageError(f"{name_of(file)}: larger than {most:,} bytes")
     return found
+
+
+def name_of(file: BinaryIO) -> str:
+    """Give the name of a file that was named on the command line, as a person knows it."""
+    name = getattr(file, "name", "<stdin>")
+    return "standard input" if name == "<stdin>" else str(name)
 
 
 def confirmed(question: str, *, yes: bool) -> bool:
@@ -61,7 +68,13 @@ def confirmed(question: str, *, yes: bool) -> bool:
         return True
     if not sys.stdin.isatty():
         raise click.UsageError("standard input is no terminal, so nobody is asked: give --yes")
-    return click.confirm(question)
+    try:
+        return click.confirm(question)
+    except click.Abort:  # Ctrl-C, or the end of the input
+        if interruption.asked():
+            raise KeyboardInterrupt from None
+        click.echo()
+        return False
 
 
 def mirror_name(service: Service, name: str | None) -> str:

@@ -23,6 +23,7 @@ from gm_analytics.cli.output import (
     MIRROR,
     content,
     mirror_name,
+    name_of,
     plan_text,
 )
 from gm_analytics.cli.progress import follow as follow_until_end
@@ -58,7 +59,7 @@ def plan(config: Path | None, mirror: str | None, file: Any, refresh: bool, as_j
     """Say what FILE, a packages.json, would change on the mirror. Changes nothing."""
     service = opened(config)
     operations = _operations(service, refresh=refresh)
-    manifest = Manifest.parse(content(file, MAX_BYTES))
+    manifest = Manifest.parse(content(file, MAX_BYTES), name_of(file))
     found = operations.plan(manifest, mirror_name(service, mirror))
     click.echo(json.dumps(asdict(found), indent=2) if as_json else plan_text(found))
 
@@ -85,7 +86,7 @@ def apply(
 ) -> None:
     """Make the packages of FILE, a packages.json, installable from the mirror."""
     service = opened(config)
-    manifest = Manifest.parse(content(file, MAX_BYTES))
+    manifest = Manifest.parse(content(file, MAX_BYTES), name_of(file))
     lock = Lock.parse(content(locked, MAX_LOCK)) if locked else None
     name = mirror_name(service, mirror)
     operations = _operations(service, refresh=refresh)

@@ -9,7 +9,7 @@ from typing import Annotated
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from gm_analytics import stored
+from gm_analytics import misconfigured, stored
 from gm_analytics.errors import LockMismatch, NewerFormat
 from gm_analytics.manifest import Manifest
 from gm_analytics.mirror.history import Held
@@ -112,9 +112,8 @@ class Lock:
             found = _LOCK.validate_json(text)
         except ValidationError as error:
             _refuse_newer(text)
-            first = error.errors()[0]
-            where = grammar.printable(".".join(map(str, first["loc"]))) or "file"
-            raise LockMismatch([f"not a lock file: {where}: {first['msg']}"]) from error
+            first = misconfigured.problems(error)[0]
+            raise LockMismatch([f"not a lock file: {first}"]) from error
         _refuse_newer(text)
         return found
 

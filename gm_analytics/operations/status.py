@@ -38,6 +38,7 @@ from gm_analytics.rpm.repodata import parse_foreign, parse_repomd
 from gm_analytics.rpm.strict import Malformed
 from gm_analytics.settings import Settings
 from gm_analytics.updates.ports import Forge
+from gm_analytics.wording import counted
 
 MOST = 20
 """Findings of one kind, before the rest is counted."""
@@ -163,7 +164,8 @@ def _manifests(parts: Parts, mirror: settings.Mirror, past: History) -> Iterator
             subject = f"manifest {repository} at {branch or 'its default branch'}"
             try:
                 text = parts.github.manifest(repository, branch or "HEAD")
-                yield _manifest(parts, mirror, subject, Manifest.parse(text), past)
+                manifest = Manifest.parse(text, parts.settings.github.manifest)
+                yield _manifest(parts, mirror, subject, manifest, past)
             except GmError as error:
                 yield wrong(subject, error, "fail" if _is_its_own(error) else "unknown")
 
@@ -219,7 +221,7 @@ def _web(
             yield _packages(web, subject, content, kept)
         rpms = [File(p.file, p.sha256 if checksums else None, size=p.size) for p in kept.packages]
         how = "checksum" if checksums else "size"
-        said = f"each of the {len(rpms):,} RPMs is served with its {how}"
+        said = f"{counted(len(rpms), 'RPM')} served, each with its {how}"
         yield from _all(web, subject, rpms, said, f"Run `gm-analytics repair {mirror.name}`.")
 
 
@@ -246,7 +248,7 @@ def _signature(web: Served, name: str, key: Key, repomd: bytes, kept: Kept) -> F
 def _packages(web: Served, subject: str, repomd: bytes, kept: Kept) -> Finding:
     groups = kept.statement.files.get(seal.GROUPS, "") if kept.statement else None
     how = "the signed list" if kept.statement else "packages.txt"
-    said = f"its {len(kept.packages):,} packages are those of {how}"
+    said = f"it describes what {how} has: {counted(len(kept.packages), 'package')}"
     return _compared(subject, said, lambda: web.names(repomd, kept.packages, groups))
 
 
@@ -268,7 +270,9 @@ def _all(
         return
     shown = bad[:MOST]
     if len(bad) > MOST:
-        shown.append(Finding(subject, bad[-1].severity, f"and {len(bad) - MOST:,} files more"))
+        shown.append(
+            Finding(subject, bad[-1].severity, f"and {counted(len(bad) - MOST, 'file')} more")
+        )
     yield from shown[:-1]
     yield replace(shown[-1], hint=hint if shown[-1].severity == "fail" else "")
 

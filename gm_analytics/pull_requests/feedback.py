@@ -7,10 +7,10 @@ Source: https://github.github.com/gfm/
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from gm_analytics.errors import GmError, ManifestError, UnknownPackages
+from gm_analytics.errors import GmError, ManifestError, UnknownPackages, entry_at
 from gm_analytics.mirror.publication import Standing
 from gm_analytics.pull_requests.markdown import (
     FOLD,
@@ -248,10 +248,10 @@ def _trial(update: Update, outcome: Outcome, room: Room) -> Iterator[str]:
 
 def _failure(error: GmError, room: Room) -> Iterator[str]:
     if isinstance(error, ManifestError):
-        yield "`packages.json` cannot be used:"
+        yield f"{code(error.source)} cannot be used:"
         lines = [
-            f"- at {code(problem.where)}: found {code(problem.found)}; "
-            f"expected {code(problem.expected)}"
+            f"- at {code(problem.where)}{_entry_of(problem.where, error.names)}: "
+            f"found {code(problem.found)}; expected {code(problem.expected)}"
             for problem in error.problems
         ]
     elif isinstance(error, UnknownPackages):
@@ -269,7 +269,12 @@ def _failure(error: GmError, room: Room) -> Iterator[str]:
 
 
 def _at(place: str | None) -> str:
-    return f" at {code(place)}" if place else ""
+    return f" at {code(place)}{_entry_of(place, {})}" if place else ""
+
+
+def _entry_of(pointer: str, names: Mapping[str, str]) -> str:
+    number, name = entry_at(pointer, names)
+    return (f", entry {number}" + (f" ({code(name)})" if name else "")) if number else ""
 
 
 def _near(names: Sequence[str] | None) -> str:

@@ -9,6 +9,8 @@ import re
 from collections.abc import Sequence, Sized
 from dataclasses import dataclass
 
+from gm_analytics.wording import counted
+
 FOLD = 12
 """Longer lists are folded."""
 SPAN = 240
@@ -42,7 +44,7 @@ def shorten(text: str, limit: int) -> str:
 
 def count(items: Sized, one: str, many: str = "") -> str:
     """Say how many there are."""
-    return f"{len(items):,} {one if len(items) == 1 else many or one + 's'}"
+    return counted(len(items), one, many)
 
 
 def fold(summary: str, items: int, lines: Sequence[str]) -> str:

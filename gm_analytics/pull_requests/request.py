@@ -17,8 +17,8 @@ log = logging.getLogger(__name__)
 class StoredRequest:
     """The request of an update that came through the store."""
 
-    def __init__(self, updates: Updates, forge: Forge) -> None:
-        self._updates, self._forge = updates, forge
+    def __init__(self, updates: Updates, forge: Forge, path: str = "packages.json") -> None:
+        self._updates, self._forge, self._path = updates, forge, path
 
     def is_superseded(self, update: Update) -> bool:
         """Ask the store."""
@@ -30,12 +30,13 @@ class StoredRequest:
         A pull request's is compared meanwhile: one that keeps it asks for nothing.
         """
         if update.aim.cause not in {"pull_request", "merge_group"} or not update.base_ref:
-            return Manifest.parse(self._forge.manifest(update.repository, update.commit))
+            text = self._forge.manifest(update.repository, update.commit)
+            return Manifest.parse(text, self._path)
         with ThreadPoolExecutor(1, thread_name_prefix="manifest") as thread:
             read = thread.submit(self._forge.manifest, update.repository, update.commit)
             if self.is_untouched(update):
                 return Manifest((), untouched=True)
-            return Manifest.parse(read.result())
+            return Manifest.parse(read.result(), self._path)
 
     def is_untouched(self, update: Update) -> bool:
         """Ask the forge; what it cannot tell counts as a change, and waits for nothing."""

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from gm_analytics.errors import GmError, Overtaken
+from gm_analytics.errors import GmError, Overtaken, Stopped
 from gm_analytics.manifest import Manifest
 from gm_analytics.mirror.preview_repo import address
 from gm_analytics.mirror.publication import Publication
@@ -33,6 +33,7 @@ from gm_analytics.updates.recognition import (
     veto_against,
 )
 from gm_analytics.updates.scene import Found, Scene, Shown
+from gm_analytics.wording import counted
 
 log = logging.getLogger(__name__)
 PLANS_AGAIN = "merging plans again"
@@ -226,7 +227,7 @@ def _message(update: Update, found: Found, plan: Plan) -> str:
         return f"preview of {update.pull_request} on {update.mirror}: {plan.summary}"
     if update.exact:
         return f"{update.mirror}: {plan.summary}"
-    return f"{len(plan.added)} packages added to {update.mirror}"
+    return f"{counted(len(plan.added), 'package')} added to {update.mirror}"
 
 
 def _end(scene: Scene, outcome: Outcome) -> Outcome:
@@ -260,6 +261,8 @@ def _housekeeping(scene: Scene) -> Iterator[None]:
     """Only warn of what goes wrong, a defect included: the update has ended already."""
     try:
         yield
+    except Stopped:
+        log.info("update %s: stopped before its housekeeping", scene.update.id)
     except GmError as error:
         log.warning("update %s: %s", scene.update.id, error)
     except Exception:

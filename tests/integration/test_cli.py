@@ -50,7 +50,7 @@ def test_apply_does_the_update_and_says_so_in_plain_lines(site: Site, cli: Cli) 
 
 def test_the_exit_code_tells_a_bad_manifest_from_a_failure(cli: Cli) -> None:
     bad = cli("plan", "-", stdin='["--setopt=x"]')
-    assert (bad.returncode, "/0: found" in bad.stderr) == (2, True)
+    assert (bad.returncode, "standard input: /0, entry 1: found" in bad.stderr) == (2, True)
     failed = cli("apply", "-", stdin='["nosuch"]')
     assert (failed.returncode, "No match for argument: nosuch" in failed.stderr) == (4, True)
     assert f"\nhint: {UnknownPackages.advice}\n" in failed.stderr

@@ -49,9 +49,11 @@ def test_unknown_packages_are_all_named(site: Site) -> None:
 @pytest.mark.usefixtures("groups")
 def test_unknown_packages_are_told_with_their_places_and_what_is_near(site: Site) -> None:
     words = refused(site, "tree", "openssl-lib", "nmap-9.99", "@developmnt")
-    assert "openssl-lib at /1 (did you mean openssl-libs?)" in words
-    assert "nmap-9.99 at /2 (did you mean nmap-3:7.94-1.el9, nmap-3:7.92-1.el9?)" in words
-    assert "@developmnt at /3 (did you mean @development?)" in words
+    assert "openssl-lib at /1 (entry 2) (did you mean openssl-libs?)" in words
+    assert (
+        "nmap-9.99 at /2 (entry 3) (did you mean nmap-3:7.94-1.el9, nmap-3:7.92-1.el9?)" in words
+    )
+    assert "@developmnt at /3 (entry 4) (did you mean @development?)" in words
 
 
 def test_a_mirror_that_cannot_list_names_says_what_it_would_have_said(site: Site) -> None:
@@ -62,12 +64,12 @@ def test_a_mirror_that_cannot_list_names_says_what_it_would_have_said(site: Site
     )
     words = refused(site, "nmap-9.99")
     site.mirror.host.restore_program("dnf")
-    assert words.endswith("No match for argument: nmap-9.99 at /0")
+    assert words.endswith("No match for argument: nmap-9.99 at /0 (entry 1)")
 
 
 def test_an_unsatisfied_dependency_is_told_in_yums_words(site: Site) -> None:
     words = refused(site, "tree", "broken")
-    assert "resolving broken at /1: " in words
+    assert "resolving broken at /1 (entry 2): " in words
     assert "nothing provides" in words
 
 

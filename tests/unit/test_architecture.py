@@ -85,7 +85,7 @@ EXTERNAL = {
         "engine.waiting",
         "engine.workforce",
     },
-    "yaml": {"contract", "settings"},
+    "yaml": {"contract", "misconfigured", "settings"},
     "connexion": {"contract", "web.app", "web.operator", "handlers"},
     "flask": {"handlers"},
     "click": {

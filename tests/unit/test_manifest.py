@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import jsonschema
 import pytest
 
 from gm_analytics import manifest
-from gm_analytics.errors import ManifestError, Problem
+from gm_analytics.errors import GmError, ManifestError, Problem
 from gm_analytics.manifest import ACCEPTED, Manifest
 
 TOP = Path(__file__).parents[2]
@@ -230,24 +231,28 @@ def test_the_text_of_the_error_names_each_place_what_was_found_and_expected() ->
     with pytest.raises(ManifestError) as caught:
         parse([entry(7), 12])
     assert str(caught.value) == (
-        "packages.json: /0/installation_commands: found 7; expected a string or an array of "
-        "strings; /1: found 12; expected a string, or an object with package_name and "
-        "installation_commands"
+        "packages.json: /0/installation_commands, entry 1 (`tools`): found 7; expected a string "
+        "or an array of strings; /1, entry 2: found 12; expected a string, or an object with "
+        "package_name and installation_commands"
     )
 
 
 @pytest.mark.parametrize(
     ("text", "where", "found"),
     [
-        (b"", "line 1, column 1", "no JSON (Expecting value)"),
-        (b'["tree",\n  nmap]', "line 2, column 3", "no JSON (Expecting value)"),
-        (b'["tree"] x', "line 1, column 10", "no JSON (Extra data)"),
-        (b"\xff\xfe[\x00]\x00", "file", "no JSON ('utf-8' codec"),
-        (b'["tr\xe9e"]', "file", "no JSON ('utf-8' codec"),
-        (b"[" * 100_000, "file", "no JSON (maximum recursion depth"),
-        (b"[" * 100_000 + b"]" * 100_000, "file", "no JSON (maximum recursion depth"),
-        (b'{"packages":' * 50_000, "file", "no JSON (maximum recursion depth"),
-        (b"[" + b"1" * 5000 + b"]", "file", "no JSON (Exceeds the limit"),
+        (b"", "line 1, column 1", "no JSON (the file is empty)"),
+        (
+            b'["tree",\n  nmap]',
+            "line 2, column 3",
+            "no JSON (a value is missing, or not in double",
+        ),
+        (b'["tree"] x', "line 1, column 10", "no JSON (something follows the end)"),
+        (b"\xff\xfe[\x00]\x00", "file", "no JSON (byte 1 is no UTF-8)"),
+        (b'["tr\xe9e"]', "file", "no JSON (byte 5 is no UTF-8)"),
+        (b"[" * 100_000, "file", "no JSON (too many brackets within"),
+        (b"[" * 100_000 + b"]" * 100_000, "file", "no JSON (too many brackets within"),
+        (b'{"packages":' * 50_000, "file", "no JSON (too many brackets within"),
+        (b"[" + b"1" * 5000 + b"]", "file", "no JSON (a number of too many digits)"),
         (b"7", "/", "7"),
         (b"null", "/", "null"),
         (b'"tree"', "/", '"tree"'),
@@ -262,6 +267,85 @@ def test_a_file_of_another_format_is_told_where_and_what(
     (problem,) = problems(text)
     assert problem.where == where
     assert problem.found.startswith(found)
+
+
+@pytest.mark.parametrize(
+    ("item", "said"),
+    [
+        (
+            {"package_name": "x"},
+            "/installation_commands, entry 3 (`x`): found nothing; expected the",
+        ),
+        (entry("tree", 5), "/package_name, entry 3: found 5; expected a string"),
+        (entry("tree", ""), '/package_name, entry 3: found ""; expected a name'),
+        (entry("tree", "a" * 201), f"/package_name, entry 3 (`{'a' * 37}...`): found"),
+        (entry("a?", "a\nb`\x1b"), r"/installation_commands, entry 3 (`a\nb`\u001b`): found"),
+        (entry("a b?", "tools"), '/installation_commands, entry 3 (`tools`): found "b?", a glob'),
+        (
+            {"package_name": "x", "instalation_commands": "tree"},
+            '/instalation_commands, entry 3 (`x`): found "tree"; expected package_name and in',
+        ),
+        (
+            {**entry("tree"), "a/b\n\x1b~": 1},
+            r"/a~1b\n\u001b~0, entry 3 (`tools`): found 1; expected",
+        ),
+        ({**entry("tree"), "k" * 5000: 1}, f"/{'k' * 55}..., entry 3 (`tools`): found 1"),
+    ],
+)
+@pytest.mark.parametrize("at", ["", "/packages"])
+def test_an_entry_s_number_and_name_stand_beside_its_pointer(
+    item: Any, said: str, at: str
+) -> None:
+    items = ["tree", "nmap", item]
+    text = json.dumps({"packages": items} if at else items).encode()
+    with pytest.raises(ManifestError) as caught:
+        Manifest.parse(text, "mine/el9.json")
+    told = [one for one in caught.value.told if one.startswith(f"{at}/2{said}")]
+    assert told, caught.value.told
+    assert not re.search("Input|String should|Field required", str(caught.value))
+    assert str(caught.value).startswith("mine/el9.json: ")
+
+
+def test_a_terminal_is_told_of_each_problem_on_a_line_under_the_file_s_name() -> None:
+    with pytest.raises(ManifestError) as caught:
+        Manifest.parse(b'["a?", "tree", "-y"]', "mine.json")
+    assert caught.value.lines.splitlines() == [
+        "mine.json: 2 problems",
+        f'  /0, entry 1: found "a?", a glob; expected {ACCEPTED}',
+        f'  /2, entry 3: found "-y", an option; expected {ACCEPTED}',
+    ]
+    with pytest.raises(ManifestError) as caught:
+        Manifest.parse(b'["a?"]', "mine.json")
+    assert caught.value.lines == f'mine.json: /0, entry 1: found "a?", a glob; expected {ACCEPTED}'
+
+
+@pytest.mark.parametrize(
+    ("text", "where", "why"),
+    [
+        ('["tree",]', "line 1, column 9", "a comma behind the last one"),
+        ('[{"package_name": "x",}]', "line 1, column 23", "a comma behind the last one"),
+        ('["tree" "nmap"]', "line 1, column 9", "a comma or a bracket is missing"),
+        ('["tree"', "line 1, column 8", "a comma or a bracket is missing"),
+        ('["tree', "line 1, column 2", "a quote that is not closed"),
+        ('["tr\nee"]', "line 1, column 5", "a line end or a tab within quotes"),
+        (r'["tr\ee"]', "line 1, column 5", "a backslash that means nothing"),
+        ('[{"a" "b"}]', "line 1, column 7", "a colon is missing"),
+        ("[{a: 1}]", "line 1, column 3", "a name in double quotes is missing"),
+    ],
+)
+def test_what_is_no_json_is_told_as_an_author_would_say_it(
+    text: str, where: str, why: str
+) -> None:
+    (problem,) = problems(text.encode())
+    assert (problem.where, problem.found) == (where, f"no JSON ({why})")
+
+
+def test_a_stored_error_of_a_time_without_names_is_read() -> None:
+    stored = {
+        "error": "ManifestError",
+        "problems": [{"where": "/0", "found": "7", "expected": "x"}],
+    }
+    assert str(GmError.from_json(stored)) == "packages.json: /0, entry 1: found 7; expected x"
 
 
 def test_lists_that_are_nested_deeply_but_readably_are_no_entries() -> None:

@@ -440,7 +440,7 @@ def test_an_update_that_is_overtaken_begins_again_at_what_is_live_now() -> None:
     outcome = world.perform()
     assert outcome.publication == ".publications/000019"
     assert outcome.added == ("tree-1-1.noarch",)
-    assert outcome.message == "1 packages added to m"
+    assert outcome.message == "1 package added to m"
     assert world.steps[3:] == [
         "download", "inspect", "compare", "add", "createrepo", "prove", "switch", "survey",
         "download", "inspect", "compare", *PUBLISHED,
