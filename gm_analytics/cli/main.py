@@ -7,22 +7,28 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 
-_INTERRUPTED = 130
-"""`errors.Exit.INTERRUPTED`, which may not be imported yet."""
+from gm_analytics.cli import interruption
 
 
 def main() -> None:
     """Run the command that the arguments name; end with its exit code."""
     _open_streams()
+    interruption.meet()
+    if not sys.warnoptions:  # libraries' warnings are for who develops
+        warnings.simplefilter("ignore")
     try:
         from gm_analytics.cli.commands import cli  # noqa: PLC0415
 
         cli()
     except KeyboardInterrupt:
-        sys.stderr.write("gm-analytics: interrupted\n")
-        sys.stderr.flush()
-        os._exit(_INTERRUPTED)
+        interruption.ended()
+        os._exit(interruption.CODE)
+    except SystemExit:
+        if interruption.asked():  # click makes a 1 of it where it is the first to meet it
+            os._exit(interruption.CODE)
+        raise
 
 
 def _open_streams() -> None:

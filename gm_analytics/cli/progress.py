@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import sys
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import TextIO
 
+from gm_analytics.cli import interruption
 from gm_analytics.engine.client import Store
+from gm_analytics.rpm.changes import size_text
 from gm_analytics.updates.model import Record, StepRecord
 from gm_analytics.updates.progress import (
     PATIENCE,
@@ -22,6 +27,7 @@ from gm_analytics.updates.progress import (
     Telling,
     UpdateEnded,
 )
+from gm_analytics.wording import counted
 
 FOLLOW_PAUSE = 0.2
 _CLEAR = "\r\x1b[K"
@@ -38,9 +44,23 @@ class Screen:
         self._terminal = self._out.isatty()
         self._prefix = prefix
         self._now = Now()
+        self._silent = False
+        self._writing = threading.RLock()
 
     def hear(self, events: Sequence[Event]) -> None:
         """Show them."""
+        with self._writing:
+            if not self._silent:
+                self._show(events)
+
+    def silence(self) -> None:
+        """Show no more; what is half shown is waited for, though not for long."""
+        got = self._writing.acquire(timeout=PATIENCE / 10)
+        self._silent = True
+        if got:
+            self._writing.release()
+
+    def _show(self, events: Sequence[Event]) -> None:
         for event in events:
             self._now = self._now.after(event)
             if line := self._line(event):
@@ -65,7 +85,9 @@ class Screen:
         now = self._now
         if not now.step:
             return ""
-        count = f" {now.done} of {now.total} packages" if now.total else ""
+        count = f" {now.done:,} of {counted(now.total, 'package')}" if now.total else ""
+        if now.size:
+            count += f", {size_text(now.came)} of {size_text(now.size)}"
         said = f": {now.lines[-1]}" if now.lines else ""
         width = shutil.get_terminal_size().columns - 1
         return f"{self._prefix}{now.step} …{count}{said}"[:width]
@@ -80,12 +102,26 @@ class Screen:
 @contextmanager
 def shown() -> Iterator[Telling]:
     """Show what a command does while the block runs."""
-    with Telling((Screen(),), PATIENCE) as telling:
+    screen = Screen()
+    with interruption.silencing(partial(_hush, screen)), Telling((screen,), PATIENCE) as telling:
         yield telling
+
+
+def _hush(*screens: Screen) -> None:
+    """Leave the terminal to whoever says that the command stops."""
+    for screen in screens:
+        screen.silence()
+    logging.disable()
 
 
 def follow(store: Store, update_id: str) -> None:
     """Show an update that another process performs, until it has ended on each mirror."""
+    screens: dict[str, Screen] = {}
+    with interruption.silencing(lambda: _hush(*screens.values())):
+        _follow(store, update_id, screens)
+
+
+def _follow(store: Store, update_id: str, screens: dict[str, Screen]) -> None:
     followed: dict[str, _Followed] = {}
     while True:
         records = store.get(update_id)
@@ -93,7 +129,8 @@ def follow(store: Store, update_id: str) -> None:
             name = record.update.id
             if name not in followed:
                 prefix = f"{record.update.mirror}: " if len(records) > 1 else ""
-                followed[name] = _Followed(Screen(prefix=prefix))
+                screens[name] = Screen(prefix=prefix)
+                followed[name] = _Followed(screens[name])
             followed[name].show(record, store.now(name))
         if all(record.ended for record in records):
             return
@@ -129,7 +166,7 @@ def _between(before: Now, now: Now) -> list[Event]:
     new = now.said - before.said if now.said >= before.said else now.said
     events += [OutputLine(line) for line in now.lines[max(0, len(now.lines) - new) :]]
     if now.total:
-        events.append(PackagesDone(now.done, now.total))
+        events.append(PackagesDone(now.done, now.total, now.came, now.size))
     return events
 
 

@@ -7,13 +7,14 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
 
+from gm_analytics.cli import interruption
 from gm_analytics.cli.opened import opened
 from gm_analytics.cli.output import CONFIG
 from gm_analytics.errors import Exit
@@ -44,8 +45,9 @@ OPERATORS = click.option(
 def serve(config: Path | None, host: str, port: int, operator_listen: str | None) -> None:
     """Take deliveries and perform updates, in one process."""
     service = _start(config, web=True, worker=True)
-    with _working(service):
-        _web(service, (host, port), operator_listen, works_here=True)
+    listening = _listening(service, (host, port), operator_listen, works_here=True)
+    with listening as answer, _working(service):
+        answer()
 
 
 @click.command()
@@ -55,14 +57,16 @@ def serve(config: Path | None, host: str, port: int, operator_listen: str | None
 @OPERATORS
 def web(config: Path | None, host: str, port: int, operator_listen: str | None) -> None:
     """Take deliveries; a `worker` beside it performs the updates."""
-    _web(_start(config, web=True), (host, port), operator_listen, works_here=False)
+    service = _start(config, web=True)
+    with _listening(service, (host, port), operator_listen, works_here=False) as answer:
+        answer()
 
 
 @click.command()
 @CONFIG
 def worker(config: Path | None) -> None:
     """Perform updates that were taken by `web`, or by `connexion run`."""
-    with _working(_start(config, worker=True)), suppress(KeyboardInterrupt):
+    with _working(_start(config, worker=True)):
         threading.Event().wait()
 
 
@@ -81,6 +85,7 @@ def _working(service: Service) -> Iterator[None]:
         code = end.code
     except KeyboardInterrupt:
         code = Exit.INTERRUPTED
+        interruption.ended()
     logging.shutdown()
     os._exit(code or Exit.DONE)
 
@@ -101,18 +106,26 @@ def _start(config: Path | None, *, web: bool = False, worker: bool = False) -> S
     return service
 
 
-def _web(
+@contextmanager
+def _listening(
     service: Service, door: tuple[str, int], operator_listen: str | None, *, works_here: bool
-) -> None:
+) -> Iterator[Callable[[], None]]:
+    """Listen, and give what answers until the process is told to end.
+
+    A port that is taken is so found before anything else begins.
+    """
     # A second of imports that only the web needs.
     from gm_analytics import handlers  # noqa: PLC0415
     from gm_analytics.web.app import create_app  # noqa: PLC0415
     from gm_analytics.web.operator import serving  # noqa: PLC0415
-    from gm_analytics.web.server import run  # noqa: PLC0415
+    from gm_analytics.web.server import listening_on, run  # noqa: PLC0415
 
     handlers.use(service)
-    with serving(service, operator_listen, door[1], works_here=works_here):
-        run(create_app(handlers.webhook_secret), *door)
+    with (
+        closing(listening_on(*door)) as listening,
+        serving(service, operator_listen, door[1], works_here=works_here),
+    ):
+        yield lambda: run(create_app(handlers.webhook_secret), listening)
 
 
 COMMANDS = (serve, web, worker)

@@ -79,7 +79,14 @@ def read(connection: sa.Connection, workflow_id: str) -> Now | None:
     if row is None:
         return None
     return Now(
-        row.step, records.moment(row.since), row.done, row.total, _lines(row.lines), row.said
+        row.step,
+        records.moment(row.since),
+        row.done,
+        row.total,
+        _lines(row.lines),
+        row.said,
+        row.came,
+        row.size,
     )
 
 
@@ -97,6 +104,8 @@ def _write(connection: sa.Connection, workflow_id: str, now: Now) -> None:
         "total": now.total,
         "lines": json.dumps(now.lines),
         "said": now.said,
+        "came": now.came,
+        "size": now.size,
         "written_at": time.time(),
     }
     connection.execute(PROGRESS.insert().values(values))

@@ -58,6 +58,7 @@ PROGRESS = sa.Table(
     sa.Column("total", sa.Integer),
     sa.Column("lines", sa.Text),
     sa.Column("said", sa.Integer),
+    *(sa.Column(name, sa.BigInteger) for name in ("came", "size")),
     sa.Column("written_at", sa.Double),
 )
 """What an update is at, and the last lines of output, as JSON: see `engine.progress`."""
@@ -114,7 +115,6 @@ UNSEEN = sa.Table(
     sa.Column("looks", sa.Integer),
 )
 """What was published and not seen yet: see `engine.unseen`."""
-
 
 _dbos = sa.MetaData(schema="dbos")
 
@@ -218,6 +218,10 @@ def _standing(connection: sa.Connection) -> None:
     _run(connection, f"ALTER TABLE {table} ADD COLUMN standing TEXT NOT NULL DEFAULT ''")
 
 
+def _came(connection: sa.Connection) -> None:
+    _run(connection, *waiting_tables.came(prefix(connection)))
+
+
 def _leases(connection: sa.Connection) -> None:
     _run(connection, *lease_tables.statements(prefix(connection)))
 
@@ -232,8 +236,8 @@ MIGRATIONS: tuple[Callable[[sa.Connection], None], ...] = (
     _unseen,
     _standing,
     _leases,
+    _came,
 )
-"""The first is migration 1."""
 
 
 def migrate(connection: sa.Connection) -> bool:

@@ -1,4 +1,4 @@
-"""The tables of what waits, and of what clients have not seen yet, as statements."""
+"""The tables of what waits and runs, and of what clients have not seen yet, as statements."""
 
 from __future__ import annotations
 
@@ -28,3 +28,9 @@ def unseen(prefix: str) -> str:
         since DOUBLE PRECISION NOT NULL,
         next_look DOUBLE PRECISION NOT NULL,
         looks INTEGER NOT NULL)"""
+
+
+def came(prefix: str) -> tuple[str, ...]:
+    """Give the statements by which `gm_progress` has a download's bytes; see `engine.progress`."""
+    add = f"ALTER TABLE {prefix}gm_progress ADD COLUMN"
+    return f"{add} came BIGINT NOT NULL DEFAULT 0", f"{add} size BIGINT NOT NULL DEFAULT 0"

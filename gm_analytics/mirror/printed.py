@@ -277,22 +277,3 @@ def failure(exit_code: int, output: str, specs: Iterable[str]) -> Failure:
         (kind for kind, signs in _FAILURES if any(_has_any(line, signs) for line in lines)),
         "other",
     )
-
-
-# Their metadata have the same form, but names with a `/` (yum 3), or no number.
-_DOWNLOADED = (
-    # yum 3, dnf 4: (3/17): nmap-7.92-1.el9.x86_64.rpm   1.2 MB/s | 5.4 MB   00:04
-    re.compile(r"\(([0-9]{1,6})/([0-9]{1,6})\): [A-Za-z0-9_][A-Za-z0-9._+~^-]{0,250}(?: |\Z)"),
-    # dnf 5: [ 3/17] nmap-3:7.92-1.el9.x86_64   100% |   1.2 MiB/s |   5.4 MiB |  00m04s
-    re.compile(
-        r"\[ {0,5}([0-9]{1,6})/([0-9]{1,6})\] [A-Za-z0-9_][A-Za-z0-9._+~^:-]{0,250} +100% \|"
-    ),
-)
-
-
-def downloaded(line: str) -> tuple[int, int] | None:
-    """Give how many packages of how many are there, if a line of yum's output says so."""
-    for found in (form.match(line[:MAX_LINE]) for form in _DOWNLOADED):
-        if found and 0 < int(found[1]) <= int(found[2]):
-            return int(found[1]), int(found[2])
-    return None

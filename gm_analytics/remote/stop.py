@@ -53,6 +53,9 @@ class Stop:
             call()
         try:
             yield
+        except KeyboardInterrupt:  # what runs there ends with it, and nothing more is begun
+            self.ask("interrupted")
+            raise
         finally:
             with self._lock, suppress(ValueError):
                 self._calls.remove(call)

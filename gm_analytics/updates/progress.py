@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol, Self, TypeAlias
 
 from gm_analytics.errors import GmError
-from gm_analytics.mirror.printed import downloaded
+from gm_analytics.mirror import coming
 from gm_analytics.updates.model import Outcome
 from gm_analytics.updates.states import State
 
@@ -50,6 +50,9 @@ class PackagesDone:
 
     done: int
     total: int
+    came: int = 0
+    size: int = 0
+    """Bytes, and of how many; 0 if that is not told."""
 
 
 @dataclass(frozen=True)
@@ -100,18 +103,26 @@ class Now:
     """The newest that the mirror's host said, the last one last."""
     said: int = 0
     """How many it said in all."""
+    came: int = 0
+    size: int = 0
+    """Bytes of the step's download that are there, and in all; 0 if that is not told."""
 
     def after(self, event: Event) -> Now:
         """Give what runs after an event."""
         match event:
             case StepStarted(step, at):
-                return replace(self, step=step, since=at, done=0, total=0)
+                return replace(_without(self), step=step, since=at)
             case OutputLine(text):
                 return replace(self, lines=(*self.lines, text)[-KEPT:], said=self.said + 1)
-            case PackagesDone(done, total):
-                return replace(self, done=done, total=total)
+            case PackagesDone(done, total, came, size):
+                return replace(self, done=done, total=total, came=came, size=size)
             case StepEnded() | UpdateEnded():
-                return replace(self, step="", since=0.0, done=0, total=0)
+                return replace(_without(self), step="", since=0.0)
+
+
+def _without(now: Now) -> Now:
+    """Give the same without a download."""
+    return replace(now, done=0, total=0, came=0, size=0)
 
 
 class Telling:
@@ -123,6 +134,8 @@ class Telling:
     def __init__(self, listeners: Sequence[Listener] = (), patience: float = 0.0) -> None:
         self._ears = [_Ear(listener) for listener in listeners]
         self._patience = patience
+        self._came = self._of = 0
+        """Bytes of the step's download."""
 
     def __enter__(self) -> Self:
         return self
@@ -137,6 +150,7 @@ class Telling:
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
         """Tell that a step begins and how it ends; the block is the step."""
+        self._came = self._of = 0
         self._tell(StepStarted(name, time.time()))
         began = time.monotonic()
         try:
@@ -149,8 +163,11 @@ class Telling:
     def line(self, text: str) -> None:
         """Tell what the mirror's host said."""
         self._tell(OutputLine(text))
-        if counted := downloaded(text):
-            self._tell(PackagesDone(*counted))
+        self._of = coming.to_come(text) or self._of
+        if found := coming.came(text):
+            self._came += found.size
+            size = max(self._came, self._of) if self._of else 0
+            self._tell(PackagesDone(found.done, found.total, self._came if size else 0, size))
 
     def of(self, perform: Callable[[], Outcome]) -> Outcome:
         """Give what an update comes to, and tell it."""

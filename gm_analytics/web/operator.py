@@ -25,7 +25,13 @@ from connexion.resolver import Resolver
 from gm_analytics import __version__, places
 from gm_analytics.contract import OPERATOR, specification
 from gm_analytics.engine.client import Store
-from gm_analytics.errors import ConfigError, GmError, StoreUnavailable, UnknownUpdate
+from gm_analytics.errors import (
+    ConfigError,
+    GmError,
+    NotListening,
+    StoreUnavailable,
+    UnknownUpdate,
+)
 from gm_analytics.places import Listen, is_loopback
 from gm_analytics.service import Service
 from gm_analytics.updates.model import Record
@@ -224,7 +230,8 @@ def serving(
     `door` is the other listener's port. An address that nobody chose keeps nothing from starting.
 
     Raises:
-        ConfigError: it is no such address, or cannot be listened on.
+        ConfigError: it is no such address.
+        NotListening: it cannot be listened on.
 
     """
     config = service.settings
@@ -232,7 +239,7 @@ def serving(
     listen = _read(given) if given is not None else config.operator_listen
     try:
         listening = _bind(listen, door) if listen else None
-    except ConfigError as error:
+    except (ConfigError, NotListening) as error:
         if chosen:
             raise
         log.warning("operators are not answered: %s", error)
@@ -261,5 +268,4 @@ def _bind(listen: Listen, door: int) -> socket.socket:
     try:
         return socket.create_server((listen.host, listen.port), family=family)
     except OSError as error:
-        said = f"listening on {listen}: {error.strerror}; {cure}"
-        raise ConfigError("operator_listen", [said]) from error
+        raise NotListening(str(listen), server.why(error), "operator_listen, or off") from error

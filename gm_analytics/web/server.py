@@ -9,11 +9,12 @@ time in which deliveries held the interpreter.
 from __future__ import annotations
 
 import asyncio
+import os
 import resource
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -21,7 +22,7 @@ from typing import Any
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from gm_analytics.errors import LocalFault
+from gm_analytics.errors import NotListening
 from gm_analytics.web.door import Application
 from gm_analytics.web.protection import protected
 
@@ -267,23 +268,28 @@ def beside(app: Application, listening: socket.socket, limits: Limits) -> Iterat
         thread.join(_STOP)
 
 
-def run(app: Application, host: str, port: int) -> None:
-    """Serve until the process is told to end.
+def run(app: Application, listening: socket.socket) -> None:
+    """Serve until the process is told to end; Ctrl-C is a KeyboardInterrupt then."""
+    host, port, *_ = listening.getsockname()
+    uvicorn.Server(configure(app, host, port)).run(sockets=[listening])
+
+
+def listening_on(host: str, port: int) -> socket.socket:
+    """Listen; uvicorn would only log why it cannot.
 
     Raises:
-        LocalFault: the address cannot be listened on.
+        NotListening: the address cannot be listened on.
 
     """
-    config = configure(app, host, port)
-    with closing(_listening(host, port)) as listening, suppress(KeyboardInterrupt):
-        uvicorn.Server(config).run(sockets=[listening])
-
-
-def _listening(host: str, port: int) -> socket.socket:
-    """Listen; uvicorn would only log why it cannot."""
     try:
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         return socket.create_server(address[:2], family=family, backlog=BACKLOG)
     except (OSError, UnicodeError) as error:
-        said = (error.strerror if isinstance(error, OSError) else "") or str(error)
-        raise LocalFault(f"listening on {host}:{port}", said) from error
+        said = why(error)
+        raise NotListening(f"{host}:{port}", said, "--host or --port") from error
+
+
+def why(error: Exception) -> str:
+    """Give the system's words; Python puts the address beside them."""
+    number = getattr(error, "errno", None) or 0
+    return os.strerror(number) if number > 0 else getattr(error, "strerror", None) or str(error)

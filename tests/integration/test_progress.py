@@ -9,8 +9,9 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ import sqlalchemy as sa
 from gm_analytics.engine import progress
 from gm_analytics.engine.database import connect
 from gm_analytics.engine.steps import DurableStep
+from gm_analytics.errors import Exit, LockHeld
 from gm_analytics.remote.ssh import Connection
 from gm_analytics.service import Service
 from gm_analytics.updates.model import Outcome, Update
@@ -194,6 +196,47 @@ def test_another_process_follows_an_update(site: Site, cli: Cli) -> None:
     assert "download …" in seen
     assert _only(seen, r"download: \d+\.\d\d s")
     assert _only(seen, r"switch: \d+\.\d\d s")
+
+
+def test_an_interrupted_apply_leaves_its_mirror_within_seconds(
+    site: Site, inside: Service
+) -> None:
+    """Upstream's web server stands still, so dnf would be at it for long."""
+    program = str(Path(sys.executable).parent / "gm-analytics")
+    command = [program, "apply", "--config", str(site.config()), "-"]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with _stopped(site), subprocess.Popen(command, text=True, **pipes) as applying:  # type: ignore[call-overload]
+        applying.stdin.write(manifest("leaf12"))
+        applying.stdin.close()
+        wait_for(lambda: _at_work(site), "dnf to begin")
+        began = time.monotonic()
+        applying.send_signal(signal.SIGINT)
+        assert applying.wait(30) == Exit.INTERRUPTED
+        said = applying.stderr.read()
+        assert said.endswith("gm-analytics: stopping\ngm-analytics: interrupted\n"), said
+        connection = Connection(inside.settings.mirrors[0])
+        wait_for(lambda: _can_lock(connection), "the lock to be free")
+        assert not _at_work(site), "the lock was let go while dnf was at it"
+        connection.close()
+        assert time.monotonic() - began < 10
+
+
+def _can_lock(connection: Connection) -> bool:
+    try:
+        return connection.run(("true",), "locking", 10).ok
+    except LockHeld:
+        return False
+
+
+def _at_work(site: Site) -> list[str]:
+    """Give the package managers that download for the mirror."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            words = path.read_bytes().decode(errors="replace").split("\0")
+            if "--downloadonly" in words and str(site.mirror.host.root) in " ".join(words):
+                found.append(" ".join(words))
+    return found
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from starlette.testclient import TestClient
 from gm_analytics import handlers
 from gm_analytics.engine import progress
 from gm_analytics.engine.database import connect
-from gm_analytics.errors import ConfigError
+from gm_analytics.errors import ConfigError, NotListening
 from gm_analytics.places import Listen
 from gm_analytics.service import Service
 from gm_analytics.settings import Settings
@@ -269,7 +269,9 @@ def test_an_address_that_is_taken_is_an_error_if_it_was_chosen(
         port = other.getsockname()[1]
         taken, door = f"127.0.0.1:{port}", port if as_door else 8080
         with (
-            pytest.raises(ConfigError, match="choose another operator_listen, or off"),
+            pytest.raises(
+                (ConfigError, NotListening), match="choose another operator_listen, or off"
+            ),
             operator.serving(service, taken, door, works_here=False),
         ):
             pytest.fail("it listens")

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import io
+import threading
+from collections.abc import Sequence
 from dataclasses import replace
+
+import pytest
 
 from gm_analytics.cli.progress import Screen, _Followed
 from gm_analytics.updates.model import Record, StepRecord, Update
@@ -14,6 +18,7 @@ from gm_analytics.updates.progress import (
     PackagesDone,
     StepEnded,
     StepStarted,
+    Telling,
     UpdateEnded,
 )
 
@@ -81,3 +86,51 @@ def test_a_retry_is_followed_from_its_beginning() -> None:
     followed.show(record, Now("prove", 5.0, lines=("a", "b", "c"), said=3))
     followed.show(record, Now("download", 9.0, lines=("d",), said=1))
     assert out.getvalue().splitlines() == ["prove …", "  a", "  b", "  c", "download …", "  d"]
+
+
+class Listener:
+    pause = 0.0
+
+    def __init__(self) -> None:
+        self.heard: list[Event] = []
+
+    def hear(self, events: Sequence[Event]) -> None:
+        self.heard += events
+
+
+def test_a_download_shows_what_came_of_how_much(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    listener, out = Listener(), Terminal()
+    with Telling((listener,), patience=10) as telling:
+        with telling.step("download"):
+            telling.line("Total download size: 10 M")
+            telling.line("(1/3): tree-1.8.0-10.el9.x86_64.rpm   1.2 MB/s | 512 kB     00:00")
+            telling.line("(2/3): nmap-7.92-1.el9.x86_64.rpm     1.2 MB/s | 2.0 MB     00:00")
+        with telling.step("download"):
+            telling.line("(1/3): tree-1.8.0-10.el9.x86_64.rpm   1.2 MB/s | 512 kB     00:00")
+    counts = [event for event in listener.heard if isinstance(event, PackagesDone)]
+    assert counts == [
+        PackagesDone(1, 3, 524_288, 10_485_760),
+        PackagesDone(2, 3, 2_621_440, 10_485_760),
+        PackagesDone(1, 3),
+    ]
+    Screen(out).hear([StepStarted("download", 1.0), counts[1]])
+    assert out.getvalue().endswith("download … 2 of 3 packages, 2.62 MB of 10.5 MB")
+    Screen(out).hear([StepStarted("download", 1.0), PackagesDone(1, 1)])
+    assert out.getvalue().endswith("download … 1 of 1 package")
+
+
+def test_what_is_silenced_shows_no_more_and_holds_up_nobody() -> None:
+    out = Terminal()
+    screen = Screen(out)
+    screen.hear(EVENTS[:2])
+    before = out.getvalue()
+    screen.silence()
+    screen.hear(EVENTS[2:])
+    assert out.getvalue() == before
+    screen = Screen(out)
+    with screen._writing:  # a terminal that takes nothing, say
+        thread = threading.Thread(target=screen.silence)
+        thread.start()
+        thread.join(10)
+        assert not thread.is_alive()
