@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeVar
 from gm_analytics.errors import AnotherRepository, ConfigError, DeliveryError, StoreUnavailable
 from gm_analytics.events import Delivery, Event, Identity, PullRequestEvent
 from gm_analytics.pull_requests.ports import Updates
-from gm_analytics.pull_requests.rules import Rules
+from gm_analytics.pull_requests.rules import Rules, is_followed
 from gm_analytics.updates.model import Aim, Taken, Update
 
 STORE_DEADLINE = 8.0
@@ -143,6 +143,9 @@ class Intake:
             log.warning("%s: ignored: %s; %s", event.key, error, error.hint)
             return Taken(reason=f"{error.public}. {error.hint}")
         self._tell(taken)
+        if listed.happened == "retargeted" and not taken.update_id:
+            # Who looks at the forge sees that its base is another one, however it came to be.
+            self._tell_why(replace(listed, happened="pushed"), is_followed(listed, self.rules))
         return taken
 
     def _as_listed(self, event: Event) -> Event:

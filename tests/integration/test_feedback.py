@@ -13,6 +13,7 @@ import time
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -714,3 +715,16 @@ def test_what_a_strange_web_stores_of_ignored_pull_requests_is_not_said(
     wait_for(lambda: service.log.count("no pull request that is ignored") == 4, "four refusals")
     store.close()
     assert told(site, event.head_sha) == []
+
+
+def test_a_pull_request_that_is_only_looked_at_is_told_too(site: Site) -> None:
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    away = site.push(
+        manifest("leaf32"), "polled", number=next(numbers), base_ref="experiment-7", updated_at=now
+    )
+    site.github.add_pull(away.payload())
+    database = f"sqlite:///{site.directory}/polled.sqlite"
+    polls = {"intake": "poll", "reconcile_seconds": 0.5, "publish": "on_merge"}
+    with Service.running(site, site.config(**with_token(site, database_url=database, **polls))):
+        said = wait_for(lambda: told(site, away.head_sha), "why it is ignored")
+    assert said == [("error", "ignored: its base is experiment-7; the mirror follows main")]
