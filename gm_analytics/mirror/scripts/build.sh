@@ -64,3 +64,5 @@ while [ -n "$kept" ] && [ -f "$kept/repodata/repomd.xml" ]; do
     number=$(expr "${kept##*/}" + 0 - 1) || break
     kept=.publications/$(printf '%06d' "$number")
 done
+# Whatever a file was copied from, or a program gives those that it makes.
+chmod -R u=rwX,go=rX "$staging/candidate"

@@ -46,6 +46,7 @@ root=$1 served=$2 code=$3; shift 3; cd "$root"
 if [ -L repodata ]; then exit 0; fi
 first=.publications/000001
 rm -rf "$first.new"; mkdir -p "$first.new"
+chmod 0755 .publications  # an older version left it to the account's umask
 ledger_begin
 if [ -d repodata ]; then
     only_rpms . ! -path './.*' ! -type d

@@ -12,6 +12,7 @@
 
 root=$1 staging=$2 number=$3 next=$4; cd "$root"
 mkdir -p previews .previews
+chmod 0755 previews .previews  # an older version left them to the account's umask
 old=$(preview_of "$number")
 if [ -d "$staging/candidate" ]; then
     rm -rf ".previews/$next"; mv -T "$staging/candidate" ".previews/$next"

@@ -17,6 +17,7 @@ else
         rm -rf "$next"; mv -T "$staging/candidate" "$next"
     fi
     rm -f "$staging/link"; ln -s "$next/repodata" "$staging/link"
+    chmod 0755 .publications  # an older version left it to the account's umask
     sync -f "$next/repodata/repomd.xml" 2>/dev/null || :
     touch "$live"  # its time of being kept for clients that are reading it begins
     mv -T "$staging/link" repodata

@@ -15,6 +15,8 @@
 . ./becomes.sh
 . ./ended.sh
 
+umask 022  # whatever the account has: a web server reads what is made here
+
 # The lock is this shell's and that process's which stands for it: whoever is killed, it is held
 # as long as commands believe in it.
 beat() {

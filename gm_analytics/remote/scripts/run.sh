@@ -11,6 +11,8 @@
 
 . ./becomes.sh
 
+umask 022  # whatever the account has: a web server reads what is made here
+
 # The order is what makes it safe: lock.sh lets that process end, and then looks for marks. So it
 # either finds this shell, or this shell finds nobody.
 held() {
