@@ -97,6 +97,7 @@ _NAMESPACE = string.Template("""\
 for file in passwd group shadow; do
     [ ! -e /etc/$$file ] || mount --bind $etc/$$file /etc/$$file || exit
 done
+if [ -d /etc/dnf/vars ]; then mount --bind $vars /etc/dnf/vars || exit; fi
 # Debian's sshd wants its directory below /run, which only systemd makes; EL's has its own.
 if [ ! -d /run/sshd ] && [ ! -d /usr/share/empty.sshd ]; then
     mount -t tmpfs -o mode=0755 tmpfs /run && mkdir -m 0755 /run/sshd || exit
@@ -125,6 +126,7 @@ class MirrorHost:
     """One mirror host. Everything it writes is below `directory`, which all may traverse.
 
     `root` is the account's own `/var/repo`, empty at first; `reposdir` is for `.repo` files.
+    As root, `variables` is the `/etc/dnf/vars` of its sessions.
     `tmpfs_mb` (root only) puts `root` on a file system of that size in MiB.
     """
 
@@ -140,6 +142,7 @@ class MirrorHost:
         self.port = reserve_port()
         self.root = directory / "repo"
         self.reposdir = directory / "yum.repos.d"
+        self.variables = directory / "vars"
         self.bin = directory / "bin"
         self.home = directory / "home"
         self.identity_file = directory / "client" / "id_ed25519"
@@ -320,6 +323,7 @@ class MirrorHost:
             self._etc,
             self.bin,
             self.reposdir,
+            self.variables,
             self.root,
             self.home,
             self.ssh_log.parent,
@@ -383,7 +387,8 @@ class MirrorHost:
             "more": "PerSourcePenalties no" if _openssh_version() >= _PENALTIES else "",
         }
         (self._etc / "sshd_config").write_text(_SSHD_CONFIG.substitute(values))
-        (self._etc / "namespace.sh").write_text(_NAMESPACE.substitute(etc=self._etc))
+        namespace = _NAMESPACE.substitute(etc=self._etc, vars=self.variables)
+        (self._etc / "namespace.sh").write_text(namespace)
 
     def _argv(self) -> list[str]:
         sshd = [find_program("sshd"), "-D", "-e", "-f", str(self._etc / "sshd_config")]

@@ -36,6 +36,8 @@ def _shared() -> Iterator[str]:
         yield f"{name}_LONGEST={form.longest}"
     yield "# mirror/scripts/empty-root.sh"
     yield f"EMPTY_ROOT={shlex.quote(shell('mirror', 'empty-root'))}"
+    yield "# remote/scripts/becomes.sh"
+    yield shell("remote", "becomes")
     yield "# mirror/scripts/local_of.sh"
     yield shell("mirror", "local_of")
     yield "# The repository file of the pool, a format of printf."

@@ -75,10 +75,11 @@ def login(name: str, size: int) -> str:
     single quotes as it is, but for exclamation marks, line ends, and backslashes before quotes.
     The name, on a line of both outputs, tells where what start files print has ended. If they
     took something of the program, it is not run.
+    `-p` has a sh that is bash take neither functions nor options from the environment.
     """
     marks = r'printf "\n%s\n" "$0"; printf "\n%s\n" "$0" >&2'
     whole = f'case "$t" in "#$0"*) {marks}; eval "$t" ;; *) exit {NOT_SENT} ;; esac'
-    return f"exec /bin/sh -c '{_OURS}() {{ :; }}; t=$(head -c {size}); {whole}' {name}"
+    return f"exec /bin/sh -pc '{_OURS}() {{ :; }}; t=$(head -c {size}); {whole}' {name}"
 
 
 def program(name: str, argv: Argv) -> str:

@@ -55,6 +55,7 @@ class Host:
         self.work, self.cache = place / "work", place / "cache"
         self.conf, self.helper = place / "helper.conf", place / "gm-mirror-helper"
         self.seen = place / "seen"
+        self.variables = place / "vars"
         self.printed = self.seen / "argv"
         self.namespaces = namespaces
         self.rpms = self.root / ".staging" / ID / "rpms"
@@ -121,6 +122,7 @@ class Host:
         ):
             assert text.count(f"\n{before}\n") == 1
             text = text.replace(f"\n{before}\n", f"\n{after}\n")
+        text = text.replace("/etc/dnf/vars/", f"{self.variables}/")
         self.helper.write_text(text)
         self.helper.chmod(0o755)
         self.bin.mkdir()
@@ -128,6 +130,7 @@ class Host:
             (self.bin / name).symlink_to(shutil.which(name) or name)
         if not self.namespaces:
             self.replace("unshare", "exit 1")
+        self.variables.mkdir()
         self.seen.mkdir()
         self.seen.chmod(0o777)
         self.program(f"""printf '%s\\0' "$0" "$@" > {self.printed}""")

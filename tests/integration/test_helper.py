@@ -257,3 +257,24 @@ def test_a_second_run_at_a_time_is_told_to_wait(host: Host) -> None:
                        pass_fds=[lock.fileno()])  # fmt: skip
         assert host.run(str(host.root), "resolve", ID, "tree").returncode == 200
     assert host.argv() is None
+
+
+def test_variables_of_the_host_are_in_the_empty_root(either: Host) -> None:
+    """yum 3 and dnf 4 read them there, also where root is yum."""
+    (either.variables / "stream").write_text("9-stream\n")
+    seen = f'cat "${{word#*=}}{either.variables}/stream" > {either.seen}/value'
+    either.program(f"for word; do case $word in --installroot=*) {seen} ;; esac; done")
+    done = either.run(str(either.root), "makecache", ID)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (either.seen / "value").read_text() == "9-stream\n"
+
+
+def test_of_its_environment_proxies_alone_count(either: Host) -> None:
+    """What sudo keeps, or PAM sets for it: a language would change what yum says."""
+    either.program(f"env > {either.seen}/environment")
+    given = {**os.environ, "LANGUAGE": "es_CO:es", "DNF_VAR_x": "y", "https_proxy": "http://a b"}
+    argv = [either.helper, str(either.root), "makecache", ID]
+    subprocess.run(argv, env=given, check=True)
+    known = (either.seen / "environment").read_text().splitlines()
+    assert {"https_proxy=http://a b", "LC_ALL=C", "HOME=/root"} <= set(known)
+    assert not [line for line in known if line.startswith(("LANGUAGE", "DNF_VAR", "SUDO"))]

@@ -47,6 +47,30 @@ def applied(site: Site, *names: str, mirror: Mirror | None = None) -> GmError | 
     return None
 
 
+# --- variables --------------------------------------------------------------------------------
+
+
+@needs_root
+def test_variables_of_the_host_have_their_values(site: Site) -> None:
+    """As in the stock files of CentOS Stream, Rocky and Oracle; another value is noticed."""
+    host = site.mirror.host
+    address = site.upstream_web.url.replace("/upstream/", "/$contentdir/")
+    target = settings.Mirror.model_validate(site.mirror.settings())
+    with upstream_of(site, baseurl=address):
+        missing = applied(site, "tree")
+        assert isinstance(missing, errors.UpstreamUnavailable)
+        assert "/$contentdir/repodata/repomd.xml" in str(missing)
+        assert "/etc/dnf/vars" in missing.hint
+        (host.variables / "contentdir").write_text("upstream\n")
+        assert applied(site, "tree") is None
+        with Session(target, locked=False) as session:
+            before = session.package_manager.state("looking")
+            assert before == session.package_manager.state("looking")
+            (host.variables / "contentdir").write_text("other\n")
+            assert session.package_manager.state("looking") != before
+    (host.variables / "contentdir").unlink()
+
+
 # --- modes ------------------------------------------------------------------------------------
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import logging
 import shutil
+import subprocess
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from gm_analytics.errors import CommandFailed, CommandTimedOut, LoginUnusable
-from gm_analytics.remote import channel, ssh
+from gm_analytics.remote import channel, commands, ssh
 from gm_analytics.settings import Mirror
 from lab.site import Site
 from tests.integration.conftest import Cli, manifest, needs_root
@@ -67,6 +69,22 @@ def test_every_shell_runs_the_same(
     assert [line for line in heard if line != "err"] == [told] * bool(files)
     assert caplog.text.count("skipped what the login prints") == bool(files)
     assert printed.isprintable()
+
+
+def test_functions_and_options_in_the_environment_change_no_command(tmp_path: Path) -> None:
+    """As start files export them, where /bin/sh is bash: on EL."""
+    exported = ["SHELLOPTS=noglob:noclobber", "CDPATH=/usr"]
+    exported += [f"BASH_FUNC_{name}%%=() {{ echo stolen; }}" for name in ("head", "timeout")]
+    argv = commands.run(("sh", "-c", "echo ours > $0; echo $0*", f"{tmp_path}/made"), 10, "gm-run")
+    (tmp_path / "made").touch()
+    text = commands.program("gm-run", argv)
+    bash = 'mount --bind "$(command -v bash)" "$(readlink -f /bin/sh)"; exec env "$@"'
+    become = ["unshare", "--mount", "--propagation", "private", "sh", "-c", bash, "sh", *exported]
+    done = subprocess.run(
+        [*become, "bash", "-c", commands.login("gm-run", len(text))],
+        input=text, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.stdout.endswith(f"\ngm-run\n{tmp_path}/made\n"), done
 
 
 def test_proxies_of_the_login_count(site: Site, connection: ssh.Connection) -> None:

@@ -3,7 +3,8 @@
 # own repositories, gm-*.
 #
 #   upstream_of REPOSDIR CACHE...       prints a SHA-256 that changes with the metadata and with the
-#                                       repository files; nothing if no metadata are cached
+#                                       repository files and their variables; nothing if no
+#                                       metadata are cached
 #   is_fresh REPOSDIR SECONDS CACHE...  tells whether the metadata of each repository that is
 #                                       enabled were read, or found to be the same, since then
 
@@ -19,6 +20,8 @@ upstream_of() {
             grep -aoE '<checksum[^>]*>[^<]*' "$file" || cat "$file" || :
         done
         cat "$reposdir"/*.repo 2>/dev/null || :
+        # With what they mean there: a value that is another makes other addresses of them.
+        grep -asH "" /etc/yum/vars/* /etc/dnf/vars/* || :
     } | sha256sum | cut -d ' ' -f 1
 }
 
