@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum, unique
 from typing import Any, ClassVar, Literal, dataclass_transform
 
-from gm_analytics.wording import cleaned, fill, network_fault
+from gm_analytics.wording import cleaned, fill, network_cure, network_fault
 
 Fault = Literal["author", "operator", "upstream", "github", "ourselves"]
 """Who can do something about it: who wrote the manifest (or the lock file), who runs the service
@@ -678,8 +678,10 @@ class Stopped(GmError, fault="operator", code=Exit.NOT_NOW):
     reason: str
 
 
-_CRASHES = {134: "SIGABRT", 135: "SIGBUS", 136: "SIGFPE", 139: "SIGSEGV"}
+_CRASHES = {132: "SIGILL", 134: "SIGABRT", 135: "SIGBUS", 136: "SIGFPE", 139: "SIGSEGV"}
 """What a shell makes of a program's end by one of its own faults: 128 and the signal."""
+_LIMITS = {152: "SIGXCPU", 153: "SIGXFSZ"}
+"""The same, of a limit that the host sets to what an account uses."""
 
 
 _CAUSES = {
@@ -715,7 +717,9 @@ class CommandFailed(GmError, fault="operator", code=Exit.SET_UP):
 
     @property
     def crash(self) -> str:
-        """Which of the program's own faults ended it, if one did."""
+        """Which of the program's own faults, or of the account's limits, ended it, if one did."""
+        if limit := _LIMITS.get(self.exit_code):
+            return f" ({limit}: it met a limit of the account there)"
         crash = _CRASHES.get(self.exit_code)
         return f" ({crash}: the program itself crashed)" if crash else ""
 
@@ -727,10 +731,28 @@ class CommandFailed(GmError, fault="operator", code=Exit.SET_UP):
 
     @property
     def hint(self) -> str:
-        """What to do: about the disk, where it is that."""
+        """What to do: about the disk, the crash or the limit, where it is that."""
         if "disk is full" in self.cause or "quota" in self.cause:
             return f"`gm-analytics gc {self.mirror}` removes what is not kept; else add disk."
-        return self.advice
+        if self.exit_code in _LIMITS:
+            return "Raise the account's limits on the mirror's host (`ulimit -a`, limits.conf)."
+        return self._after_a_crash or self.advice
+
+    @property
+    def public_hint(self) -> str:
+        """What an author can do: without a group, a crash over groups does not come."""
+        return self._after_a_crash or super().public_hint
+
+    @property
+    def _after_a_crash(self) -> str:
+        if self.exit_code not in _CRASHES:
+            return ""
+        if re.search(r"(?:\A|[ ,])@", self.doing):
+            return (
+                "Name the packages in place of the group; whoever runs the mirror updates its dnf "
+                "and libcomps, whose defect it is."
+            )
+        return "Whoever runs the mirror updates the program that crashed: it is a defect of it."
 
 
 class CommandTimedOut(TransientError, fault="operator", code=Exit.NOT_NOW):
@@ -782,6 +804,11 @@ class UpstreamUnavailable(TransientError, fault="upstream", code=Exit.NOT_NOW):
         """The kind of fault, without the upstream's address."""
         return network_fault(self.message)
 
+    @property
+    def hint(self) -> str:
+        """What to do about the cause, where the package manager's words tell it."""
+        return network_cure(self.message) or self.advice
+
 
 class ToolsMissing(GmError, fault="operator", code=Exit.SET_UP):
     """The mirror lacks a program that an update needs."""
@@ -801,10 +828,24 @@ def _placed(spec: str, places: dict[str, str]) -> str:
     return f"{spec} at {places[spec]}" + (f" (entry {number})" if number else "")
 
 
+_HIDDEN = {
+    "exclude": "excluded: upstream has it, but the mirror's yum hides it by `exclude`",
+    "modular": "filtered: upstream has it, but the mirror's yum hides it by its modules",
+    "either": "hidden: upstream has it, but the mirror's yum hides it by `exclude` or modules",
+}
+_LET_IN = {
+    "exclude": "Take out what is excluded, or have whoever runs the mirror change `exclude`.",
+    "modular": "Name another version, or have whoever runs the mirror set `module_platform_id`.",
+    "either": "Take it out, or have whoever runs the mirror look at `exclude` and modules there.",
+}
+
+
 class UnknownPackages(GmError, fault="author", code=Exit.REFUSED):
     """Upstream has no package of these names: all of them, with near matches if any.
 
-    `places` says where in the manifest each is, as far as there is one.
+    `hidden` are those that it has, and the host's yum does not show, and why: `exclude` of its
+    configuration or `modular` filtering. `places` says where in the manifest each is, as far as
+    there is one.
     """
 
     text = "mirror {mirror}: resolving {specs}: {unmatched:; }"
@@ -815,14 +856,30 @@ class UnknownPackages(GmError, fault="author", code=Exit.REFUSED):
     specs: list[str]
     near: dict[str, list[str]] = field(default_factory=dict)
     places: dict[str, str] = field(default_factory=dict)
+    hidden: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def hint(self) -> str:
+        """What to do: about what is hidden, if nothing else is wrong."""
+        if set(self.specs) - set(self.hidden):
+            return self.advice
+        return next((_LET_IN[why] for why in self.hidden.values() if why in _LET_IN), self.advice)
 
     @property
     def unmatched(self) -> list[str]:
-        """Each spec with its place and its near matches."""
-        return [
-            f"No match for argument: {_placed(spec, self.places)}" + self._near(spec)
-            for spec in self.specs
-        ]
+        """Each spec with its place, what hides it, and its near matches."""
+        return [self._unmatched(spec) + self._near(spec) for spec in self.specs]
+
+    def _unmatched(self, spec: str) -> str:
+        placed = _placed(spec, self.places)
+        if why := self.why_hidden(spec):
+            return f"{placed}: {why}"
+        return f"No match for argument: {placed}"
+
+    def why_hidden(self, spec: str) -> str:
+        """Why the mirror's yum does not show a package that upstream has; else nothing."""
+        why = self.hidden.get(spec, "")
+        return _HIDDEN.get(why, why)
 
     def _near(self, spec: str) -> str:
         names = self.near.get(spec)
@@ -843,6 +900,16 @@ class Unresolvable(GmError, fault="author", code=Exit.REFUSED):
     specs: list[str]
     words: str
     places: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def hint(self) -> str:
+        """What to do: about what is needed and hidden, where it is that."""
+        if "is filtered out by exclude filtering" in self.words:
+            return (
+                "What it needs is excluded: have whoever runs the mirror change `exclude` in the "
+                "settings of its yum."
+            )
+        return self.advice
 
     @property
     def placed(self) -> list[str]:

@@ -19,13 +19,57 @@ _INSIDE = re.compile(
 )
 _SAID = {"url": "(address)", "path": "(path)"}
 _NETWORK = (
-    (re.compile(r"[Ss]tatus code: (\d{3})"), "an upstream repository answered {}"),
-    (re.compile(r"[Cc]ould(?:n't| not) resolve"), "an upstream host's name is not resolved"),
-    (re.compile(r"[Tt]imed? ?out|[Tt]imeout|too slow"), "an upstream repository is too slow"),
-    (re.compile(r"[Cc]ertificate|SSL|TLS"), "an upstream repository's certificate is refused"),
-    (re.compile(r"[Cc]hecksum"), "an upstream repository's metadata does not match its checksum"),
-    (re.compile(r"[Cc]onnect"), "an upstream repository takes no connections"),
+    (
+        r"://[^\s'\"]*\$\{?[A-Za-z_]",
+        "a repository file uses a variable that the mirror's host lacks",
+        "Give the variable a value on the mirror's host (/etc/dnf/vars), or write it out.",
+    ),
+    (
+        r"[Rr]esolve proxy|[Ff]rom proxy|[Pp]roxy (?:CONNECT|handshake)|[Pp]roxy Auth|code:? 407",
+        "the proxy before an upstream repository refuses, or is not there",
+        "See `proxy` in dnf.conf and the repository files, and the account's `https_proxy` there.",
+    ),
+    (
+        r"local SSL cert|[Cc]lient certificate|[Pp]rivate key|or certificate file|\(58\)|curl#58",
+        "the mirror's host cannot use its client certificate for an upstream repository",
+        "See that the account can read `sslclientcert` and `sslclientkey` of the repository file.",
+    ),
+    (
+        r"SSL CA cert|\(77\)|curl#77",
+        "the mirror's host cannot read the certificates that it trusts",
+        "Install ca-certificates there, and see that the account can read `sslcacert`.",
+    ),
+    (
+        r"(?:[Ss]tatus code: |HTTPS? Error )(40[13])",
+        "an upstream repository answered {}",
+        "See whom upstream lets in: the repository file may need a password or a certificate.",
+    ),
+    (
+        r"(?:[Ss]tatus code: |HTTPS? Error )(404|410)",
+        "an upstream repository answered {}",
+        "See the address in the repository file, its variables, and `upstream.releasever`.",
+    ),
+    (r"(?:[Ss]tatus code: |HTTPS? Error )(\d{3})", "an upstream repository answered {}", ""),
+    (
+        r"[Cc]ould(?:n't| not) resolve",
+        "an upstream host's name is not resolved",
+        "See the name in the repository file, and the DNS of the mirror's host.",
+    ),
+    (r"[Tt]imed? ?out|[Tt]imeout|too slow", "an upstream repository is too slow", ""),
+    (
+        r"[Cc]ertificate|SSL|TLS",
+        "an upstream repository's certificate is refused",
+        "See the clock of the mirror's host, the CAs that it trusts, and `sslcacert`.",
+    ),
+    (r"[Cc]hecksum", "an upstream repository's metadata does not match its checksum", ""),
+    (
+        r"\(37\)|curl#37|[Cc]ouldn't (?:open|read) (?:a )?file",
+        "an upstream repository on the mirror's host cannot be read",
+        "See that the directory is there, and that the account can read it.",
+    ),
+    (r"[Cc]onnect", "an upstream repository takes no connections", ""),
 )
+"""What a package manager's words have, what is wrong then, and what to do: the first that fits."""
 
 
 def clean(text: str) -> str:
@@ -65,10 +109,19 @@ def redact(text: str) -> str:
 
 def network_fault(words: str) -> str:
     """Say what was wrong with an upstream repository, in the service's own words."""
-    for pattern, said in _NETWORK:
-        if found := pattern.search(words):
-            return said.format(*found.groups())
-    return "an upstream repository cannot be read"
+    return _network(words)[0] or "an upstream repository cannot be read"
+
+
+def network_cure(words: str) -> str:
+    """Say what to do about it; nothing where the words do not tell."""
+    return _network(words)[1]
+
+
+def _network(words: str) -> tuple[str, str]:
+    for pattern, said, cure in _NETWORK:
+        if found := re.search(pattern, words):
+            return said.format(*found.groups()), cure
+    return "", ""
 
 
 def fill(template: str, owner: object) -> str:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from gm_analytics.errors import AdoptionShort, BadAnswer
 from gm_analytics.mirror import checking, repository, survey
+from gm_analytics.mirror.complaints import words
 from gm_analytics.mirror.host import Host
-from gm_analytics.mirror.printed import refusals, words
+from gm_analytics.mirror.printed import refusals
 from gm_analytics.rpm import foreign, grammar
 from gm_analytics.rpm.foreign import Named
 from gm_analytics.rpm.package import Package

@@ -1,11 +1,12 @@
-"""Which package specs a run of the solver satisfied, and why others were left out. No I/O."""
+"""Which specs a run of the solver satisfied, and why others were left out or hidden. No I/O."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from gm_analytics.mirror.printed import MAX_LINE
+from gm_analytics.mirror.survey import Manager
 from gm_analytics.rpm import grammar
 from gm_analytics.rpm.package import Row
 
@@ -47,6 +48,27 @@ def reasons(
         named = {_nevra(row) for row in rows if spec in _spellings(row)} | {spec}
         own = [one for one in told if named & set(one.replace(";", " ").split())]
         found[spec] = ". ".join(own or told)
+    return found
+
+
+def hidden(
+    specs: Iterable[str], told: Mapping[str, str], rows: Iterable[Row], manager: Manager
+) -> dict[str, str]:
+    """Give the specs that upstream has and the host's yum does not show, and why.
+
+    `told` is what yum said of it, `rows` all that upstream has whatever is excluded. What is
+    excluded from the mirror's own pool alone is not hidden: upstream does not have it.
+    """
+    there = _spellings_of(rows)
+    found = {}
+    for spec in specs:
+        why, known = told.get(spec, ""), spec in there or spec.startswith("/")
+        if why == "either":
+            found[spec] = "exclude" if known else "modular"
+        elif why == "modular" or (why == "exclude" and (known or not there)):
+            found[spec] = why
+        elif not why and manager == "yum3" and spec in there:  # it says nothing of it
+            found[spec] = "exclude"
     return found
 
 

@@ -23,8 +23,9 @@ from gm_analytics.mirror import (
     survey,
     yum,
 )
+from gm_analytics.mirror.complaints import words
 from gm_analytics.mirror.ownership import Owner
-from gm_analytics.mirror.printed import refusals, words
+from gm_analytics.mirror.printed import refusals
 from gm_analytics.mirror.survey import Survey, Target, Tools
 from gm_analytics.remote import ssh
 from gm_analytics.remote.commands import Argv, script

@@ -6,12 +6,18 @@ import uuid
 from collections.abc import Collection
 from functools import partial
 
-from gm_analytics.errors import BadPackages, DiskFull, NotInstallable, UpstreamUnavailable
-from gm_analytics.mirror import downloads, printed, survey, yum
+from gm_analytics.errors import (
+    BadPackages,
+    CommandFailed,
+    DiskFull,
+    NotInstallable,
+    UpstreamUnavailable,
+)
+from gm_analytics.mirror import complaints, downloads, survey, yum
+from gm_analytics.mirror.complaints import unknown_specs, words
 from gm_analytics.mirror.exact import Basis, Comparer
 from gm_analytics.mirror.groups import read_groups
 from gm_analytics.mirror.host import Host
-from gm_analytics.mirror.printed import unknown_specs, words
 from gm_analytics.mirror.publication import Closure, Download
 from gm_analytics.mirror.solver import Solver, YumCommand, needed_for, run_yum, spelled_out
 from gm_analytics.mirror.survey import REFUSED, Asked
@@ -50,7 +56,10 @@ class PackageManager:
         doing = "asking upstream for anything new"
         self._host.prepare(update_id)
         argv = yum.makecache(self._host.target, self._host.tools, update_id)
-        result = run_yum(self._host, update_id, argv, doing)
+        try:
+            result = run_yum(self._host, update_id, argv, doing)
+        except CommandFailed as error:
+            return Asked(failed=str(error))
         if not result.ok:
             return Asked(failed=words(result.stdout + result.stderr))
         return Asked(self.state(doing))
@@ -131,7 +140,7 @@ class PackageManager:
             argv = spelled_out(self._host, update_id, specs, command)
             result = run_yum(self._host, update_id, argv, "proving the candidate")
             output = result.stdout + result.stderr
-            if not printed.was_solved(output) or unknown_specs(output, specs):
+            if not complaints.was_solved(output) or unknown_specs(output, specs):
                 raise NotInstallable(self._host.name, list(specs), words(output))
 
     def inspected(

@@ -18,10 +18,11 @@ from gm_analytics.errors import (
     Unresolvable,
     UpstreamUnavailable,
 )
-from gm_analytics.mirror import grouping, lost, printed, yum
+from gm_analytics.mirror import complaints, grouping, lost, printed, yum
+from gm_analytics.mirror.complaints import unknown_specs, words
 from gm_analytics.mirror.groups import read_groups
 from gm_analytics.mirror.host import Host, are_few
-from gm_analytics.mirror.printed import transaction, unknown_specs, words
+from gm_analytics.mirror.printed import transaction
 from gm_analytics.mirror.publication import Download
 from gm_analytics.mirror.survey import Target, Tools
 from gm_analytics.remote import ssh
@@ -172,8 +173,9 @@ class _Asking:
         """Give what to say where fresh metadata did not help."""
         if isinstance(error, _MovedError):  # half synchronised: only time can help
             return error.error
-        error.specs += self._unknown_besides(error.specs, specs)
-        error.near = self._near(error.specs[:_SHOWN])
+        self._look_besides(error, specs)
+        with suppress(Exception):  # whatever goes wrong here must not hide what went wrong before
+            self._look_up(error)
         return error
 
     def _once(self, specs: tuple[str, ...], *, some: bool) -> Solved:
@@ -186,33 +188,34 @@ class _Asking:
             rows = transaction(result.stdout)
             solved = Solved(rows, printed.left_out(result.stdout), grouping.problems(output))
         unknown = unknown_specs(output, specs)
-        if unknown or not (result.ok or printed.was_solved(output)):
+        if unknown or not (result.ok or complaints.was_solved(output)):
             raise self._why(result, argv, specs, rows)
         return solved
 
-    def _unknown_besides(self, groups: list[str], specs: tuple[str, ...]) -> list[str]:
-        """Give what else is unknown: dnf 4 tells of unknown groups and looks no further."""
-        rest = tuple(spec for spec in specs if spec not in groups)
-        if rest and all(spec.startswith("@") for spec in groups):
+    def _look_besides(self, error: UnknownPackages, specs: tuple[str, ...]) -> None:
+        """Add what else is unknown: dnf 4 tells of unknown groups and looks no further."""
+        rest = tuple(spec for spec in specs if spec not in error.specs)
+        if rest and all(spec.startswith("@") for spec in error.specs):
             try:
                 asking = _Asking(self._host, self._update_id, yum.resolve)
                 asking._once(rest, some=False)
-            except UnknownPackages as error:
-                return error.specs
+            except UnknownPackages as more:
+                error.specs += more.specs
+                error.hidden |= more.hidden
             except (GmError, _MovedError):  # it would be told once the groups are known
                 pass
-        return []
 
-    def _near(self, specs: list[str]) -> dict[str, list[str]]:
-        """Look for what may have been meant by specs that upstream has nothing for."""
-        with suppress(Exception):  # whatever goes wrong here must not hide what went wrong before
-            argv = yum.names(self._host.target, self._host.tools, self._update_id)
-            doing = "listing what upstream has"
-            said = run_yum(self._host, self._update_id, argv, doing, aloud=False).stdout
-            groups = any(spec.startswith("@") for spec in specs)
-            ids = comps.ids(read_groups(self._host, "", self._update_id)) if groups else ()
-            return near.suggest(specs, printed.listing(said), ids)
-        return {}
+    def _look_up(self, error: UnknownPackages) -> None:
+        """Look among all that upstream has for what is excluded, and for what may be meant."""
+        tools, doing = self._host.tools, "listing what upstream has"
+        argv = yum.names(self._host.target, tools, self._update_id)
+        said = run_yum(self._host, self._update_id, argv, doing, aloud=False).stdout
+        rows = printed.listing(said)
+        error.hidden = grouping.hidden(error.specs, error.hidden, rows, tools.manager)
+        specs = [spec for spec in error.specs if spec not in error.hidden][:_SHOWN]
+        groups = any(spec.startswith("@") for spec in specs)
+        ids = comps.ids(read_groups(self._host, "", self._update_id)) if groups else ()
+        error.near = near.suggest(specs, rows, ids)
 
     def _why(
         self, result: ssh.Result, argv: Argv, specs: tuple[str, ...], rows: tuple[Row, ...]
@@ -222,14 +225,14 @@ class _Asking:
         if damaged := lost.files(output):
             return PoolIncomplete(self._host.name, damaged)
         needed = needed_for(rows)
-        kind = printed.failure(result.exited, output, specs)
+        kind = complaints.failure(result.exited, output, specs)
         if kind in {"signature", "network", "unsolvable", "other"} and rows:
             # dnf says in many ways that a disk is full, and in some not at all.
             kind = "space" if self._host.look().free < needed else kind
         name, root = self._host.name, self._host.config.root
         unavailable = UpstreamUnavailable(name, doing, words(output))
-        errors: dict[printed.Failure, Callable[[], GmError | _MovedError]] = {
-            "unknown": lambda: UnknownPackages(name, list(unknown_specs(output, specs))),
+        errors: dict[complaints.Failure, Callable[[], GmError | _MovedError]] = {
+            "unknown": lambda: self._unknown(output, specs),
             "locked": lambda: LockHeld(name, f"{root}/.cache"),
             "space": lambda: DiskFull(name, root, needed, self._host.look().free),
             "moved": lambda: _MovedError(unavailable),
@@ -239,6 +242,11 @@ class _Asking:
             "other": lambda: self._host.failure(result, argv, doing),
         }
         return errors[kind]()
+
+    def _unknown(self, output: str, specs: tuple[str, ...]) -> UnknownPackages:
+        unknown, told = unknown_specs(output, specs), complaints.hidden(output)
+        hidden = {spec: str(told[spec]) for spec in unknown if spec in told}
+        return UnknownPackages(self.mirror, list(unknown), hidden=hidden)
 
 
 def needed_for(rows: tuple[Row, ...]) -> int:
@@ -265,7 +273,15 @@ def spelled_out(
 def run_yum(
     host: Host, update_id: str, argv: Argv, doing: str, *, aloud: bool = True
 ) -> ssh.Result:
-    """Run a command of `yum` in an empty root; its exit code is the caller's to judge."""
+    """Run a command of `yum` in an empty root; its exit code is the caller's to judge.
+
+    Raises:
+        CommandFailed: the program itself crashed.
+
+    """
     if host.tools.elevation != "helper":  # the helper empties the root itself: it is root's
         argv = yum.in_empty_root(host.target, update_id, argv)
-    return host.ssh.run(argv, doing, host.target.timeout, aloud=aloud)
+    result = host.ssh.run(argv, doing, host.target.timeout, aloud=aloud)
+    if not result.ok and (failure := host.failure(result, argv, doing)).crash:
+        raise failure
+    return result

@@ -111,14 +111,15 @@ def makecache(target: Target, tools: Tools, update_id: str) -> Argv:
 
 
 def names(target: Target, tools: Tools, update_id: str) -> Argv:
-    """Print all that upstream has, by the metadata that were read last."""
+    """Print all that upstream has, by the metadata that were read last, excluded or not."""
     if tools.elevation == "helper":
         return (*_helper(target), "names", update_id)
     base = _yum(target, tools, update_id, target.reposdir)
     if tools.manager == "yum3":
-        return (*base, "-C", "--showduplicates", "list", "available")
+        return (*base, "-C", "--disableexcludes=all", "--showduplicates", "list", "available")
+    shown = "--disableexcludes=all" if tools.manager == "dnf4" else "--setopt=disable_excludes=*"
     # dnf 5 ends no line by itself.
-    return (*base, "-C", "repoquery", r"--queryformat=%{name}.%{arch} %{evr} %{repoid}\n")
+    return (*base, "-C", shown, "repoquery", r"--queryformat=%{name}.%{arch} %{evr} %{repoid}\n")
 
 
 def prove(target: Target, tools: Tools, update_id: str, specs: Iterable[str]) -> Argv:

@@ -255,9 +255,15 @@ def _failure(error: GmError, room: Room) -> Iterator[str]:
             for problem in error.problems
         ]
     elif isinstance(error, UnknownPackages):
-        yield "Upstream has no package of these names:"
+        hidden = any(map(error.why_hidden, error.specs))
+        yield (
+            "These packages cannot be had:"
+            if hidden
+            else ("Upstream has no package of these names:")
+        )
         lines = [
-            f"- {code(spec)}{_at(error.places.get(spec))}{_near(error.near.get(spec))}"
+            f"- {code(spec)}{_at(error.places.get(spec))}{_why(error.why_hidden(spec))}"
+            f"{_near(error.near.get(spec))}"
             for spec in error.specs
         ]
     else:
@@ -275,6 +281,10 @@ def _at(place: str | None) -> str:
 def _entry_of(pointer: str, names: Mapping[str, str]) -> str:
     number, name = entry_at(pointer, names)
     return (f", entry {number}" + (f" ({code(name)})" if name else "")) if number else ""
+
+
+def _why(hidden: str) -> str:
+    return f": {words(hidden)}" if hidden else ""
 
 
 def _near(names: Sequence[str] | None) -> str:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gm_analytics.errors import Malformed
-from gm_analytics.mirror import printed
+from gm_analytics.mirror import complaints, printed
 from gm_analytics.rpm import grammar, provenance
 from gm_analytics.rpm.package import Row
 from tests.security.hostile import texts
@@ -49,12 +49,12 @@ def test_a_list_has_packages_alone(output: str) -> None:
 
 @given(outputs, st.integers(0, 255))
 def test_words_and_failures_are_found_in_anything(output: str, code: int) -> None:
-    said = printed.words(output)
-    assert len(said) <= 10 * (printed.MAX_WORDS + 1)  # one character may need ten to be shown
+    said = complaints.words(output)
+    assert len(said) <= 10 * (complaints.MAX_WORDS + 1)  # one character may need ten to be shown
     assert all(c.isprintable() or c in "\n\t" for c in said)
-    printed.failure(code, output, ["tree"])
-    printed.was_solved(output)
-    assert set(printed.unknown_specs(output, ["tree", "@x"])) <= {"tree", "@x"}
+    complaints.failure(code, output, ["tree"])
+    complaints.was_solved(output)
+    assert set(complaints.unknown_specs(output, ["tree", "@x"])) <= {"tree", "@x"}
 
 
 RELATIONS = st.lists(
@@ -115,9 +115,9 @@ def test_no_text_takes_more_than_linear_time(text: str) -> None:
     Processor time, and a generous bound: they take a few hundredths of it.
     """
     start = time.process_time()
-    printed.words(text)
-    printed.failure(1, text, ["tree"])
-    printed.was_solved(text)
+    complaints.words(text)
+    complaints.failure(1, text, ["tree"])
+    complaints.was_solved(text)
     with suppress(Malformed):
         printed.transaction(text)
     printed.listing(text)

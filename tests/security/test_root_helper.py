@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from gm_analytics.mirror import printed, yum
+from gm_analytics.mirror import complaints, printed, yum
 from lab.packages import Package
 from lab.processes import find_program, run, wait_for
 from lab.upstream import Upstream
@@ -147,7 +147,7 @@ def test_it_does_what_it_is_for(host: Real) -> None:
     listed = printed.listing(host.run(root, "names", ID).stdout)
     assert tuple(sorted(row.name for row in listed)) == names
     solved = host.run(root, "resolve", ID, "branch")
-    assert printed.was_solved(solved.stdout + solved.stderr), solved
+    assert complaints.was_solved(solved.stdout + solved.stderr), solved
     done = host.run(root, "download", ID, "branch")
     assert done.returncode == 0, done
     expected = {"branch": "upstream", "leaf": yum.POOL_ID if host.namespaces else "upstream"}
@@ -160,7 +160,7 @@ def test_it_does_what_it_is_for(host: Real) -> None:
     assert there == dict.fromkeys(fetched, ACCOUNT)
     host.propose()
     proved = host.run(root, "prove", ID, "branch")
-    assert printed.was_solved(proved.stdout + proved.stderr), proved
+    assert complaints.was_solved(proved.stdout + proved.stderr), proved
     assert {row.repository for row in printed.transaction(proved.stdout)} == {yum.POOL_ID}
     assert wait_for(host.is_free, "the run to end")
 

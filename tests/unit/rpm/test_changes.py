@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from gm_analytics.mirror.printed import transaction, unknown_specs, words
+from gm_analytics.mirror.complaints import unknown_specs, words
+from gm_analytics.mirror.printed import transaction
 from gm_analytics.mirror.publication import Closure, Publication
 from gm_analytics.rpm.changes import Change, Plan, diff
 from gm_analytics.rpm.package import Package, Row
@@ -275,10 +276,11 @@ def test_words_without_an_error_are_the_last_lines() -> None:
     assert words("") == ""
 
 
-def test_words_are_bounded_and_keep_their_end() -> None:
-    said = words("Error: " + "x" * 5000 + "end")
+def test_words_are_bounded_and_keep_their_beginning_and_end() -> None:
+    said = words("Error: cause" + "x" * 5000 + "end")
     assert len(said) == 2001
-    assert said[0] == "…"
+    assert said.startswith("Error: cause")
+    assert said[1000] == "…"
     assert said.endswith("end")
 
 
