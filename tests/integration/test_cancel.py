@@ -198,7 +198,7 @@ def bed() -> Iterator[Bed]:
 
 def test_what_runs_on_the_mirror_ends_before_its_next_update_begins(bed: Bed) -> None:
     first = bed.ask("first")
-    bed.await_word(first, "success: 1 packages added", "published")
+    bed.await_word(first, "success: 1 package added", "published")
     live = bed.live
     with bed.holding() as place:
         cancelled = bed.ask("cancelled")
@@ -221,7 +221,7 @@ def test_what_runs_on_the_mirror_ends_before_its_next_update_begins(bed: Bed) ->
     assert bed.run("cancel", cancelled).exit_code == Exit.WRONG_USE, "it has ended"
     assert bed.run("retry", cancelled).exit_code == Exit.DONE
     assert bed.service.end_of(cancelled)["state"] == "published"
-    bed.await_word(cancelled, "success: 1 packages added", "published")
+    bed.await_word(cancelled, "success: 1 package added", "published")
     assert bed.seen() == {"first", "following", "cancelled"}
     assert bed.staging == []
 
@@ -271,9 +271,9 @@ def test_after_the_switch_it_is_too_late_and_says_so(bed: Bed) -> None:
         wait_for(lambda: bed.has("gm_requests", late), "the wish to be stored", 30)
     done = finish(cancel)
     assert done.returncode == Exit.FAILED
-    said = f"update {late} on {bed.site.mirror.name}: too late, it ended as published: 1 packages"
+    said = f"update {late} on {bed.site.mirror.name}: too late, it ended as published: 1 package"
     assert done.stdout.startswith(said)
-    bed.await_word(late, "success: 1 packages added", "published")
+    bed.await_word(late, "success: 1 package added", "published")
     assert not bed.has("gm_requests", late)
 
 
