@@ -21,7 +21,7 @@ WITHOUT_STORE = """
 import sys
 from gm_analytics.cli.main import main
 from gm_analytics.engine.client import Store
-from gm_analytics.updates.model import Taken
+from gm_analytics.updates.taken import Taken
 Store.take = lambda self, *_, **__: Taken("none")
 sys.argv = ["gm-analytics", "web", "--port", sys.argv[1]]
 main()

@@ -296,5 +296,4 @@ def _schema(connection: sa.Connection) -> str | None:
 
 def prefix(connection: sa.Connection) -> str:
     """Give what stands before a table's name in a statement that is text."""
-    schema = _schema(connection)
-    return f"{schema}." if schema else ""
+    return f"{schema}." if (schema := _schema(connection)) else ""

@@ -34,9 +34,9 @@ def hold(connection: sa.Connection, event: Identity) -> None:
     if connection.dialect.name == "sqlite":  # which has one writer
         connection.exec_driver_sql("BEGIN IMMEDIATE")
         return
-    name = f"{event.repository.lower()} {event.thread}".encode()
-    key = int.from_bytes(hashlib.sha256(name).digest()[:8], signed=True)
-    connection.execute(sa.select(sa.func.pg_advisory_xact_lock(key)))
+    digest = hashlib.sha256(f"{event.repository.lower()} {event.thread}".encode()).digest()
+    key = sa.func.pg_advisory_xact_lock(int.from_bytes(digest[:8], signed=True))
+    connection.execute(sa.select(key))
 
 
 # --- what is known around an event -----------------------------------------------------------

@@ -20,7 +20,8 @@ from gm_analytics.engine.queries import Queries
 from gm_analytics.engine.schema import UPDATES
 from gm_analytics.engine.timeline import Known
 from gm_analytics.events import Delivery, Identity
-from gm_analytics.updates.model import Taken, Update
+from gm_analytics.updates.model import Update
+from gm_analytics.updates.taken import Taken
 
 
 @dataclass(frozen=True)

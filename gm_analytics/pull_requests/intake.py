@@ -14,7 +14,8 @@ from gm_analytics.errors import AnotherRepository, ConfigError, DeliveryError, S
 from gm_analytics.events import Delivery, Event, Identity, PullRequestEvent
 from gm_analytics.pull_requests.ports import Updates
 from gm_analytics.pull_requests.rules import Rules, is_followed
-from gm_analytics.updates.model import Aim, Taken, Update
+from gm_analytics.updates.model import Aim, Update
+from gm_analytics.updates.taken import Taken
 
 STORE_DEADLINE = 8.0
 """Seconds; GitHub takes a delivery for failed after 10."""

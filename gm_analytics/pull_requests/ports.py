@@ -8,7 +8,8 @@ from typing import Literal, Protocol
 from gm_analytics.events import Delivery, Identity, Look, PullRequestEvent, PushEvent
 from gm_analytics.mirror.publication import Standing
 from gm_analytics.updates import ports
-from gm_analytics.updates.model import Record, Taken, Update
+from gm_analytics.updates.model import Record, Update
+from gm_analytics.updates.taken import Taken
 
 CommitState = Literal["pending", "success", "failure", "error", "neutral"]
 """The last is none of a commit status: an app says it by a check run, and others say `error`."""

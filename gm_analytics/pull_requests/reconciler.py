@@ -22,7 +22,7 @@ from gm_analytics.events import Event, Look, PullRequestEvent, PushEvent
 from gm_analytics.pull_requests.ports import Looks, Watch
 from gm_analytics.pull_requests.rules import Rules
 from gm_analytics.settings import Settings
-from gm_analytics.updates.model import Taken
+from gm_analytics.updates.taken import Taken
 
 MAX_PAGES = 10
 """Of a hundred pull requests each, of one list in one look."""

@@ -147,20 +147,6 @@ class Update:
         return f"{self.merged_at} {self.merge_sha}" if self.merged_at else ""
 
 
-@dataclass(frozen=True)
-class Taken:
-    """What became of an event."""
-
-    update_id: str = ""
-    """Of the update that it stands for; empty if it causes none."""
-    reason: str = ""
-    """Why it causes none, or that it is known."""
-    begun: tuple[Update, ...] = ()
-    """What will be performed because of it, an update a mirror."""
-    learned: tuple[Update, ...] = ()
-    """Known updates of which it told the pull request."""
-
-
 _UPDATE = TypeAdapter(Update)
 _KINDS = {
     "add": ADDITION,

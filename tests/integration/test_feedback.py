@@ -25,7 +25,8 @@ from gm_analytics.errors import StoreUnavailable, UnknownUpdate
 from gm_analytics.events import PullRequestEvent
 from gm_analytics.pull_requests.feedback import MARKER
 from gm_analytics.service import Service as Inside
-from gm_analytics.updates.model import Taken, Update
+from gm_analytics.updates.model import Update
+from gm_analytics.updates.taken import Taken
 from lab.client import Client
 from lab.deliveries import PullRequest, signature
 from lab.deliveries import deliver as post

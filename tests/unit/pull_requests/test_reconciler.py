@@ -17,7 +17,7 @@ from gm_analytics.github.watch import Page
 from gm_analytics.pull_requests import reconciler as module
 from gm_analytics.pull_requests.reconciler import MAX_PAGES, Reconciler, Seen, missed, pause
 from gm_analytics.pull_requests.rules import Rules
-from gm_analytics.updates.model import Taken
+from gm_analytics.updates.taken import Taken
 
 NAME = "team/packages"
 BEFORE, AFTER = "2026-11-26T09:00:00Z", "2026-11-26T10:00:00Z"
