@@ -196,6 +196,16 @@ class LocalFault(GmError, fault="operator", code=Exit.SET_UP):
         return cls(shown, error.strerror or str(error) or type(error).__name__)
 
 
+class AccountMissing(GmError, fault="operator", code=Exit.SET_UP):
+    """An account that files are to be given to is not there; `options` are useradd's for it."""
+
+    text = "account {name}: there is none of that name on this host"
+    advice = "Make it with `useradd --system {options} --shell /usr/sbin/nologin {name}`."
+
+    name: str
+    options: str
+
+
 class NotListening(GmError, fault="operator", code=Exit.FAILED):
     """An address cannot be listened on: another program does, or it is not this machine's."""
 

@@ -13,7 +13,16 @@ from typing import Any, NoReturn
 import click
 
 from gm_analytics import __version__
-from gm_analytics.cli import changes, interruption, mirrors, serve, set_up, updates
+from gm_analytics.cli import (
+    changes,
+    init,
+    interruption,
+    mirror_setup,
+    mirrors,
+    serve,
+    set_up,
+    updates,
+)
 from gm_analytics.errors import Exit, GmError, LocalFault, Unexpected
 
 
@@ -74,7 +83,7 @@ def cli(debug: bool) -> None:  # `Group.invoke` reads it
     """Make the packages of a pull request installable from a private RPM mirror."""
 
 
-for family in (serve, updates, mirrors, changes, set_up):
+for family in (serve, updates, mirrors, changes, init, mirror_setup, set_up):
     for command in family.COMMANDS:
         cli.add_command(command)
 

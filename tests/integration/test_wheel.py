@@ -7,6 +7,7 @@ Else it borrows those of this one, which takes no network.
 from __future__ import annotations
 
 import os
+import pwd
 import shutil
 import subprocess
 import sys
@@ -101,6 +102,18 @@ def test_check_of_a_wheel_finds_its_own_specification(site: Site, programs: Path
     (line,) = [line for line in said.splitlines() if "specification" in line]
     assert line.startswith("ok   specification: gm_analytics ")
     assert line.endswith(str(Path("site-packages/gm_analytics/swagger/indexer.yaml")))
+
+
+def test_a_wheel_sets_an_installation_up(programs: Path, tmp_path: Path) -> None:
+    """Templates of configuration, units and the mirror's script are inside."""
+    answers = ("--repository", "team/packages", "--mirror", "mirror.example.com", "--no-host-key")
+    account = pwd.getpwuid(os.geteuid()).pw_name
+    where = ("--directory", tmp_path / "etc", "--state", tmp_path, "--account", account)
+    said = run(programs / "gm-analytics", "init", *answers, *where)
+    assert "gm-analytics mirror-setup --config" in said
+    config = tmp_path / "etc" / "config.yaml"
+    script = run(programs / "gm-analytics", "mirror-setup", "--config", config)
+    assert script.startswith("#!/bin/sh\n")
 
 
 def test_a_wheel_serves_from_the_root_folder(installed: Service) -> None:

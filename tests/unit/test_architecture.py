@@ -21,6 +21,7 @@ MODULES = {_name(path): ast.parse(path.read_text("utf-8")) for path in PACKAGE.r
 PURE = {
     "errors", "wording", "manifest", "places", "remote.commands", "updates.model",
     "updates.states", "updates.waiting",
+    "setup.answers", "setup.ssh_key",
     "github.webhook", "pull_requests.feedback", "pull_requests.markdown",
     "mirror.survey", "mirror.yum", "mirror.repository", "mirror.history", "mirror.retention",
     "mirror.lock", "mirror.publication", "mirror.ownership",
@@ -46,7 +47,13 @@ EXTERNAL = {
     "fabric": {"remote.opening"},
     "gnupg": {"mirror.signing"},
     "invoke": set(),
-    "paramiko": {"remote.channel", "remote.lock", "remote.opening", "remote.ssh"},
+    "paramiko": {
+        "remote.channel",
+        "remote.host_keys",
+        "remote.lock",
+        "remote.opening",
+        "remote.ssh",
+    },
     "dbos": {
         "engine.attempts",
         "engine.housekeeping",
@@ -93,9 +100,12 @@ EXTERNAL = {
         for name in (
             "changes",
             "commands",
+            "init",
+            "mirror_setup",
             "mirrors",
             "opened",
             "output",
+            "questions",
             "serve",
             "set_up",
             "updates",

@@ -31,6 +31,7 @@ VALUES: dict[Any, Any] = {
 SILENT = {("CommandFailed", "argv"), ("ManifestError", "names")}
 """Data for the JSON alone: too long for a line, or shown only where an entry is named."""
 HINTS = {
+    ("AccountMissing", "options"),
     ("HostKeyRefused", "known_hosts"),
     ("HostKeyRefused", "scan"),
     ("MirrorUnreachable", "command"),

@@ -40,4 +40,5 @@ def test_each_file_that_is_no_module_is_installed() -> None:
     assert {path.parent.parent.name for path in there if path.suffix == ".sh"} == {
         "mirror",
         "remote",
+        "setup",
     }

@@ -1,0 +1,1 @@
+"""What an installation begins with: its files, its units, and what other hosts are given."""

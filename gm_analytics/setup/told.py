@@ -1,0 +1,105 @@
+"""What is left to do after `init`, in the order of doing it; and the lines that it takes.
+
+Pure: values in, text out.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from gm_analytics import settings
+from gm_analytics.setup.accounts import Accounts
+from gm_analytics.setup.places import UNITS
+from gm_analytics.setup.texts import UNIT_NAMES, authorized_key
+
+CLIENT_FILE = "/etc/yum.repos.d/gm-mirror.repo"
+WEBHOOK_PATH = "/ci_server/updates"
+_EVENTS = {"on_pull_request": "Pull requests", "on_merge": "Pull requests, and Pushes"}
+
+
+def steps(
+    config: settings.Settings, where: Path, accounts: Accounts, public: str, units: Path | None
+) -> str:
+    """Give what a person does next, numbered."""
+    parts = [
+        *(_mirror(mirror, where, public) for mirror in config.mirrors),
+        _webhook(config),
+        _check(where, accounts),
+        _run(where, accounts, units),
+        *(_client(mirror) for mirror in config.mirrors),
+    ]
+    return "\n\n".join(f"{number}. {part}" for number, part in enumerate(parts, 1))
+
+
+def client_block(mirror: settings.Mirror) -> str:
+    """Give a client's repository file, for a mirror whose metadata is not signed."""
+    return (
+        f"[gm-mirror]\nname=Private mirror {mirror.name}\nbaseurl={mirror.base_url}\n"
+        "enabled=1\nmetadata_expire=60\ngpgcheck=0\nrepo_gpgcheck=0"
+    )
+
+
+def _mirror(mirror: settings.Mirror, where: Path, public: str) -> str:
+    option = _option(where)
+    return (
+        f"Prepare the mirror {mirror.name}, as root there. This prints a script to read first:\n"
+        f"     gm-analytics mirror-setup{option} --mirror {mirror.name} > mirror-setup.sh\n"
+        f"     ssh root@{mirror.address} sh -s < mirror-setup.sh\n"
+        f"   If you prepare it yourself, the authorized_keys of {mirror.user} need this line:\n"
+        f"     {authorized_key(public)}"
+    )
+
+
+def _webhook(config: settings.Settings) -> str:
+    if config.polls:
+        return "Nothing to do at GitHub: it is only looked at (intake: poll)."
+    base = str(config.public_url or "https://ADDRESS-OF-THIS-SERVICE").rstrip("/")
+    forms = "\n".join(
+        f"     https://github.com/{name}/settings/hooks/new"
+        for name in config.webhook.repositories
+    )
+    secret = config.files.secrets[0] if config.files and config.files.secrets else "the file"
+    return (
+        f"Add the webhook at GitHub:\n{forms}\n"
+        f"     Payload URL       {base}{WEBHOOK_PATH}\n"
+        "     Content type      application/json\n"
+        f"     Secret            what `cat {secret}` prints\n"
+        f"     Individual events {_EVENTS[config.publish]}"
+    )
+
+
+def _check(where: Path, accounts: Accounts) -> str:
+    names = dict.fromkeys((accounts.worker_name, accounts.web_name))
+    option = _option(where)
+    lines = "\n".join(f"     {_as(name, accounts)}gm-analytics check{option}" for name in names)
+    return f"Have every part checked:\n{lines}"
+
+
+def _as(name: str, accounts: Accounts) -> str:
+    """Give the words that run a command as an account, if that is another one than who asks."""
+    other = accounts.worker if name == accounts.worker_name else accounts.web
+    return "" if other.uid == accounts.root.uid else f"runuser -u {name} -- "
+
+
+def _run(where: Path, accounts: Accounts, units: Path | None) -> str:
+    if units is None:
+        return (
+            "Start it, as one process; `init --units` writes systemd units for two:\n"
+            f"     gm-analytics serve{_option(where)}"
+            if not accounts.are_two
+            else "Have the units written, and start them:\n     gm-analytics init --units"
+        )
+    return (
+        "Start it:\n     systemctl daemon-reload\n"
+        f"     systemctl enable --now {' '.join(UNIT_NAMES)}"
+        + ("" if units == UNITS else f"\n   once the units are moved from {units} to {UNITS}.")
+    )
+
+
+def _client(mirror: settings.Mirror) -> str:
+    block = "\n".join(f"     {line}" for line in client_block(mirror).splitlines())
+    return f"On each client of {mirror.name}, {CLIENT_FILE}:\n{block}"
+
+
+def _option(where: Path) -> str:
+    return "" if where == settings.PLACE else f" --config {where}"
