@@ -1,13 +1,17 @@
 """`make demo`: the whole story on this machine, from a pull request to an installed package.
 
+With KEEP in the environment (`make demo KEEP=1`) the lab stays up afterwards, until Ctrl-C.
 Exits with 0 only if a client that knows nothing but the mirror has the packages in the end.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import sys
+import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +82,16 @@ def story(site: Site, service: Service, manifest: str) -> bool:
     return set(names) <= installed
 
 
+def stay(site: Site, service: Service) -> None:
+    """Leave the lab up, and say where it is, until Ctrl-C."""
+    print(f"the updates, as pages: http://{service.operators}/updates")
+    print(f"the mirror: {site.mirror.web.url}")
+    print(f"any command: .venv/bin/gm-analytics updates --config {service.config}")
+    print("the lab is up until Ctrl-C", flush=True)
+    with suppress(KeyboardInterrupt):
+        threading.Event().wait()
+
+
 def _seen(client: Any, names: list[str]) -> str:
     available = {nevra.partition(".")[0] for nevra in client.list_all(check=False).stdout.split()}
     return ", ".join(sorted(available & set(names))) or "neither"
@@ -93,8 +107,11 @@ def main(arguments: list[str]) -> int:
         return 2
     manifest = Path("packages.json").read_text(encoding="utf-8")
     print("bringing up the lab: upstream, mirror host, GitHub's stand-in, service", flush=True)
-    with terminable(), Site.running() as site, Service.running(site) as service:
+    keep = bool(os.environ.get("KEEP"))
+    with terminable(), Site.running() as site, Service.running(site, operators=keep) as service:
         good = story(site, service, manifest)
+        if keep:
+            stay(site, service)
     print("demo: the client has the packages" if good else "demo: it did not work")
     return 0 if good else 1
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 
 import pytest
+import requests
 
 
 @pytest.mark.parametrize(
@@ -25,6 +28,30 @@ def test_the_demo_tells_its_story_to_the_end(arguments: tuple[str, ...], last: s
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.splitlines()[-1] == last
+
+
+def test_a_lab_that_is_kept_says_where_its_pages_are() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "lab.demo"],
+        env={**os.environ, "KEEP": "1"},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as demo:
+        assert demo.stdout
+        shown = {}
+        for line in demo.stdout:
+            what, _, where = line.strip().partition(": ")
+            shown[what] = where
+            if line.startswith("the lab is up"):
+                break
+        page = requests.get(
+            shown["the updates, as pages"], headers={"Accept": "text/html"}, timeout=10
+        )
+        assert "published" in page.text
+        assert requests.get(shown["the mirror"], timeout=10).ok
+        demo.send_signal(signal.SIGINT)
+        assert demo.stdout.read() == "demo: the client has the packages\n"
+    assert demo.returncode == 0
 
 
 def test_a_demo_that_does_not_exist_is_named() -> None:
