@@ -3,8 +3,8 @@ PYTHON := .venv/bin/python
 # A site of the lab lasts for a file of tests, so a file stays with one of the two processes.
 PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo check test test-cookbooks release fuzz soak mutations lint bench bench-against lab \
-	vagrant-check captures helper clean
+.PHONY: demo check test test-cookbooks install-check release fuzz soak mutations lint bench \
+	bench-against lab vagrant-check captures helper clean
 
 demo:  ## the whole story on this machine, from a pull request to a client with the packages
 	@lab/setup demo
@@ -23,6 +23,10 @@ test:  ## every test; the cookbooks' beside the others
 release:  ## the demo and the tests in a bare root of the other Debian release (root)
 	@lab/setup demo
 	@$(PYTHON) -m lab.release $(SUITE)
+
+install-check:  ## docs/install.md, as it stands there, in a bare root of each Debian release (root)
+	@lab/setup test
+	@INSTALL=complete $(PYTHON) -m pytest -q -s tests/install
 
 test-cookbooks:  ## the cookbooks: ChefSpec and cookstyle
 	@tests/cookbooks/run
@@ -68,9 +72,10 @@ vagrant-check:  ## the Vagrantfile: `vagrant validate`, then a real `vagrant up`
 captures:  ## what the last vagrant-check printed, into docs/lab.md
 	@$(PYTHON) -m lab.box.captures
 
-helper:  ## what the root helper shares with the package, into its cookbook
+helper:  ## what is made of the package: the root helper's part of it, the table of errors
 	@lab/setup demo
 	@$(PYTHON) -m lab.root_helper
+	@$(PYTHON) -m lab.troubleshooting
 
 clean:
 	rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache build *.egg-info

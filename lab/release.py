@@ -134,12 +134,12 @@ def _copy(source: Path, target: Path) -> None:
         shutil.copyfile(source, target)
 
 
-def enter(root: Path, command: Sequence[str]) -> int:
+def enter(root: Path, command: Sequence[str], stdin: int = subprocess.DEVNULL) -> int:
     """Run a command in a root, with the machine's network and no process left behind."""
     unshare = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
     argv = [*unshare, "sh", "-c", _ENTER, "enter", str(root), PLACE, *command]
     environment = {**os.environ, "HOME": "/root", "TMPDIR": "/tmp"}  # noqa: S108 - the root's own
-    return subprocess.run(argv, env=environment, stdin=subprocess.DEVNULL, check=False).returncode
+    return subprocess.run(argv, env=environment, stdin=stdin, check=False).returncode
 
 
 def _copy_checkout(target: Path) -> None:
