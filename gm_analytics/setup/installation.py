@@ -77,6 +77,7 @@ def write_units(
         OSError: the system refused.
 
     """
+    directory.mkdir(parents=True, exist_ok=True)
     for name, text in texts.units(places, accounts, program, port).items():
         path = directory / name
         yield Made(path, files.make_file(path, text, accounts.root, 0o644))

@@ -6,9 +6,11 @@ import os
 import pty
 import pwd
 import re
+import shutil
 import stat
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +18,8 @@ import pytest
 
 from lab.processes import run
 from lab.site import Site
+
+from .conftest import needs_root
 
 PROGRAM = str(Path(sys.executable).parent / "gm-analytics")
 ME = pwd.getpwuid(os.geteuid()).pw_name
@@ -194,13 +198,41 @@ def test_an_account_that_is_missing_is_told_with_its_command(fresh: Fresh) -> No
     assert not fresh.etc.exists()
 
 
+@needs_root
+@pytest.mark.parametrize("umask", [0o022, 0o077])
+def test_who_is_not_root_sets_up_for_himself(umask: int, fresh: Fresh) -> None:
+    home = Path(tempfile.mkdtemp(prefix="gm-home-"))
+    nobody = pwd.getpwnam("nobody")
+    os.chown(home, nobody.pw_uid, nobody.pw_gid)
+    try:
+        done = subprocess.run(
+            [PROGRAM, "init", *fresh.answers, "--no-host-key"],
+            user=nobody.pw_uid,
+            group=nobody.pw_gid,
+            extra_groups=[],
+            umask=umask,
+            env={"HOME": str(home), "PATH": os.environ["PATH"]},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        etc, state = home / ".config" / "gm_analytics", home / ".local" / "state"
+        assert f"gm-analytics serve --config {etc}/config.yaml" in done.stdout
+        assert stat.S_IMODE((state / "gm_analytics").stat().st_mode) == 0o700
+        assert (etc / "id_ed25519").owner() == "nobody"
+    finally:
+        shutil.rmtree(home)
+
+
 def test_units_run_this_installation(fresh: Fresh) -> None:
-    done = fresh.init("--no-host-key", "--units", str(fresh.place))
+    done = fresh.init("--no-host-key", "--units", str(fresh.place / "units"))
     if PROGRAM.startswith(("/home/", "/root/")):
         assert "which the units are kept from" in done.stderr
         return
     assert done.returncode == 0, done.stderr
-    unit = (fresh.place / "gm-analytics-web.service").read_text()
+    unit = (fresh.place / "units" / "gm-analytics-web.service").read_text()
     assert f"ExecStart={PROGRAM} web --host 127.0.0.1 --port 8080\n" in unit
     assert f"GM_ANALYTICS_CONFIG={fresh.config} " in unit
 
