@@ -140,15 +140,16 @@ def _agreed(mirror: settings.Mirror, trust: _Trust) -> HostKey:
     elif trust.any_key:
         right, why = True, ""
     else:
-        right, why = _confirmed(), "it was not confirmed"
+        right, why = _confirmed(found.kind), "it was not confirmed"
     if not right:
         raise HostKeyRefused(mirror.name, f"{shown}: {why}", "", str(mirror.known_hosts))
     return found
 
 
-def _confirmed() -> bool:
+def _confirmed(kind: str) -> bool:
+    short = {"ssh-ed25519": "ed25519", "ssh-rsa": "rsa"}.get(kind, "ecdsa")
     click.echo("compare it with what the mirror itself says, on its console:")
-    click.echo("  ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub")
+    click.echo(f"  ssh-keygen -lf /etc/ssh/ssh_host_{short}_key.pub")
     return click.confirm("is it that one?")
 
 

@@ -5,6 +5,7 @@ Fabric alone would accept any (https://github.com/fabric/fabric/issues/1804).
 
 from __future__ import annotations
 
+import logging
 import socket
 import sys
 from contextlib import ExitStack
@@ -22,6 +23,15 @@ CONNECT_TIMEOUT = 10.0
 """Seconds for the TCP connection, the banner, the authentication and each channel."""
 KEEPALIVE = 15
 """Seconds."""
+
+
+def _is_not_raised(record: logging.LogRecord) -> bool:
+    """Tell whether a record says something that no exception says as well."""
+    return record.levelno < logging.ERROR
+
+
+# paramiko logs each of its exceptions before it raises it, with a traceback.
+logging.getLogger("paramiko.transport").addFilter(_is_not_raised)
 
 
 def connect(mirror: settings.Mirror) -> Any:

@@ -6,12 +6,15 @@ import json
 import logging
 import os
 import pty
+import pwd
 import re
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
+import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +26,7 @@ from gm_analytics.cli.commands import cli
 from gm_analytics.errors import Exit
 from gm_analytics.manifest import Manifest
 from gm_analytics.service import Service
+from gm_analytics.setup import ssh_key
 
 PROGRAM = str(Path(sys.executable).parent / "gm-analytics")
 SECRET = "s" * 32
@@ -383,12 +387,41 @@ def test_without_a_terminal_and_without_yes_nothing_is_asked(place: Place) -> No
     assert asked.stdout.endswith("False\n")
 
 
+@pytest.mark.parametrize("said", [b"", b"HTTP/1.0 400 Bad Request\r\n\r\n", b"SSH-2.0-x\r\n\0"])
+@pytest.mark.parametrize("command", ["status", "gc", "init"])
+def test_a_mirror_s_port_that_is_not_sshd_s_is_a_line(
+    command: str, said: bytes, place: Place
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            with suppress(OSError):
+                while True:
+                    connection, _ = server.accept()
+                    connection.sendall(said)
+                    connection.close()
+
+        threading.Thread(target=answer, daemon=True).start()
+        place.write(mirrors=[place.mirror(port=server.getsockname()[1])])
+        (place.directory / "id_ed25519").write_text(ssh_key.new())
+        if command == "init":
+            (place.directory / "known_hosts").unlink()
+        me = pwd.getpwuid(os.geteuid()).pw_name
+        make = ("--directory", str(place.directory), "--account", me, "--accept-host-keys")
+        state = ("--state", str(place.directory))
+        done = place.spawn(command, *((*make, *state) if command == "init" else ()))
+        server.close()
+    told(done, done.returncode, "opening an SSH session|comparing")
+    assert done.returncode
+
+
 # --- defects --------------------------------------------------------------------------------
 
 BROKEN = """
 import sys
 from gm_analytics.cli import commands
 from gm_analytics.service import Service
+from gm_analytics.setup import ssh_key
 def fail(*_):
     raise KeyError("a defect\\nin two lines")
 Service.from_file = fail
