@@ -535,6 +535,47 @@ class MirrorUnreachable(TransientError, fault="operator", code=Exit.NOT_NOW):
         return f" Try `{self.command}`." if self.command else ""
 
 
+class KeyNotAccepted(MirrorUnreachable, fault="operator", code=Exit.NOT_NOW):
+    """The mirror's sshd takes another key, or none, for the account; `line` is this one's."""
+
+    text = "mirror {mirror}: its sshd does not accept the service's key {path}: {message}"
+    advice = "Append `restrict {line}` to ~/.ssh/authorized_keys of the account there.{attempt}"
+
+    line: str = ""
+    path: str = ""
+
+
+class IdentityUnusable(GmError, fault="operator", code=Exit.SET_UP):
+    """The service's own SSH key is missing, or cannot be used."""
+
+    text = "mirror {mirror}: the service's key {path} cannot be used: {message}"
+    public_text = "mirror {mirror}: opening an SSH session: the service's key cannot be used"
+    advice = (
+        "Make another: `ssh-keygen -t ed25519 -N '' -f {path}`; append {path}.pub to the "
+        "account's ~/.ssh/authorized_keys there."
+    )
+
+    mirror: str
+    path: str
+    message: str
+
+
+class SessionsRefused(GmError, fault="operator", code=Exit.SET_UP):
+    """sshd allows too few channels on a connection: the lock has one, each command another."""
+
+    text = (
+        "mirror {mirror}: {doing}: its sshd refuses another session of the connection: {message}"
+    )
+    public_text = "mirror {mirror}: {doing!p}: its sshd refuses another session of the connection"
+    advice = (
+        "Give sshd_config on the mirror's host `MaxSessions 10` (2 is the least), and reload sshd."
+    )
+
+    mirror: str
+    doing: str
+    message: str
+
+
 class HostKeyRefused(GmError, fault="operator", code=Exit.UNTRUSTED):
     """The mirror's host key is not the one that known_hosts has; `scan` reads what it offers."""
 
@@ -640,7 +681,10 @@ class LoginUnusable(GmError, fault="operator", code=Exit.SET_UP):
 
     text = "mirror {mirror}: {doing}: the login ran no command: {reason}; it printed: {said}"
     public_text = "mirror {mirror}: {doing!p}: the login there runs no command"
-    advice = "Give the account an ordinary shell (`chsh -s /bin/sh`); see what its start files do."
+    advice = (
+        "Give the account an ordinary shell (`chsh -s /bin/sh`) and no forced command "
+        "(`ForceCommand`, `command=`); see its start files."
+    )
 
     mirror: str
     doing: str
@@ -711,7 +755,8 @@ class CommandFailed(GmError, fault="operator", code=Exit.SET_UP):
     text = "mirror {mirror}: {doing}: exit code {exit_code}{crash}{cause}: {said}"
     public_text = "mirror {mirror}: {doing!p}: exit code {exit_code}{cause}"
     advice = (
-        "Look at the mirror's disk and rights; `gm-analytics updates ID --json` has the command."
+        "`gm-analytics check` looks at the mirror's disk and rights; "
+        "`gm-analytics updates ID --json` has the command."
     )
 
     mirror: str
@@ -741,7 +786,9 @@ class CommandFailed(GmError, fault="operator", code=Exit.SET_UP):
 
     @property
     def hint(self) -> str:
-        """What to do: about the disk, the crash or the limit, where it is that."""
+        """What to do: about the disk, the crash, the limit or sudo, where it is that."""
+        if self.output.lstrip().startswith("sudo: "):
+            return "Install the root helper and its line in sudoers there: see docs/operations.md."
         if "disk is full" in self.cause or "quota" in self.cause:
             return f"`gm-analytics gc {self.mirror}` removes what is not kept; else add disk."
         if self.exit_code in _LIMITS:
@@ -818,6 +865,21 @@ class UpstreamUnavailable(TransientError, fault="upstream", code=Exit.NOT_NOW):
     def hint(self) -> str:
         """What to do about the cause, where the package manager's words tell it."""
         return network_cure(self.message) or self.advice
+
+
+class NoUpstream(GmError, fault="operator", code=Exit.SET_UP):
+    """The mirror's yum has no repository to take packages from, or passes over one."""
+
+    text = "mirror {mirror}: where packages come from: {message}"
+    public_text = "mirror {mirror}: it has no repository to take packages from, or cannot read one"
+    advice = (
+        "Write a .repo file that the account can read into {reposdir} there, with name, baseurl "
+        "and gpgkey (see upstream.reposdir)."
+    )
+
+    mirror: str
+    message: str
+    reposdir: str
 
 
 class ToolsMissing(GmError, fault="operator", code=Exit.SET_UP):
@@ -1058,6 +1120,23 @@ class SigningFailed(GmError, fault="operator", code=Exit.SET_UP):
     message: str
 
 
+class SignedBefore(GmError, fault="operator", code=Exit.SET_UP):
+    """What a mirror serves is signed, and this service would publish without a signature."""
+
+    text = (
+        "mirror {mirror}: its metadata is signed {by}, and the configuration has no signing_home: "
+        "clients that want a signature would refuse what is published now"
+    )
+    public_text = "mirror {mirror}: its metadata is signed, and the service has no key"
+    advice = (
+        "Give it its signing_home again and restart the service, or say `signing: off` once no "
+        "client wants a signature."
+    )
+
+    mirror: str
+    by: str
+
+
 class MetadataForged(GmError, fault="operator", code=Exit.UNTRUSTED):
     """Metadata on the mirror says something else than the service knows: it does not sign it."""
 
@@ -1184,6 +1263,16 @@ class NotVisible(TransientError, fault="operator", code=Exit.NOT_NOW):
     mirror: str
     url: str
     message: str
+
+    @property
+    def hint(self) -> str:
+        """What to do: about a cache, if one answered."""
+        if "a cache answered" in self.message:
+            return (
+                "Have that cache ask the web server for each repomd.xml (which should say `Cache-"
+                "Control: no-cache`), or go round it: mirrors[].proxy, `NO_PROXY`."
+            )
+        return self.advice
 
 
 # --- store ------------------------------------------------------------------------------

@@ -103,6 +103,27 @@ SafeUrl = Annotated[HttpUrl, AfterValidator(_safe_address)]
 """One that nobody on the network can answer for, and that holds no password."""
 
 
+def word(given: object) -> object:
+    """Give `on` and `off` as they were written: YAML reads truth values."""
+    return ("on" if given else "off") if isinstance(given, bool) else given
+
+
+def proxy(given: object) -> object:
+    """Read a proxy's address, which may hold a password; `none` is that none is asked.
+
+    Raises:
+        ValueError: it is something else. It is not repeated.
+
+    """
+    if given is None or given == "none":
+        return given
+    text = str(given)
+    parts = urlsplit(text)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path not in {"", "/"}:
+        raise ValueError("expected http://HOST:PORT (or https://) of a proxy, or none")
+    return address(text)
+
+
 def address(url: str) -> str:
     """Give an address whose parts can be told apart; its port is a number, for one.
 

@@ -41,6 +41,7 @@ takes_deliveries: ContextVar[bool] = ContextVar("takes_deliveries", default=True
 Word = Annotated[str, grammar.WORD.field]
 AbsolutePath = Annotated[str, grammar.ABSOLUTE_PATH.field]
 LocalPath = Annotated[Path, ABSOLUTE]
+Proxy = Annotated[str | None, BeforeValidator(places.proxy), Field(repr=False, exclude=True)]
 Login = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.\[\]-]{1,100}$")]
 """An account of GitHub's; that of an app ends with `[bot]`."""
 Association = Literal[
@@ -138,15 +139,15 @@ class GitHub(Section):
     given_token: Annotated[
         str | None, Field(alias="token", pattern=_PRINTABLE, repr=False, exclude=True)
     ] = None
-    app_id: Annotated[
-        str | None, BeforeValidator(_text), Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")
-    ] = None
+    app_id: AppId | None = None
     """Of a GitHub App, in place of a token: its application or its client ID."""
     given_private_key: Annotated[
         str | None, Field(alias="private_key", repr=False, exclude=True)
     ] = None
     ca_file: LocalPath | None = None
     """Certificates of who signed an Enterprise Server's, in place of the usual authorities."""
+    proxy: Proxy = None
+    """By which GitHub is asked, or `none`; by default the environment's."""
     manifest: Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._/-]*$")] = "packages.json"
     timeout: PositiveFloat = 10.0
 
@@ -239,6 +240,16 @@ class Retention(Section):
     preview_days: PositiveInt = 30
 
 
+class Jump(Section):
+    """The bastion through which a mirror's host is reached; what is not given is the mirror's."""
+
+    host: Annotated[str, Field(min_length=1)]
+    port: PositiveInt = 22
+    user: Word | None = None
+    identity_file: LocalPath | None = None
+    known_hosts: LocalPath | None = None
+
+
 class Mirror(Section):
     """One RPM repository on one host reached over SSH."""
 
@@ -248,8 +259,12 @@ class Mirror(Section):
     user: Word = "mirror"
     identity_file: LocalPath
     known_hosts: LocalPath
+    jump: Jump | None = None
     root: AbsolutePath = "/var/repo"
     url: HttpUrl
+    proxy: Proxy = None
+    ca_file: LocalPath | None = None
+    """These two as GitHub's, for the address."""
     repositories: list[str] | None = None
     upstream: Upstream
     grace_minutes: PositiveInt = 60
@@ -259,6 +274,13 @@ class Mirror(Section):
     helper: AbsolutePath | None = None
     signing_home: LocalPath | None = None
     """GnuPG's directory with the key that signs the metadata, on the service's host."""
+    signing: Annotated[Literal["on", "off"], BeforeValidator(places.word)] = "on"
+    """`off` is to publish without a signature what had one before."""
+
+    @property
+    def key_home(self) -> Path | None:
+        """The signing key's directory, if metadata is signed."""
+        return self.signing_home if self.signing == "on" else None
 
     @property
     def address(self) -> str:

@@ -33,6 +33,7 @@ from gm_analytics.errors import ConfigError
 from gm_analytics.places import Listen
 from gm_analytics.sections import (
     GitHub,
+    Jump,
     Mirror,
     Retention,
     Section,
@@ -42,7 +43,8 @@ from gm_analytics.sections import (
 )
 
 __all__ = [
-    "GitHub", "Mirror", "Retention", "Section", "Settings", "Upstream", "Webhook", "find", "load",
+    "GitHub", "Jump", "Mirror", "Retention", "Section", "Settings", "Upstream", "Webhook", "find",
+    "load",
 ]  # fmt: skip
 
 ENVIRONMENT = "GM_ANALYTICS_CONFIG"
@@ -64,10 +66,13 @@ class Files:
     @classmethod
     def of(cls, path: Path, data: dict[str, Any]) -> Self:
         """Read them from what is in the file, which was found good."""
-        places = [data, data["webhook"], data.get("github") or {}]
+        places, mirrors = [data, data["webhook"], data.get("github") or {}], data["mirrors"]
         named = [Path(p[key]) for p in places for key in p if key in _SECRET_FILES]
         kept = any(key in p for p in places for key in ("secret", "token"))
-        return cls(path, kept or "@" in str(data.get("database_url", "")), tuple(named))
+        # Addresses may hold a password.
+        with_password = [data.get("database_url"), *(p.get("proxy") for p in (*places, *mirrors))]
+        kept = kept or any("@" in str(address) for address in with_password)
+        return cls(path, kept, tuple(named))
 
 
 class Settings(Section):
@@ -184,6 +189,11 @@ class Settings(Section):
     def polls(self) -> bool:
         """Whether GitHub is only looked at, and no delivery is taken."""
         return self.intake == "poll"
+
+    @property
+    def prefix(self) -> str:
+        """What a reverse proxy has before the service's paths: `/gm` of `https://HOST/gm`."""
+        return ((self.public_url.path if self.public_url else "") or "").rstrip("/")
 
     @property
     def publishes_on_merge(self) -> bool:

@@ -10,8 +10,10 @@ import click
 from gm_analytics.cli.opened import opened
 from gm_analytics.cli.output import CONFIG, MIRROR, finding_text, mirror_name
 from gm_analytics.errors import Exit
+from gm_analytics.mirror import client_file
 from gm_analytics.mirror.signing import key_of
 from gm_analytics.operations import check as checks
+from gm_analytics.operations import rotation
 
 
 @click.command()
@@ -35,7 +37,9 @@ def check(config: Path | None) -> None:
 @click.command()
 @CONFIG
 @MIRROR
-def key(config: Path | None, mirror: str | None) -> None:
+@click.option("--rotate", is_flag=True, help="Make another key; both sign until --retire.")
+@click.option("--retire", is_flag=True, help="Remove the older of two keys.")
+def key(config: Path | None, mirror: str | None, rotate: bool, retire: bool) -> None:
     """Make the key that signs a mirror's metadata, and say what clients need.
 
     A key that is there already is kept.
@@ -43,15 +47,20 @@ def key(config: Path | None, mirror: str | None) -> None:
     service = opened(config)
     target = service.settings.mirror(mirror_name(service, mirror))
     found = key_of(target)
-    made = "made" if found.make(target.name) else "there already"
+    made = found.make(target.name)
+    if rotate and not made:
+        found.rotate(target.name)
+    if retire:
+        older = rotation.retire(service.settings, service.mirrors, found)
+        click.echo(f"key {older}: removed")
     address = f"{target.base_url}{found.public_file.name}"
     click.echo(
-        f"key {found.fingerprint}: {made}, in {found.home}\n"
+        f"key {found.names}: {'made' if made or rotate else 'there already'}, in {found.home}\n"
         f"public half: {found.public_file}; from the next publication on also {address}\n"
         "a client's repository file, once that is published (gpgcheck=1 needs upstream's keys in\n"
         "gpgkey too; compare the key that a client fetches over HTTP with this fingerprint):\n\n"
-        f"[gm-mirror]\nname=Private mirror {target.name}\nbaseurl={target.base_url}\n"
-        f"enabled=1\ngpgcheck=0\nrepo_gpgcheck=1\ngpgkey={address}"
+        f"{client_file.of_mirror(target.name, target.base_url, address)}",
+        nl=False,
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from gm_analytics.mirror import client_file
+
 
 def repo_file(number: int, pull_request: str, base_url: str, key_url: str = "") -> str:
     """Give what yum and dnf read of a pull request's preview, served as `previews/NUMBER.repo`.
@@ -11,18 +13,13 @@ def repo_file(number: int, pull_request: str, base_url: str, key_url: str = "") 
     A preview changes with each push, so what was read of it is not believed for long; and it goes
     when the pull request does, so a client that kept the file goes on without it.
     """
-    lines = [
-        f"[gm-preview-{number}]",
-        f"name=Preview of {pull_request}",
-        f"baseurl={base_url}previews/{number}/",
-        "enabled=1",
-        "gpgcheck=0",
-        f"repo_gpgcheck={int(bool(key_url))}",
-        *([f"gpgkey={key_url}"] if key_url else []),
-        "metadata_expire=1",
-        "skip_if_unavailable=1",
-    ]
-    return "".join(f"{line}\n" for line in lines)
+    return client_file.text(
+        f"{base_url}previews/{number}/",
+        key_url,
+        name=f"Preview of {pull_request}",
+        repo_id=f"gm-preview-{number}",
+        more=("skip_if_unavailable=1",),
+    )
 
 
 def address(preview: str) -> str:

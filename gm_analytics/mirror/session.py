@@ -8,9 +8,10 @@ from types import TracebackType
 from typing import Self
 
 from gm_analytics import settings
-from gm_analytics.errors import CommandFailed, ConfigurationChanged
+from gm_analytics.errors import CommandFailed, ConfigurationChanged, SignedBefore
 from gm_analytics.mirror import (
     adoption,
+    checking,
     repository,
     signing,
     survey,
@@ -20,8 +21,10 @@ from gm_analytics.mirror.host import Host
 from gm_analytics.mirror.ledger import Ledger
 from gm_analytics.mirror.mending import Mender
 from gm_analytics.mirror.package_manager import PackageManager
+from gm_analytics.mirror.publication import Publication
 from gm_analytics.mirror.publications import Publications
 from gm_analytics.mirror.publisher import Publisher
+from gm_analytics.mirror.served import SIGNATURE
 from gm_analytics.mirror.signer import Signer
 from gm_analytics.mirror.survey import Survey
 from gm_analytics.mirror.trust import Trust
@@ -48,7 +51,7 @@ class Session:
         stop: Stop | None = None,
         basis: Mapping[str, str] | None = None,
     ) -> None:
-        key = signing.Key(mirror.signing_home) if mirror.signing_home else None
+        key = signing.Key(mirror.key_home) if mirror.key_home else None
         self.host = Host(mirror, locked=locked, service=service, taking_over=taking_over)
         self.host.ssh.hear = hear
         self.host.ssh.stop = stop or Stop()
@@ -87,12 +90,14 @@ class Session:
         Raises:
             ToolsMissing: the host lacks a program.
             SigningFailed: a key is configured, and cannot be used.
+            SignedBefore: none is configured, and what is there is signed.
             Untrusted: something else is live than what was signed.
             ConfigurationChanged: what is live was made with another configuration.
 
         """
         _ = self.signer.signing_key  # fails before anything is downloaded
         found = self._writable()
+        self.refuse_unsigned(found)
         if found.state != "live":
             if self._trust:
                 self._trust.refuse_a_new_repository()
@@ -105,6 +110,22 @@ class Session:
         if self.host.unclaimed:
             self.host.claim(found.live)
         return found
+
+    def refuse_unsigned(self, found: Survey) -> None:
+        """Refuse to go on without a signature where clients may ask for one.
+
+        Raises:
+            SignedBefore: what is there is signed, and the configuration has no key, nor says that
+                this is meant.
+
+        """
+        if self._trust or self.host.config.signing == "off":
+            return
+        made, _ = Publication.read(found.publication, there=False)
+        if made and made.key:
+            raise SignedBefore(self.host.name, f"by the key {made.key}")
+        if found.state == "plain" and self._get(SIGNATURE, checking.MAX_REPOMD) is not None:
+            raise SignedBefore(self.host.name, "by whoever made it")
 
     def look(self) -> tuple[Survey, tuple[Package, ...]]:
         """Look at the mirror as `survey`, and at what is live, and change nothing.

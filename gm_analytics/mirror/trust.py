@@ -61,9 +61,9 @@ class Trust:
 
     @property
     def known(self) -> Known | None:
-        """What was adopted or signed; None before the first contact under the key of today."""
+        """What was adopted or signed; None before the first contact under a key of today."""
         found = self._ledger.find(self._id)
-        return found if found and found.key == self._key.fingerprint else None
+        return found if found and found.key in self._key.fingerprints else None
 
     def of(self, directory: str) -> Vouched:
         """Read the list of a publication or a preview."""
@@ -149,10 +149,10 @@ class Trust:
 
     def saw(self, number: int, repomd: str) -> None:
         """Note that a publication was signed and seen; no older one is taken after it."""
-        key = self._key.fingerprint
+        keys, key = self._key.fingerprints, self._key.fingerprint
 
         def newer(known: Known | None) -> Known:
-            found = known if known and known.key == key else Known(key)
+            found = replace(known, key=key) if known and known.key in keys else Known(key)
             return (
                 replace(found, newest=number, repomd=repomd) if number >= found.newest else found
             )
@@ -195,7 +195,7 @@ class Trust:
         if sealed is None:
             return "it is not signed"
         if not self._key.has_signed(sealed.statement.encode(), sealed.signature.encode()):
-            return f"{seal.FILE} is not signed by the key {self._key.fingerprint}"
+            return f"{seal.FILE} is not signed by the key {self._key.names}"
         try:
             found = Statement.parse(sealed.statement)
         except NewerFormat as error:
@@ -211,7 +211,7 @@ class Trust:
     ) -> Statement | str:
         signature = self._get(f"{directory}/{seal.LIST_SIGNATURE}", MAX_SMALL)
         if signature is None or not self._key.has_signed(packages, signature):
-            return f"{seal.PACKAGES} is not signed by the key {self._key.fingerprint}"
+            return f"{seal.PACKAGES} is not signed by the key {self._key.names}"
         for name, content in ((seal.PACKAGES, packages), (seal.PUBLICATION, publication)):
             if seal.digest(content) != statement.files.get(name):
                 return f"{name} is not the one that was signed"
@@ -224,7 +224,7 @@ class Trust:
         made, _ = Publication.read(vouched.publication, there=False)
         if signature is not None and self._key.has_signed(repomd, signature):
             self._compare(directory, repomd, vouched)
-        elif made and made.key == self._key.fingerprint:
+        elif made and made.key in self._key.fingerprints:
             raise self._refuse(directory, "it says that this key signed it, which it did not")
 
     def _compare(self, directory: str, repomd: bytes, vouched: Vouched) -> None:

@@ -19,6 +19,7 @@ from gm_analytics.errors import (
     GmError,
     ManifestError,
     NoManifest,
+    SignedBefore,
     Untrusted,
 )
 from gm_analytics.manifest import Manifest
@@ -102,6 +103,7 @@ def _mirror(parts: Parts, mirror: settings.Mirror, *, checksums: bool) -> list[F
             Finding(f"mirror {mirror.name}", "ok", said),
             *([_other(mirror, other)] if other else ()),
             *_changed(parts, mirror, look),
+            *_unsigned(session, mirror, look),
             *_unreadable(mirror, past),
             *_manifests(parts, mirror, past),
             *(_web(mirror, look.repomd, kept, checksums=checksums) if kept else ()),
@@ -125,6 +127,13 @@ def _changed(parts: Parts, mirror: settings.Mirror, look: Survey) -> Iterator[Fi
     if changed := parts.operations.mirrors.changes(mirror.name, look.publication):
         error = ConfigurationChanged(mirror.name, changed)
         yield wrong(f"mirror {mirror.name} configuration", error)
+
+
+def _unsigned(session: Session, mirror: settings.Mirror, look: Survey) -> Iterator[Finding]:
+    try:
+        session.refuse_unsigned(look)
+    except SignedBefore as error:
+        yield wrong(f"mirror {mirror.name} signatures", error)
 
 
 def _unreadable(mirror: settings.Mirror, past: History) -> Iterator[Finding]:
@@ -215,8 +224,8 @@ def _web(
             return
         said = f"repomd.xml and the {len(named)} files that it names are the live publication's"
         yield from _all(web, subject, named, said)
-        if mirror.signing_home:
-            yield _signature(web, mirror.name, Key(mirror.signing_home), content, kept)
+        if mirror.key_home:
+            yield _signature(web, mirror.name, Key(mirror.key_home), content, kept)
         if kept.made:
             yield _packages(web, subject, content, kept)
         rpms = [File(p.file, p.sha256 if checksums else None, size=p.size) for p in kept.packages]
@@ -241,7 +250,7 @@ def _signature(web: Served, name: str, key: Key, repomd: bytes, kept: Kept) -> F
     subject = f"mirror {name} signatures"
     if kept.statement is None:
         return Finding(subject, "fail", "what is live is not signed; the next update signs it")
-    said = f"repomd.xml and packages.txt are signed by {key.fingerprint}"
+    said = f"repomd.xml and packages.txt are signed by {key.names}"
     return _compared(subject, said, lambda: web.signed_by(key, repomd))
 
 

@@ -34,7 +34,10 @@ HINTS = {
     ("AccountMissing", "options"),
     ("HostKeyRefused", "known_hosts"),
     ("HostKeyRefused", "scan"),
+    ("KeyNotAccepted", "command"),
+    ("KeyNotAccepted", "line"),
     ("MirrorUnreachable", "command"),
+    ("NoUpstream", "reposdir"),
 }
 """Data of what to do."""
 every = pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.__name__)
@@ -167,6 +170,7 @@ def test_only_what_time_may_cure_is_transient() -> None:
         "CommandTimedOut",
         "CommitUnknown",
         "GitHubUnavailable",
+        "KeyNotAccepted",
         "LockHeld",
         "LockLost",
         "MirrorUnreachable",

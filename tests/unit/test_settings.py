@@ -108,8 +108,10 @@ def test_a_short_configuration_has_these_defaults(load: Any) -> None:
                 "user": "mirror",
                 "identity_file": "/etc/gm/id",
                 "known_hosts": "/etc/gm/known_hosts",
+                "jump": None,
                 "root": "/var/repo",
                 "url": "http://mirror.icesi.edu.co/repo",
+                "ca_file": None,
                 "repositories": None,
                 "upstream": {
                     "reposdir": "/etc/yum.repos.d",
@@ -127,6 +129,7 @@ def test_a_short_configuration_has_these_defaults(load: Any) -> None:
                 "command_timeout": 1800,
                 "helper": None,
                 "signing_home": None,
+                "signing": "on",
             }
         ],
     }
@@ -583,6 +586,35 @@ def test_a_mirror_s_misspelt_name_is_met_with_the_one_that_is_meant(load: Any) -
         load(WHOLE).mirror("mirror.icesi.edu")
 
 
+PROXIES = ["http://proxy.example:3128", "https://p:3128/", "http://ana:s3cret@p:1", "none"]
+NO_PROXIES = ["p:3128", "socks5://ana:s3cret@p:1", "http://", "http://p/s3cret", "http://p:s3cret"]
+
+
+@pytest.mark.parametrize("path", ["github.proxy", "mirrors.0.proxy"])
+@pytest.mark.parametrize("value", PROXIES)
+def test_a_proxy_is_an_address_or_none(load: Any, path: str, value: str) -> None:
+    found = load(changed(path, value))
+    assert value in {found.github.proxy, found.mirrors[0].proxy}
+    assert "s3cret" not in repr(found) + found.model_dump_json()
+
+
+@pytest.mark.parametrize("path", ["github.proxy", "mirrors.0.proxy"])
+@pytest.mark.parametrize("value", [*NO_PROXIES, 3128, True, ""])
+def test_what_is_no_proxy_is_refused_and_not_repeated(
+    problems: Any, path: str, value: Any
+) -> None:
+    (said,) = problems(changed(path, value))
+    assert "proxy" in said
+
+
+@pytest.mark.parametrize(("given", "signed"), [(False, False), ("off", False), (True, True)])
+def test_off_is_off_whatever_yaml_makes_of_it(load: Any, given: object, signed: bool) -> None:
+    data = changed("mirrors.0.signing", given)
+    data["mirrors"][0]["signing_home"] = "/etc/gm/home"
+    mirror = load(data).mirrors[0]
+    assert (mirror.signing, bool(mirror.key_home)) == ("on" if signed else "off", signed)
+
+
 def test_settings_cannot_be_changed_later(load: Any) -> None:
     with pytest.raises(ValueError, match="frozen"):
         load(WHOLE).publish = "on_merge"
@@ -597,6 +629,7 @@ def test_settings_cannot_be_changed_later(load: Any) -> None:
         "mirrors.0.identity_file",
         "mirrors.0.known_hosts",
         "mirrors.0.signing_home",
+        "mirrors.0.ca_file",
     ],
 )
 @pytest.mark.parametrize("value", ["id", "./id", "~/id", "../id", ""])
