@@ -125,7 +125,8 @@ def _listening(
         closing(listening_on(*door)) as listening,
         serving(service, operator_listen, door[1], works_here=works_here),
     ):
-        yield lambda: run(create_app(handlers.webhook_secret), listening)
+        app = create_app(handlers.webhook_secret, prefix=service.settings.prefix)
+        yield lambda: run(app, listening)
 
 
 COMMANDS = (serve, web, worker)

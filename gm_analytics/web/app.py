@@ -17,8 +17,10 @@ from gm_analytics.web.door import Door
 from gm_analytics.web.threads import Threads
 
 
-def create_app(secret: Callable[[], str], limits: Limits | None = None) -> Door:
+def create_app(secret: Callable[[], str], limits: Limits | None = None, prefix: str = "") -> Door:
     """Make the application; `secret` gives the webhook's when a delivery comes.
+
+    `prefix` is what a reverse proxy has before our paths, whether it takes that off or not.
 
     Swagger UI is left out: its page needs scripts in it, which no answer to the Internet may
     have. `connexion run swagger/indexer.yaml` has it.
@@ -30,7 +32,7 @@ def create_app(secret: Callable[[], str], limits: Limits | None = None) -> Door:
         swagger_ui_options=SwaggerUIOptions(swagger_ui=False),
     )
     app.middleware.app.asgi_app = Threads(app.app.wsgi_app)
-    return Door(app, secret, limits)
+    return Door(app, secret, limits, prefix)
 
 
 def _operation(operation_id: str) -> Callable[..., Any]:

@@ -22,6 +22,9 @@ BODY = "gm_analytics.body"
 """Where the ASGI scope keeps the body of a delivery."""
 RETRY_AFTER = 2
 """Seconds after which there may be room again."""
+_SPECIFICATION = "/swagger.json"
+_OURS = (PAGE, "/healthz", _SPECIFICATION)
+"""How paths of the specification begin."""
 _OF_A_CONNECTION = {b"host", b"content-length", b"transfer-encoding", b"expect"}
 """Headers that the application does not get: it has the body, and builds nothing from Host."""
 
@@ -33,20 +36,27 @@ log = logging.getLogger(STRANGERS)
 
 
 class Door:
-    """Wraps the application; `secret` gives the webhook's."""
+    """Wraps the application; `secret` gives the webhook's, `prefix` is as in `create_app`."""
 
     def __init__(
-        self, app: Application, secret: Callable[[], str], limits: Limits | None = None
+        self,
+        app: Application,
+        secret: Callable[[], str],
+        limits: Limits | None = None,
+        prefix: str = "",
     ) -> None:
         self._app = app
         self._secret = secret
+        self._prefix = prefix
         self._bodies = Bodies(limits)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
-        elif scope["method"] == "POST" and scope["path"] == PAGE:
+            return
+        scope = within(scope, self._prefix)
+        if scope["method"] == "POST" and scope["path"] == PAGE:
             await self._deliver(scope, receive, protecting(send))
         elif not is_plain(scope["path"]):
             await reply(protecting(send), 404, {"reason": "no such page"})
@@ -64,6 +74,22 @@ class Door:
         except ConfigError as error:
             log.error("a delivery cannot be checked: %s", clean(str(error)))
             await reply(send, 503, {"command_return": "unavailable", "reason": error.public})
+
+
+def within(scope: Scope, prefix: str) -> Scope:
+    """Give a request with its path as the specification has it.
+
+    A prefix comes from the configuration alone: who asks may send any `X-Forwarded-Prefix`. The
+    webhook's address may end with a slash, since GitHub follows no redirect with its body.
+    """
+    path = scope["path"]
+    rest = path.removeprefix(prefix)
+    if rest.startswith(_OURS):  # a proxy may have taken the prefix off, and ours may begin alike
+        path = rest
+    if scope["method"] == "POST" and path == f"{PAGE}/":
+        path = PAGE
+    root = {"root_path": prefix} if prefix and path == _SPECIFICATION else {}
+    return {**scope, "path": path, **root}
 
 
 def is_plain(path: str) -> bool:
