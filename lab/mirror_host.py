@@ -297,6 +297,21 @@ class MirrorHost:
             for name in files:
                 (self.home / name).unlink()
 
+    @contextlib.contextmanager
+    def saying(self, file: str, *changes: tuple[str, str]) -> Iterator[None]:
+        """Have a file of sshd's say something else for a while: pairs of texts."""
+        path = self._etc / file
+        known = text = path.read_text()
+        for old, new in changes:
+            text = text.replace(old, new)
+        path.write_text(text)
+        self.restart()
+        try:
+            yield
+        finally:
+            path.write_text(known)
+            self.restart()
+
     def owned_by_account(self, path: Path) -> None:
         """Give a file or a directory with all that is in it to the account."""
         if not is_root():

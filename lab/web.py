@@ -72,8 +72,19 @@ class WebServer:
         """The address of `root`."""
         return f"http://127.0.0.1:{self.port}{self.prefix}"
 
-    def start(self) -> None:
-        """Start nginx and wait until it accepts connections."""
+    @contextmanager
+    def saying(self, *changes: tuple[str, str]) -> Iterator[None]:
+        """Have the server's configuration say something else for a while: pairs of texts."""
+        self.stop()
+        self.start(*changes)
+        try:
+            yield
+        finally:
+            self.stop()
+            self.start()
+
+    def start(self, *changes: tuple[str, str]) -> None:
+        """Start nginx and wait until it accepts connections; `changes` as `saying`."""
         self.directory.mkdir(parents=True, exist_ok=True)
         (self.directory / "tmp").mkdir(exist_ok=True)
         values = {
@@ -86,6 +97,9 @@ class WebServer:
         }
         _fill("nginx.conf", self.directory / "nginx.conf", values)
         _fill("mirror.nginx.conf", self.directory / "server.conf", values)
+        served = self.directory / "server.conf"
+        for old, new in changes:
+            served.write_text(served.read_text(encoding="utf-8").replace(old, new))
         pid_file = self.directory / "nginx.pid"
         pid_file.unlink(missing_ok=True)
         # nginx writes the file when its sockets listen.

@@ -44,7 +44,7 @@ class Api:
         self._credentials: Credentials = (
             App(config, self._as_app) if config.has_app else Configured(config)
         )
-        self._verify = str(config.ca_file) if config.ca_file else True
+        self._way = fetch.Way(config.proxy, config.ca_file)
         self._kept: OrderedDict[str, tuple[str, Any, str]] = OrderedDict()
 
     def url(self, path: str) -> str:
@@ -145,7 +145,7 @@ class Api:
     ) -> fetch.Reply:
         limits = fetch.Limits(self._config.timeout, PATIENCE * self._config.timeout, most)
         try:
-            return fetch.fetch(method, url, limits, auth, verify=self._verify, **options)
+            return fetch.fetch(method, url, limits, auth, self._way, **options)
         except (requests.RequestException, OSError) as error:
             raise GitHubUnavailable(doing, f"{type(error).__name__}: {error}") from error
 

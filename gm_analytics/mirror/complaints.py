@@ -132,7 +132,8 @@ Failure = Literal[
     "unknown", "locked", "space", "moved", "signature", "network", "unsolvable", "other"
 ]
 """`moved`: upstream has other files than the metadata say that were read."""
-_YUM_LOCK = 200
+YUM_LOCK = 200
+_PASSED_OVER = re.compile(r"(?:Warning: )?failed loading '[^']{1,300}'", re.IGNORECASE)
 _STOPPED_AT_THE_QUESTION = re.compile(r"Operation aborted|Exiting on user command", re.IGNORECASE)
 _FAILURES: tuple[tuple[Failure, tuple[Sign, ...]], ...] = (
     (
@@ -191,6 +192,12 @@ _FAILURES: tuple[tuple[Failure, tuple[Sign, ...]], ...] = (
 )
 
 
+def passed_over(output: str) -> str:
+    """Give what yum said of a repository file that it cannot read, and goes on without."""
+    said = (line for line in lines_of(output) if _PASSED_OVER.match(line))
+    return grammar.printable(next(said, ""))[:MAX_LINE]
+
+
 def was_solved(output: str) -> bool:
     """Tell whether a run with --assumeno got as far as its question."""
     return _STOPPED_AT_THE_QUESTION.search(output) is not None
@@ -200,7 +207,7 @@ def failure(exit_code: int, output: str, specs: Iterable[str]) -> Failure:
     """Give what a failed run means."""
     if unknown_specs(output, specs):
         return "unknown"
-    if exit_code == _YUM_LOCK:
+    if exit_code == YUM_LOCK:
         return "locked"
     lines = [line for line in lines_of(output) if line.strip()]
     return next(

@@ -14,16 +14,19 @@ from gm_analytics.errors import (
     CommandFailed,
     GmError,
     Malformed,
+    NoUpstream,
     ToolsMissing,
     UnreadablePublication,
 )
 from gm_analytics.mirror import (
+    examined,
     ownership,
     repository,
     survey,
     yum,
 )
 from gm_analytics.mirror.complaints import words
+from gm_analytics.mirror.examined import Examined, Repositories
 from gm_analytics.mirror.ownership import Owner
 from gm_analytics.mirror.printed import refusals
 from gm_analytics.mirror.survey import Survey, Target, Tools
@@ -109,6 +112,30 @@ class Host:
             raise UnreadablePublication(self.name, found.live, "live", found.unreadable)
         self._tools = found.tools
         return found
+
+    def examine(self, tools: Tools | None, word: str) -> Examined:
+        """Try what an update does in the root; the probe that holds `word` is yours to remove."""
+        argv = examined.examine(self.target, tools, word)
+        return Examined.parse(self.run(argv, "trying what an update does in the root"))
+
+    def unprobe(self, probe: str) -> None:
+        """Remove a probe, if there is one."""
+        if probe:
+            with suppress(GmError):  # a later look removes it
+                self.run(examined.unprobe(self.target, probe), "removing what was tried")
+
+    def want_repositories(self) -> None:
+        """See that yum has repositories to take packages from.
+
+        Raises:
+            NoUpstream: it has none, or passes over some since the account cannot read them.
+
+        """
+        argv, reposdir = examined.repositories(self.target), self.target.reposdir
+        found = Repositories.parse(self.run(argv, "looking at upstream's repository files"))
+        by_root = self.tools.elevation == "helper"
+        if lacking := found.lacks(reposdir, self.config.user, by_root=by_root):
+            raise NoUpstream(self.name, lacking, reposdir)
 
     def owner(self) -> Owner:
         """Say which service publishes on the mirror."""

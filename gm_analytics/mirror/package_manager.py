@@ -11,6 +11,7 @@ from gm_analytics.errors import (
     CommandFailed,
     DiskFull,
     NotInstallable,
+    NoUpstream,
     UpstreamUnavailable,
 )
 from gm_analytics.mirror import complaints, downloads, survey, yum
@@ -38,17 +39,25 @@ class PackageManager:
         """Have yum read the metadata of the upstream repositories, and say that it could.
 
         Raises:
+            NoUpstream: there are none, or yum passes over some.
             UpstreamUnavailable: it could not.
 
         """
-        name = f"check-{uuid.uuid4()}"
+        name, doing = f"check-{uuid.uuid4()}", "reading upstream's metadata"
+        self._host.want_repositories()
         with self._host.aside(name):
             self._host.prepare(name)
             argv = yum.makecache(self._host.target, self._host.tools, name)
-            result = run_yum(self._host, name, argv, "reading upstream's metadata")
+            result = run_yum(self._host, name, argv, doing)
+            said = words(output := result.stdout + result.stderr)
+            if passed := complaints.passed_over(output):
+                raise NoUpstream(self._host.name, passed, self._host.target.reposdir)
+            if result.exited == complaints.YUM_LOCK:
+                return "an update is reading it now"
+            if complaints.failure(result.exited, output, ()) == "other" and not result.ok:
+                raise self._host.failure(result, argv, doing)
             if not result.ok:
-                said = words(result.stdout + result.stderr)
-                raise UpstreamUnavailable(self._host.name, "reading upstream's metadata", said)
+                raise UpstreamUnavailable(self._host.name, doing, said)
         return f"metadata of the repositories in {self._host.target.reposdir} is readable"
 
     def ask_upstream(self, update_id: str) -> Asked:

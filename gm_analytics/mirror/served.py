@@ -21,6 +21,7 @@ from gm_analytics.errors import MetadataForged, NotVisible
 from gm_analytics.mirror.checking import MAX_FILE, MAX_REPOMD, check
 from gm_analytics.mirror.signing import Key
 from gm_analytics.remote import fetch
+from gm_analytics.rpm.grammar import printable
 from gm_analytics.rpm.package import Package
 
 VISIBLE_ATTEMPTS, VISIBLE_PAUSE = 5, 0.2
@@ -37,6 +38,8 @@ SIGNATURE = f"{REPOMD}.asc"
 _MAX_SIGNATURE = 64 * 1024
 _MAX_WORDS = 300
 """Characters of what a library says about an answer; it may repeat what a server sent."""
+_OF_CACHES = ("Age", "Via", "X-Cache")
+"""Headers by which caches say that they answered."""
 # Past caches, and as it lies on the disk.
 _HEADERS = {"Cache-Control": "no-cache", "Accept-Encoding": "identity"}
 
@@ -75,7 +78,8 @@ class Served:
     def __init__(self, mirror: settings.Mirror, below: str = "") -> None:
         self._mirror = mirror
         self._base = f"{mirror.base_url}{below}"
-        self._asking = fetch.Asking(AT_ONCE)
+        self._way = fetch.Way(mirror.proxy, mirror.ca_file)
+        self._asking = fetch.Asking(AT_ONCE, self._way)
 
     def __enter__(self) -> Self:
         return self
@@ -88,12 +92,23 @@ class Served:
     ) -> None:
         self._asking.__exit__(kind, error, tb)
 
+    @property
+    def through(self) -> str:
+        """Name the proxy that is asked, for a sentence; nothing without one."""
+        return self._way.through(self._base)
+
     def repomd(self, sha256: str) -> bytes:
         """Give repomd.xml if it is the one of this SHA-256."""
-        content = self._read(REPOMD, MAX_REPOMD)
+        with self._asked("GET", REPOMD, MAX_REPOMD) as reply:
+            content, cache = b"".join(_pieces(reply, MAX_REPOMD)), _cache(reply)
         if hashlib.sha256(content).hexdigest() != sha256:
-            raise Differs(REPOMD, "not the bytes that were published")
+            raise Differs(REPOMD, f"not the bytes that were published{self.through}{cache}")
         return content
+
+    def holds(self, path: str, content: bytes) -> None:
+        """See that a small file is served as it lies there."""
+        if self._read(path, len(content)) != content:
+            raise Differs(path, "it answers with something else")
 
     def signed_by(self, key: Key, repomd: bytes) -> None:
         """See that the signature beside repomd.xml is the key's."""
@@ -103,7 +118,7 @@ class Served:
             said = f"no signature of the mirror's key: {error.said}"
             raise Differs(SIGNATURE, said) from error
         if not key.has_signed(repomd, signature):
-            said = f"as it is served, it is not signed by {key.fingerprint}"
+            said = f"as it is served, it is not signed by {key.names}"
             raise Differs(REPOMD, said)
 
     def names(self, repomd: bytes, packages: tuple[Package, ...], groups: str | None) -> None:
@@ -155,6 +170,12 @@ def _status(code: int) -> str:
     return f"{said}: it redirects, which is not followed" if redirect else said
 
 
+def _cache(reply: requests.Response) -> str:
+    """Say which cache answered, if one says so (RFC 9110, 9111)."""
+    said = [f"{name}: {reply.headers[name][:80]}" for name in _OF_CACHES if name in reply.headers]
+    return f"; a cache answered ({printable('; '.join(said))})" if said else ""
+
+
 def _length(path: str, reply: requests.Response) -> int | None:
     """Give the size that an answer names."""
     said = reply.headers.get("Content-Length")
@@ -199,8 +220,8 @@ def wait_until_visible(mirror: settings.Mirror, repomd: str, below: str = "") ->
                 break
             try:
                 content = web.repomd(repomd)
-                if mirror.signing_home:
-                    web.signed_by(Key(mirror.signing_home), content)
+                if mirror.key_home:
+                    web.signed_by(Key(mirror.key_home), content)
             except Differs as error:
                 said = error.said
             else:

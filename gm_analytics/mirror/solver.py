@@ -10,6 +10,7 @@ from typing import Protocol
 
 from gm_analytics.errors import (
     BadPackages,
+    CommandFailed,
     DiskFull,
     GmError,
     LockHeld,
@@ -173,6 +174,8 @@ class _Asking:
         """Give what to say where fresh metadata did not help."""
         if isinstance(error, _MovedError):  # half synchronised: only time can help
             return error.error
+        with suppress(CommandFailed):
+            self._host.want_repositories()
         self._look_besides(error, specs)
         with suppress(Exception):  # whatever goes wrong here must not hide what went wrong before
             self._look_up(error)

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import secrets
+import time
 from collections.abc import Callable, Iterator, Mapping
 
 from gm_analytics import contract, settings
 from gm_analytics.engine.workforce import Workforce
 from gm_analytics.errors import AnotherService, ConfigurationChanged, GmError, StoreUnavailable
 from gm_analytics.github.client import GitHub
-from gm_analytics.mirror import survey
 from gm_analytics.mirror.basis import basis_of, changes
-from gm_analytics.mirror.host import usable
-from gm_analytics.mirror.served import wait_until_visible
 from gm_analytics.mirror.session import Session
-from gm_analytics.operations import permissions, rights
+from gm_analytics.mirror.signing import Key
+from gm_analytics.mirror.survey import Survey
+from gm_analytics.operations import hosts, permissions, rights, served
 from gm_analytics.operations.findings import Finding, look, wrong
-from gm_analytics.operations.work import workers
+from gm_analytics.operations.hosts import SESSIONS
+from gm_analytics.operations.work import outdated, workers
 from gm_analytics.pull_requests import reconciler
+from gm_analytics.remote import fetch, opening
 from gm_analytics.secret_files import Unread, unread
 
 
@@ -39,6 +42,7 @@ def run(
     yield look("store", store)
     if work:
         yield workers(work)
+        yield from outdated(work, config.files.config) if config.files else ()
     yield from _renamed(renamed)
     hidden = {m.name: unread("identity_file", m.identity_file) for m in config.mirrors}
     # The web needs neither key nor token. Whoever may not read the webhook secret is the worker.
@@ -97,7 +101,9 @@ def _github(config: settings.GitHub) -> str:
         return f"no token: manifests of public repositories are read from {config.raw_url}"
     left, limit = GitHub(config).calls_left()
     who = f"GitHub App {config.app_id}" if config.has_app else "token"
-    return f"{who} accepted by {config.api_url}: {left} of {limit} calls left"
+    url = str(config.api_url)  # what is on loopback is asked directly
+    way = fetch.Way(config.proxy).through(url) if config.api_url.scheme == "https" else ""
+    return f"{who} accepted by {url}{way}: {left} of {limit} calls left"
 
 
 def _identity(identity: Callable[[], str]) -> str:
@@ -117,8 +123,7 @@ def _mirror(mirror: settings.Mirror, service: str, now: dict[str, str]) -> Itera
         except GmError as error:
             yield wrong(name, error)
             return
-        where = f"{mirror.user}@{mirror.address}:{mirror.port}"
-        yield Finding(name, "ok", f"SSH to {where}, host key as in {mirror.known_hosts}")
+        yield Finding(name, "ok", _reached(mirror))
         if printed := session.host.ssh.printed_by_login:
             hint = "See the start files of the account's shell; nothing of it is taken for output."
             yield Finding(f"{name} login", "warn", f"it prints, which is skipped: {printed}", hint)
@@ -126,46 +131,50 @@ def _mirror(mirror: settings.Mirror, service: str, now: dict[str, str]) -> Itera
             yield wrong(name, AnotherService(mirror.name, owner.published, service))
         if changed := changes(found.publication, now):
             yield wrong(name, ConfigurationChanged(mirror.name, changed))
-        yield from _host(name, mirror, found)
+        yield from _refused(f"{name} sessions", lambda: session.host.ssh.see_sessions(SESSIONS))
+        previews = now["publish"] == "on_merge"
+        yield from _looked_at(name, mirror, session, found, previews=previews)
+
+
+def _reached(mirror: settings.Mirror) -> str:
+    return f"SSH to {opening.End.of(mirror).text}, host key as in {mirror.known_hosts}"
+
+
+def _refused(subject: str, attempt: Callable[[], None]) -> Iterator[Finding]:
+    """Tell of what is refused, and of nothing else."""
+    try:
+        attempt()
+    except GmError as error:
+        yield wrong(subject, error)
+
+
+def _looked_at(
+    name: str, mirror: settings.Mirror, session: Session, found: Survey, *, previews: bool
+) -> Iterator[Finding]:
+    """Look at the host and its web server; the probe for that one goes again."""
+    word, before = secrets.token_hex(32), time.time()
+    try:
+        seen = session.host.examine(found.tools, word)
+    except GmError as error:
+        yield wrong(f"{name} root", error)
+        return
+    try:
+        when = (before, time.time())
+        yield from hosts.findings(mirror, found, seen, when, previews=previews)
         yield look(f"{name} upstream", session.package_manager.upstream)
-        yield look(f"{name} key", lambda: _key(mirror, session))
-    if found.state == "live":
-        yield look(f"{name} web", lambda: _web(mirror, found.repomd))
+        yield look(f"{name} key", lambda: _key(mirror, session, found))
+        probe = (seen.probe, word) if seen.probe else None
+        yield from served.findings(mirror, session, found, probe)
+    finally:
+        session.host.unprobe(seen.probe)
 
 
-def _host(name: str, mirror: settings.Mirror, found: survey.Survey) -> Iterator[Finding]:
-    yield look(f"{name} tools", lambda: _tools(mirror, found))
-    subject, account = f"{name} root", mirror.user
-    if found.state == "unwritable":
-        hint = f"Make it and give it to {account}."
-        yield Finding(subject, "fail", f"{account} cannot write {mirror.root}", hint)
-    else:
-        yield Finding(subject, "ok", f"{mirror.root}: {found.state}")
-    said, hint = f"{found.free:,} bytes free in {mirror.root}", ""
-    if found.free < mirror.disk_reserve:
-        hint = f"That is less than disk_reserve: see `gm-analytics gc {mirror.name}`."
-    yield Finding(f"{name} disk", "fail" if hint else "ok", said, hint)
-
-
-def _tools(mirror: settings.Mirror, found: survey.Survey) -> str:
-    tools = usable(mirror, found)
-    return f"{tools.manager} at {tools.manager_path}, {tools.createrepo}, {_privilege(tools)}"
-
-
-def _privilege(tools: survey.Tools) -> str:
-    return {
-        "none": "as root",
-        "userns": "in a user namespace, without root",
-        "helper": "through the sudo helper, since user namespaces are not allowed there",
-    }[tools.elevation]
-
-
-def _key(mirror: settings.Mirror, session: Session) -> str:
-    if not (fingerprint := session.signer.signing_key):
-        return "no signing_home: metadata is not signed"
-    return f"metadata is signed by {fingerprint}, in {mirror.signing_home}"
-
-
-def _web(mirror: settings.Mirror, repomd: str) -> str:
-    wait_until_visible(mirror, repomd)
-    return f"{mirror.base_url} serves the live publication"
+def _key(mirror: settings.Mirror, session: Session, found: Survey) -> str:
+    session.refuse_unsigned(found)
+    if not session.signer.signing_key or not mirror.key_home:
+        why = "signing: off" if mirror.signing_home else "no signing_home"
+        return f"{why}: metadata is not signed"
+    key = Key(mirror.key_home)
+    more = len(key.fingerprints) > 1
+    again = "; `gm-analytics key --retire` removes the older one once clients have both"
+    return f"metadata is signed by {key.names}, in {key.home}{again if more else ''}"

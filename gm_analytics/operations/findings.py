@@ -42,5 +42,8 @@ def look(subject: str, at: Callable[[], str]) -> Finding:
 
 
 def wrong(subject: str, error: GmError, severity: Severity = "fail") -> Finding:
-    """Tell of an error."""
-    return Finding(subject, severity, str(error), error.hint)
+    """Tell of an error; the mirror's name is said once."""
+    mirror = f"mirror {getattr(error, 'mirror', '')}"
+    named = subject == mirror or subject.startswith(f"{mirror} ")
+    said = str(error).removeprefix(f"{mirror}: ") if named else str(error)
+    return Finding(subject, severity, said, error.hint)

@@ -188,9 +188,12 @@ def _files(config: settings.Settings) -> Iterator[tuple[Path, Rule]]:
     if config.github.ca_file:
         yield config.github.ca_file, CONFIG
     for mirror in config.mirrors:
+        if mirror.ca_file:
+            yield mirror.ca_file, CONFIG
         if os.access(mirror.identity_file, os.R_OK):
             yield mirror.identity_file, SECRET
             yield mirror.known_hosts, CONFIG
+            yield from _of_jump(mirror.jump) if mirror.jump else ()
             yield from _signing(mirror.signing_home) if mirror.signing_home else ()
     if not config.database_url.startswith("sqlite:///"):
         yield lock_files.directory(), LOCKS
@@ -199,6 +202,13 @@ def _files(config: settings.Settings) -> Iterator[tuple[Path, Rule]]:
     yield database.parent, STORE_DIRECTORY
     for end in ("", "-wal", "-shm"):
         yield database.with_name(database.name + end), STORE
+
+
+def _of_jump(jump: settings.Jump) -> Iterator[tuple[Path, Rule]]:
+    if jump.identity_file:
+        yield jump.identity_file, SECRET
+    if jump.known_hosts:
+        yield jump.known_hosts, CONFIG
 
 
 def _signing(home: Path) -> Iterator[tuple[Path, Rule]]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 from gm_analytics.engine.workforce import Workforce
 from gm_analytics.errors import GmError
@@ -27,6 +29,20 @@ def workers(look: Callable[[], Workforce]) -> Finding:
     oldest = when(found.since, " UTC")
     said = f"none runs; updates that wait for one: {found.open}, the oldest since {oldest}"
     return Finding(_SUBJECT, "fail", said, _START)
+
+
+def outdated(look: Callable[[], Workforce], config: Path) -> Iterator[Finding]:
+    """Tell of this host's workers that read the configuration before it was written anew."""
+    try:
+        written, found = config.stat().st_mtime, look()
+    except (OSError, GmError):  # of which others tell
+        return
+    here = socket.gethostname()
+    for worker in found.workers:
+        if worker.host == here and worker.started_at < written:
+            said = f"{worker.text} began before {config} was written, {when(written, ' UTC')}"
+            hint = "Restart it (`serve`, or `worker` and `web`): it goes by what it read then."
+            yield Finding(_SUBJECT, "warn", said, hint)
 
 
 def idle(look: Callable[[], Workforce]) -> Iterator[Finding]:

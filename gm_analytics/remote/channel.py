@@ -8,7 +8,8 @@ connection, which ends every wait in here.
 from __future__ import annotations
 
 import select
-from contextlib import closing, suppress
+import time
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 
 import paramiko
@@ -26,6 +27,9 @@ LOGIN_LIMIT = 64 * 1024
 """Bytes that a login may print before the command begins, on each of the two."""
 BROKEN = (paramiko.SSHException, OSError, EOFError)
 """What paramiko raises of a connection that ended; which of them depends on the moment."""
+PAUSES = (0.1, 0.3, 1.0)
+"""Seconds before a channel that was refused is tried again: sshd counts one for a moment longer
+than it lasts, and may allow no more than two (`MaxSessions`)."""
 LOST = -1
 """The exit code of a command whose channel closed without one."""
 
@@ -84,6 +88,29 @@ class Login:
         return after
 
 
+def opened(transport: paramiko.Transport) -> paramiko.Channel:
+    """Open a channel.
+
+    Raises:
+        paramiko.ChannelException: sshd refuses it.
+        paramiko.SSHException, OSError, EOFError: the connection broke.
+
+    """
+    for pause in PAUSES:
+        try:
+            return transport.open_session(timeout=OPENING)
+        except paramiko.ChannelException:
+            time.sleep(pause)
+    return transport.open_session(timeout=OPENING)
+
+
+def open_at_once(transport: paramiko.Transport, number: int) -> None:
+    """Open so many channels, and close them. Raises as `opened`."""
+    with ExitStack() as stack:
+        for _ in range(number):
+            stack.enter_context(closing(opened(transport)))
+
+
 def begin(channel: paramiko.Channel, name: str, program: str, stdin: bytes = b"") -> None:
     """Have the far shell become a program, and send what that reads."""
     text = program.encode()
@@ -109,7 +136,7 @@ def execute(
         paramiko.SSHException, OSError, EOFError: the connection broke.
 
     """
-    with closing(transport.open_session(timeout=OPENING)) as channel:
+    with closing(opened(transport)) as channel:
         begin(channel, name, program, stdin)
         with suppress(OSError):
             channel.shutdown_write()

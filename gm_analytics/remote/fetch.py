@@ -15,17 +15,21 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPResponse
+from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
+from requests.utils import get_environ_proxies, select_proxy
 from urllib3.exceptions import HTTPError, LocationParseError
 from urllib3.util import parse_url
 
 CHUNK = 64 * 1024
+DIRECTLY = "none"
+"""In place of a proxy's address: none is asked, whatever the environment says."""
 _NO_PROXY = {"http": ""}
 """What is asked without TLS is on loopback, and a proxy would read the token."""
 _PORTS = {"http": 80, "https": 443}
@@ -117,22 +121,61 @@ def _join(url: str, reference: str) -> str:
         return reference
 
 
-def fetch(method: str, url: str, limits: Limits, auth: Token, **options: Any) -> Reply:
+@dataclass(frozen=True)
+class Way:
+    """By which proxy servers are asked, and whose certificates are believed."""
+
+    proxy: str | None = None
+    """An address, or `none`; without one the environment says (`HTTPS_PROXY`, `NO_PROXY`)."""
+    ca_file: Path | None = None
+    """Certificates in place of the usual authorities'."""
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Give what requests is told; what it finds in the environment it adds."""
+        found: dict[str, Any] = {"verify": str(self.ca_file)} if self.ca_file else {}
+        if self.proxy:
+            proxy = "" if self.proxy == DIRECTLY else self.proxy
+            found["proxies"] = dict.fromkeys(_PORTS, proxy)
+        return found
+
+    def through(self, url: str) -> str:
+        """Name the proxy of an address for a sentence, without its password; nothing if none."""
+        proxy = self.proxy or select_proxy(url, get_environ_proxies(url))
+        if not proxy or proxy == DIRECTLY:
+            return ""
+        parts = urlsplit(proxy)
+        shown = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+        return f", through the proxy {shown}" + ("" if self.proxy else " of the environment")
+
+
+THE_ENVIRONMENTS = Way()
+
+
+def fetch(
+    method: str,
+    url: str,
+    limits: Limits,
+    auth: Token,
+    way: Way = THE_ENVIRONMENTS,
+    **options: Any,
+) -> Reply:
     """Ask once; redirects are the caller's to follow.
 
     Raises:
         requests.RequestException: there is no answer, or not in time.
 
     """
-    options["proxies"] = dict(_NO_PROXY)  # requests adds the environment's to it
-    with Asking() as asking, asking.ask(method, url, limits, auth=auth, **options) as response:
-        return _read(response, limits)
+    options["proxies"] = way.options.get("proxies", {}) | _NO_PROXY
+    with Asking(1, way) as asking, asking.ask(method, url, limits, auth=auth, **options) as reply:
+        return _read(reply, limits)
 
 
 class Asking:
     """Asks servers, from several threads at once; each answer has its own deadline."""
 
-    def __init__(self, at_once: int = 1) -> None:
+    def __init__(self, at_once: int = 1, way: Way = THE_ENVIRONMENTS) -> None:
+        self._way = way
         self._session = _Session()
         self._adapter = _Adapter(at_once)
         for scheme in _PORTS:
@@ -167,7 +210,7 @@ class Asking:
             timeout=limits.pause,
             stream=True,
             allow_redirects=False,
-            **options,
+            **(self._way.options | options),
         ) as response:
             yield response
 

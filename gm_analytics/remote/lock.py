@@ -83,7 +83,7 @@ class Lock:
             paramiko.SSHException, OSError, EOFError: the connection broke.
 
         """
-        held = transport.open_session(timeout=channel.OPENING)
+        held = channel.opened(transport)
         name = f"gm-lock:{session}"
         channel.begin(held, name, commands.program(name, argv))
         return cls(held, _read(held, name, session), beat)

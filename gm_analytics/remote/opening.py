@@ -8,21 +8,85 @@ from __future__ import annotations
 import logging
 import socket
 import sys
-from contextlib import ExitStack
-from typing import Any
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
 
 import fabric
 import paramiko
-from paramiko.hostkeys import InvalidHostKey
 
 from gm_analytics import settings
-from gm_analytics.errors import HostKeyRefused, MirrorUnreachable
-from gm_analytics.remote import channel, commands
+from gm_analytics.errors import (
+    GmError,
+    HostKeyRefused,
+    IdentityUnusable,
+    KeyNotAccepted,
+    LocalFault,
+    MirrorUnreachable,
+)
+from gm_analytics.remote import channel, commands, known_hosts
 
 CONNECT_TIMEOUT = 10.0
 """Seconds for the TCP connection, the banner, the authentication and each channel."""
 KEEPALIVE = 15
 """Seconds."""
+_UNREADABLE = (OSError, ValueError, TypeError, paramiko.SSHException, paramiko.UnknownKeyType)
+"""What a private key may raise that is none, or that has a passphrase."""
+
+
+@dataclass(frozen=True)
+class End:
+    """Whom to connect to, and how: the mirror's host, or the bastion before it."""
+
+    mirror: str
+    address: str
+    port: int
+    user: str
+    identity_file: Path
+    known_hosts: Path
+    jump: str = ""
+    """The bastion on the way there, as `ssh -J` takes it."""
+
+    @classmethod
+    def of(cls, mirror: settings.Mirror) -> Self:
+        """Give the mirror's host."""
+        files, jump = (mirror.identity_file, mirror.known_hosts), mirror.jump
+        via = f"{jump.user or mirror.user}@{jump.host}:{jump.port}" if jump else ""
+        return cls(mirror.name, mirror.address, mirror.port, mirror.user, *files, via)
+
+    @classmethod
+    def before(cls, mirror: settings.Mirror, jump: settings.Jump) -> Self:
+        """Give the bastion."""
+        files = (
+            jump.identity_file or mirror.identity_file,
+            jump.known_hosts or mirror.known_hosts,
+        )
+        return cls(mirror.name, jump.host, jump.port, jump.user or mirror.user, *files)
+
+    @property
+    def text(self) -> str:
+        """Say where it is."""
+        via = f", through {self.jump}" if self.jump else ""
+        return f"{self.user}@{self.address}:{self.port}{via}"
+
+    @property
+    def command(self) -> str:
+        """What a person runs to see the same."""
+        via = ("-J", self.jump) if self.jump else ()
+        key = ("ssh", "-i", str(self.identity_file), *via)
+        argv = (*key, "-p", str(self.port), f"{self.user}@{self.address}", "true")
+        return commands.quote(argv)
+
+    def refused(self, message: str) -> HostKeyRefused:
+        """Say how to see the key that the host has."""
+        scan = ("ssh-keyscan", "-t", "ed25519", "-p", str(self.port), self.address)
+        quoted = commands.quote(scan)
+        return HostKeyRefused(self.mirror, message, quoted, str(self.known_hosts))
+
+    def unreachable(self, message: object) -> MirrorUnreachable:
+        """Say that there is no connection."""
+        return MirrorUnreachable(self.mirror, f"{self.text}: {message}", self.command)
 
 
 def _is_not_raised(record: logging.LogRecord) -> bool:
@@ -39,42 +103,83 @@ def connect(mirror: settings.Mirror) -> Any:
 
     Raises:
         MirrorUnreachable: there is none to be had for now.
+        KeyNotAccepted: sshd does not know the service's key.
+        IdentityUnusable: the service's key cannot be read.
         HostKeyRefused: the host's key is not the known one.
 
     """
+    end = End.of(mirror)
+    if not mirror.jump:
+        return _connect(end)
+    bastion = _connect(End.before(mirror, mirror.jump))
+    try:
+        return _connect(end, _Through(bastion, end))
+    except BaseException:
+        bastion.close()
+        raise
+
+
+def command(mirror: settings.Mirror) -> str:
+    """Give what a person runs to see the same."""
+    return End.of(mirror).command
+
+
+def _connect(end: End, through: _Through | None = None) -> Any:
+    try:
+        text = end.known_hosts.read_text(encoding="utf-8", errors="replace")
+    except PermissionError as error:
+        raise LocalFault.of(error) from error
+    except OSError as error:
+        raise end.refused(f"reading {end.known_hosts}: {error.strerror}") from error
+    known = known_hosts.find(text, end.address, end.port)
     connection = fabric.Connection(
-        mirror.address,
-        user=mirror.user,
-        port=mirror.port,
+        end.address,
+        user=end.user,
+        port=end.port,
         connect_timeout=CONNECT_TIMEOUT,
         # Only this service's configuration counts, not ~/.ssh/config and ~/.fabric.yaml.
         config=fabric.Config(ssh_config=paramiko.SSHConfig(), lazy=True),
         connect_kwargs={
-            "key_filename": str(mirror.identity_file),
+            "key_filename": str(end.identity_file),
             "allow_agent": False,
             "look_for_keys": False,
             "banner_timeout": CONNECT_TIMEOUT,
             "auth_timeout": CONNECT_TIMEOUT,
             "channel_timeout": CONNECT_TIMEOUT,
+            "transport_factory": _Asking(known),
         },
     )
+    connection.client.set_missing_host_key_policy(_Judge(end, known))
     try:
-        connection.client.load_host_keys(str(mirror.known_hosts))
-        connection.client.set_missing_host_key_policy(_Refuse(mirror))
         with ExitStack() as undo:
-            connection.connect_kwargs["sock"] = undo.enter_context(_Prompt.to(mirror))
+            sock = through or undo.enter_context(_Prompt.to(end))
+            connection.connect_kwargs["sock"] = sock
             connection.open()
             connection.transport.set_keepalive(KEEPALIVE)
             undo.pop_all()
-    except paramiko.BadHostKeyException as error:
-        raise _refused(mirror, str(error)) from error
-    except InvalidHostKey as error:  # no SSHException; a @cert-authority line, say
-        said = f"known_hosts has a line that cannot be read: {error.line[:200]!r}"
-        raise _refused(mirror, said) from error
-    except channel.BROKEN as error:
-        where = f"{mirror.user}@{mirror.address}:{mirror.port}"
-        raise MirrorUnreachable(mirror.name, f"{where}: {error}", command(mirror)) from error
+    except (*channel.BROKEN, ValueError, TypeError, paramiko.UnknownKeyType) as error:
+        connection.client.close()  # the connection itself closes only what was opened
+        raise _why(end, error) from error
+    except BaseException:
+        connection.client.close()
+        raise
     return connection
+
+
+def _why(end: End, error: Exception) -> GmError:
+    """Say why there is no connection: of the key, or of the network."""
+    try:
+        key = paramiko.PKey.from_path(end.identity_file)
+    except _UNREADABLE as unread:
+        said = getattr(unread, "strerror", None) or "it is no private key of a known form"
+        if "password" in str(unread).lower():
+            said = "it has a passphrase, which nobody is there to type"
+        return IdentityUnusable(end.mirror, str(end.identity_file), said)
+    if isinstance(error, paramiko.AuthenticationException):
+        line = f"{key.get_name()} {key.get_base64()}"
+        said = f"{end.text}: {error}"
+        return KeyNotAccepted(end.mirror, said, end.command, line, str(end.identity_file))
+    return end.unreachable(error)
 
 
 class _Prompt(socket.socket):
@@ -85,8 +190,8 @@ class _Prompt(socket.socket):
     """
 
     @classmethod
-    def to(cls, mirror: settings.Mirror) -> _Prompt:
-        opened = socket.create_connection((mirror.address, mirror.port), CONNECT_TIMEOUT)
+    def to(cls, end: End) -> _Prompt:
+        opened = socket.create_connection((end.address, end.port), CONNECT_TIMEOUT)
         opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return cls(opened.family, opened.type, opened.proto, opened.detach())
 
@@ -97,23 +202,49 @@ class _Prompt(socket.socket):
         return sent
 
 
-def command(mirror: settings.Mirror) -> str:
-    """Give what a person runs to see the same."""
-    where = f"{mirror.user}@{mirror.address}"
-    argv = ("ssh", "-i", str(mirror.identity_file), "-p", str(mirror.port), where, "true")
-    return commands.quote(argv)
+class _Asking:
+    """Makes transports that ask a host first for keys of the kinds that are known."""
+
+    def __init__(self, known: known_hosts.Known) -> None:
+        kinds = {"ssh-rsa": ("rsa-sha2-512", "rsa-sha2-256")}  # how an RSA key signs today
+        self._first = [name for kind in known.kinds for name in kinds.get(kind, (kind,))]
+
+    def __call__(self, *arguments: Any, **options: Any) -> paramiko.Transport:
+        made = paramiko.Transport(*arguments, **options)
+        asked = made.get_security_options()
+        first = [name for name in self._first if name in asked.key_types]
+        asked.key_types = (*first, *(name for name in asked.key_types if name not in first))
+        return made
 
 
-def _refused(mirror: settings.Mirror, message: str) -> HostKeyRefused:
-    """Say how to see the key that the host has."""
-    scan = ("ssh-keyscan", "-t", "ed25519", "-p", str(mirror.port), mirror.address)
-    return HostKeyRefused(mirror.name, message, commands.quote(scan), str(mirror.known_hosts))
+class _Judge(paramiko.MissingHostKeyPolicy):  # type: ignore[misc]  # paramiko ships no types
+    """Is asked about each key, since the client itself is told of none."""
 
-
-class _Refuse(paramiko.MissingHostKeyPolicy):  # type: ignore[misc]  # paramiko ships no types
-    def __init__(self, mirror: settings.Mirror) -> None:
-        self._mirror = mirror
+    def __init__(self, end: End, known: known_hosts.Known) -> None:
+        self._end, self._known = end, known
 
     def missing_host_key(self, client: object, hostname: str, key: Any) -> None:  # noqa: ARG002
-        said = f"known_hosts has no key of {hostname}; it offered"
-        raise _refused(self._mirror, f"{said} {key.get_name()} {key.fingerprint}")
+        if why := self._known.refusal(key, str(self._end.known_hosts)):
+            raise self._end.refused(f"{key.get_name()} {key.fingerprint} of {hostname} {why}")
+
+
+class _Through:
+    """A connection with a host behind a bastion, as a socket; closing it closes both."""
+
+    def __init__(self, bastion: Any, end: End) -> None:
+        self._bastion = bastion
+        here, there = ("127.0.0.1", 0), (end.address, end.port)
+        try:
+            self._channel = bastion.transport.open_channel(
+                "direct-tcpip", there, here, timeout=CONNECT_TIMEOUT
+            )
+        except channel.BROKEN as error:
+            raise end.unreachable(f"the bastion does not connect to it: {error}") from error
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._channel, name)
+
+    def close(self) -> None:
+        with suppress(*channel.BROKEN):  # called more than once
+            self._channel.close()
+        self._bastion.close()

@@ -12,8 +12,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any, NoReturn
+
+import paramiko
 
 from gm_analytics import settings
 from gm_analytics.errors import (
@@ -24,6 +25,7 @@ from gm_analytics.errors import (
     LockLost,
     MirrorUnreachable,
     OutputTooLarge,
+    SessionsRefused,
 )
 from gm_analytics.remote import channel, commands, endings, opening
 from gm_analytics.remote.channel import Ears
@@ -31,7 +33,10 @@ from gm_analytics.remote.commands import Argv
 from gm_analytics.remote.lines import Hear, ignore
 from gm_analytics.remote.lock import ENDED, OUTPUT_LIMIT, Beat, Lock, NotTakenError
 from gm_analytics.remote.opening import CONNECT_TIMEOUT
+from gm_analytics.remote.result import Result
 from gm_analytics.remote.stop import Stop
+
+__all__ = ["Connection", "Result"]
 
 LOCKING = 30
 """Seconds for the lock: it is waited for, and a predecessor's commands may have to be ended."""
@@ -47,34 +52,14 @@ _LOST = "the connection was lost"
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Result:
-    """What a command said, as text, and its exit code."""
-
-    exited: int
-    stdout: str
-    stderr: str
-
-    @classmethod
-    def of(cls, output: channel.Output) -> Result:
-        """Take bytes that are not UTF-8 for what they are: replaced."""
-        decoded = (part.decode(errors="replace") for part in (output.stdout, output.stderr))
-        return cls(output.exited, *decoded)
-
-    @property
-    def ok(self) -> bool:
-        """Whether the exit code is 0."""
-        return self.exited == 0
-
-
 class Connection:
     """Opened by the first command, with the mirror's lock held for as long as it lives.
 
     `locked=False` is for who only reads: it neither waits for a writer nor makes one wait.
 
     Every method may raise `MirrorUnreachable`, `LockHeld`, `LockLost`, `CommandTimedOut`,
-    `CommandStopped` (all transient), `HostKeyRefused`, `LoginUnusable`, `OutputTooLarge`, and
-    `Stopped` once it was asked to stop.
+    `CommandStopped` (all transient), `HostKeyRefused`, `IdentityUnusable`, `SessionsRefused`,
+    `LoginUnusable`, `OutputTooLarge`, and `Stopped` once it was asked to stop.
     """
 
     def __init__(
@@ -155,6 +140,12 @@ class Connection:
         self._succeeded(output, doing, argv)
         return output.stdout
 
+    def see_sessions(self, most: int) -> None:
+        """See that sshd allows so many sessions of a connection, or raise `SessionsRefused`."""
+        connection = self._open()
+        with self._waiting("opening sessions", CONNECT_TIMEOUT, 0, 0):
+            channel.open_at_once(connection.transport, most)
+
     def _succeeded(self, output: channel.Output, doing: str, argv: Argv) -> None:
         if output.exited:
             said = Result.of(output).stderr
@@ -220,6 +211,10 @@ class Connection:
         try:
             with self.stop.calling(connection.close):
                 yield
+        except paramiko.ChannelException as error:  # the connection lives, and stays so small
+            self.close()
+            self.stop.check()
+            raise SessionsRefused(self._mirror.name, doing, str(error)) from error
         except channel.BROKEN as error:
             self._lost(doing, error, seconds if late.is_set() else None)
         except channel.TooMuchError as error:

@@ -50,6 +50,7 @@ EXTERNAL = {
     "paramiko": {
         "remote.channel",
         "remote.host_keys",
+        "remote.known_hosts",
         "remote.lock",
         "remote.opening",
         "remote.ssh",

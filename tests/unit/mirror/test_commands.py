@@ -18,6 +18,7 @@ import pytest
 from gm_analytics.errors import Malformed
 from gm_analytics.mirror import (
     downloads,
+    examined,
     history,
     mending,
     ownership,
@@ -47,7 +48,18 @@ UNHELPED = [
     for case in CASES
     if case.values[0]["call"] in YUM and case.values[0]["tools"]["elevation"] != "helper"
 ]
-MODULES = (commands, survey, yum, downloads, repository, history, ownership, mending, previews)
+MODULES = (
+    commands,
+    survey,
+    examined,
+    yum,
+    downloads,
+    repository,
+    history,
+    ownership,
+    mending,
+    previews,
+)
 FUNCTIONS = {
     name: function
     for module in MODULES

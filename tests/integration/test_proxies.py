@@ -1,0 +1,216 @@
+"""What stands between: reverse and forward proxies, private authorities, a bastion."""
+
+from __future__ import annotations
+
+import os
+import ssl
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from gm_analytics import settings
+from gm_analytics.errors import HostKeyRefused, MirrorUnreachable
+from gm_analytics.manifest import Manifest
+from gm_analytics.operations import check
+from gm_analytics.service import Service
+from gm_analytics.updates.model import Outcome
+from lab.deliveries import deliver
+from lab.mirror_host import MirrorHost
+from lab.processes import reserve_port, run
+from lab.site import Service as Processes
+from lab.site import Site
+from lab.web import WebServer
+from tests.integration.conftest import at_once, manifest
+
+PROGRAM = str(Path(sys.executable).parent / "gm-analytics")
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[Site]:
+    with Site.running() as running:
+        apply(running, "tree")
+        yield running
+
+
+def apply(site: Site, name: str, **changes: Any) -> Outcome:
+    given = site.settings(mirrors=[site.mirror.settings(**changes)])
+    operations = Service(settings.Settings.model_validate(given)).operations
+    wanted = Manifest.parse(manifest(name).encode())
+    return operations.apply(wanted, site.mirror.name, at_once())
+
+
+def said(site: Site, subject: str, **changes: Any) -> str:
+    """Check the mirror; give the line about something."""
+    given = site.settings(mirrors=[site.mirror.settings(**changes)])
+    config = settings.Settings.model_validate(given)
+    found = list(check.run(config, lambda: "there", lambda: "lab"))
+    wanted = f"mirror {site.mirror.name} {subject}".rstrip()
+    return next(f"{one.severity} {one.text}" for one in found if one.subject == wanted)
+
+
+# --- a bastion --------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def bastion(site: Site) -> Iterator[MirrorHost]:
+    with MirrorHost.running(site.directory / "bastion", ()) as running:
+        yield running
+
+
+def jump(bastion: MirrorHost, **changes: Any) -> dict[str, Any]:
+    files = {"identity_file": str(bastion.identity_file), "known_hosts": str(bastion.known_hosts)}
+    return {"host": bastion.host, "port": bastion.port, "user": bastion.user, **files, **changes}
+
+
+def test_a_mirror_is_reached_through_a_bastion(site: Site, bastion: MirrorHost) -> None:
+    with bastion.saying("authorized_keys", ("restrict ", "restrict,port-forwarding ")):
+        assert apply(site, "leaf01", jump=jump(bastion)).state == "published"
+        line = said(site, "", jump=jump(bastion))
+    assert bastion.accepted_connections() == 2
+    assert line.startswith("ok ")
+    assert f", through {bastion.user}@127.0.0.1:{bastion.port}, host key as in" in line
+
+
+def test_a_bastion_that_forwards_nothing_is_told_as_that(site: Site, bastion: MirrorHost) -> None:
+    with pytest.raises(MirrorUnreachable, match="the bastion does not connect to it") as caught:
+        apply(site, "leaf02", jump=jump(bastion))
+    assert f"-J {bastion.user}@127.0.0.1:{bastion.port} " in caught.value.hint
+
+
+def test_a_bastion_has_a_key_of_its_own(site: Site, bastion: MirrorHost) -> None:
+    """That of the mirror is not it."""
+    with pytest.raises(HostKeyRefused, match=rf"of \[127\.0\.0\.1\]:{bastion.port} is not in"):
+        apply(site, "leaf02", jump=jump(bastion, known_hosts=None))
+
+
+def test_a_bastion_that_is_away_is_named(site: Site, bastion: MirrorHost) -> None:
+    port = reserve_port()
+    with pytest.raises(MirrorUnreachable, match=rf"127\.0\.0\.1:{port}: .*onnect"):
+        apply(site, "leaf02", jump=jump(bastion, port=port))
+
+
+# --- forward proxies and authorities ------------------------------------------------------------
+
+
+@contextmanager
+def forwarding(asked: list[str], to: str = "", certificate: Path | None = None) -> Iterator[str]:
+    """A proxy, or a server that gives what is at another address."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            with requests.Session() as session:
+                session.trust_env = False
+                reply = session.get(to + self.path, timeout=5)
+            self.send_response(reply.status_code)
+            self.send_header("Content-Length", str(len(reply.content)))
+            self.end_headers()
+            self.wfile.write(reply.content)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    if certificate:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http{'s' * bool(certificate)}://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def test_a_proxy_of_the_configuration_is_asked_and_named(site: Site) -> None:
+    asked: list[str] = []
+    with forwarding(asked) as proxy:
+        secret = proxy.replace("//", "//ana:secret@")
+        line = said(site, "web", proxy=secret)
+        assert apply(site, "leaf03", proxy=proxy).state == "published"
+    assert line.startswith("ok ")
+    assert f", through the proxy {proxy} serves the live publication" in line
+    assert f"{site.mirror.web.url}repodata/repomd.xml" in asked
+
+
+def test_a_proxy_that_is_away_is_named_as_the_cause(site: Site) -> None:
+    line = said(site, "web", proxy="http://127.0.0.1:9")
+    assert line.startswith("fail ")
+    assert "through the proxy http://127.0.0.1:9" in line
+
+
+@pytest.mark.parametrize(
+    ("environment", "configured", "is_asked"),
+    [
+        ({}, None, True),
+        ({"NO_PROXY": "127.0.0.1"}, None, False),
+        ({"no_proxy": "localhost,127.0.0.1"}, None, False),
+        ({}, "none", False),
+    ],
+)
+def test_a_proxy_of_the_environment_counts(
+    site: Site, environment: dict[str, str], configured: str | None, is_asked: bool
+) -> None:
+    asked: list[str] = []
+    more = {"proxy": configured} if configured else {}
+    config = site.config(mirrors=[site.mirror.settings(**more)])
+    cleared = {k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy")}
+    with forwarding(asked) as proxy:
+        done = subprocess.run(
+            [PROGRAM, "check", "--config", str(config)],
+            env={**cleared, "http_proxy": proxy, **environment},
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+    assert done.returncode == 0, done.stdout
+    named = f", through the proxy {proxy} of the environment serves the live" in done.stdout
+    assert (bool(asked), named) == (is_asked, is_asked), done.stdout
+
+
+def test_a_private_authority_is_believed_where_it_is_named(site: Site, tmp_path: Path) -> None:
+    certificate = tmp_path / "certificate.pem"
+    run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
+         "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1",
+         "-keyout", str(certificate), "-out", str(tmp_path / "public.pem")])  # fmt: skip
+    certificate.write_text(certificate.read_text() + (tmp_path / "public.pem").read_text())
+    with forwarding([], site.mirror.web.url.rstrip("/").removesuffix("/repo"), certificate) as url:
+        refused = said(site, "web", url=f"{url}/repo/")
+        taken = said(site, "web", url=f"{url}/repo/", ca_file=str(tmp_path / "public.pem"))
+    assert "certificate verify failed" in refused
+    assert "mirrors[].ca_file" in refused
+    assert taken.startswith("ok ")
+
+
+# --- a reverse proxy ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("after", ["", "/"], ids=["kept", "taken off"])
+def test_the_service_works_behind_a_prefix(site: Site, after: str) -> None:
+    place = site.directory / f"front{len(after)}"
+    front = WebServer(place, site.directory, "/none/")
+    public = f"http://127.0.0.1:{front.port}/gm"
+    with Processes.running(site, site.config(public_url=public)) as running:
+        pass_on = f"location /gm/ {{ proxy_pass http://127.0.0.1:{running.port}{after}; }}"
+        front.start(("location / {", f"{pass_on}\n    location / {{"))
+        try:
+            pull = site.push(manifest(f"leaf1{len(after)}"))
+            address = f"{public}/ci_server/updates/"
+            reply = deliver(address, pull.payload(), site.secret)
+            assert reply.status_code == 202, reply.text
+            status = reply.json()["status_url"]
+            assert status == f"{public}/ci_server/updates/{reply.json()['update_id']}"
+            assert running.end_of(reply.json()["update_id"])["state"] == "published"
+            page = requests.get(status, headers={"Accept": "text/html"}, timeout=10)
+            assert (page.status_code, "text/html" in page.headers["content-type"]) == (200, True)
+            found = requests.get(f"{public}/swagger.json", timeout=10).json()
+            assert found["basePath"] == "/gm"
+        finally:
+            front.stop()
