@@ -267,7 +267,7 @@ def test_a_mirror_that_cannot_be_reached_comes_with_a_command_to_try() -> None:
         ssh.Connection(MIRROR)._lost("looking", OSError("gone"))
     lost = caught.value
     assert "`ssh -i '/an id' -p 2222 mirror@10.0.0.2 true`" in lost.hint
-    refused = opening._refused(MIRROR, "another")
+    refused = opening.End.of(MIRROR).refused("another")
     assert "`ssh-keyscan -t ed25519 -p 2222 10.0.0.2`" in refused.hint
     assert "put it into /known" in refused.hint
     for error in (lost, refused):

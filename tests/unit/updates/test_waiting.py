@@ -32,8 +32,8 @@ def waited(failure: GmError, retry: Retry = RETRY) -> list[Wait]:
 def test_what_time_or_a_person_may_bring_back_is_waited_for() -> None:
     named = {cls.__name__ for cls in subclasses(GmError) if cls.waits_for}
     assert named == {
-        "MirrorUnreachable", "LockHeld", "CommandTimedOut", "UpstreamUnavailable", "NotVisible",
-        "GitHubUnavailable", "StoreUnavailable", "Overtaken", "CommitUnknown", "LockLost",
+        "MirrorUnreachable", "KeyNotAccepted", "LockHeld", "CommandTimedOut", "UpstreamUnavailable",
+        "NotVisible", "GitHubUnavailable", "StoreUnavailable", "Overtaken", "CommitUnknown", "LockLost",
         "CommandStopped",
     }  # fmt: skip
     transient = {cls for cls in subclasses(GmError)[1:] if cls.transient}
