@@ -40,6 +40,7 @@ class Mirror:
         self.host = host
         self.web = web
         self.signing_home: Path | None = None
+        self.signing = "on"
 
     @property
     def key_url(self) -> str:
@@ -72,6 +73,7 @@ class Mirror:
             "url": self.web.url,
             "upstream": upstream | changes.pop("upstream", {}),
             **({"signing_home": str(self.signing_home)} if self.signing_home else {}),
+            **({"signing": self.signing} if self.signing != "on" else {}),
             **changes,
         }
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from gm_analytics import settings
+from gm_analytics.mirror import client_file
 from gm_analytics.setup.accounts import Accounts
 from gm_analytics.setup.places import UNITS
 from gm_analytics.setup.texts import UNIT_NAMES, authorized_key
@@ -33,10 +34,7 @@ def steps(
 
 def client_block(mirror: settings.Mirror) -> str:
     """Give a client's repository file, for a mirror whose metadata is not signed."""
-    return (
-        f"[gm-mirror]\nname=Private mirror {mirror.name}\nbaseurl={mirror.base_url}\n"
-        "enabled=1\nmetadata_expire=60\ngpgcheck=0\nrepo_gpgcheck=0"
-    )
+    return client_file.of_mirror(mirror.name, mirror.base_url).rstrip()
 
 
 def _mirror(mirror: settings.Mirror, where: Path, public: str) -> str:

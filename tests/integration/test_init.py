@@ -131,7 +131,7 @@ def test_it_says_what_is_left_to_do(fresh: Fresh) -> None:
         f"cat {fresh.etc}/webhook_secret",
         f"gm-analytics check --config {fresh.config}",
         f"baseurl={fresh.site.mirror.web.url}",
-        "metadata_expire=60",
+        "metadata_expire=1",
     ):
         assert words in said
     assert (fresh.etc / "webhook_secret").read_text().strip() not in said

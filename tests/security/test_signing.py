@@ -375,7 +375,7 @@ def test_status_tells_of_a_package_that_was_not_published(
     lab: Site, mirror: Mirror, signed: bool
 ) -> None:
     if not signed:
-        mirror.signing_home = None
+        mirror.signing_home, mirror.signing = None, "off"
         assert apply(lab, mirror, "leaf02").state == "published"
     assert findings(lab, mirror) == []
     attack(mirror, f"out={live(mirror)}; {SERVED}")

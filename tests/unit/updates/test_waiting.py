@@ -32,9 +32,9 @@ def waited(failure: GmError, retry: Retry = RETRY) -> list[Wait]:
 def test_what_time_or_a_person_may_bring_back_is_waited_for() -> None:
     named = {cls.__name__ for cls in subclasses(GmError) if cls.waits_for}
     assert named == {
-        "MirrorUnreachable", "KeyNotAccepted", "LockHeld", "CommandTimedOut", "UpstreamUnavailable",
-        "NotVisible", "GitHubUnavailable", "StoreUnavailable", "Overtaken", "CommitUnknown", "LockLost",
-        "CommandStopped",
+        "MirrorUnreachable", "LockHeld", "CommandTimedOut", "UpstreamUnavailable", "NotVisible",
+        "GitHubUnavailable", "StoreUnavailable", "Overtaken", "CommitUnknown", "LockLost",
+        "CommandStopped", "KeyNotAccepted",
     }  # fmt: skip
     transient = {cls for cls in subclasses(GmError)[1:] if cls.transient}
     assert {cls.__name__ for cls in transient if not cls.waits_for} == {
