@@ -45,16 +45,21 @@ def prepare(places: Places, accounts: Accounts) -> Iterator[Made]:
 
 
 def configure(places: Places, accounts: Accounts, answers: Answers) -> Made:
-    """Write the configuration, and see that the service takes it.
+    """Write the configuration, and see that the service takes it; else it goes again.
 
     Raises:
-        ConfigError: it does not.
+        ConfigError: it does not: two answers contradict each other.
         OSError: the system refused.
 
     """
     text = texts.configuration(answers, places)
     made = Made(places.config, files.make_file(places.config, text, accounts.root, 0o640))
-    settings.load(places.config)
+    try:
+        settings.load(places.config)
+    except ConfigError:
+        if made.new:
+            places.config.unlink()
+        raise
     return made
 
 

@@ -53,8 +53,7 @@ def _webhook(config: settings.Settings) -> str:
         return "Nothing to do at GitHub: it is only looked at (intake: poll)."
     base = str(config.public_url or "https://ADDRESS-OF-THIS-SERVICE").rstrip("/")
     forms = "\n".join(
-        f"     https://github.com/{name}/settings/hooks/new"
-        for name in config.webhook.repositories
+        f"     {_forge(config)}/{name}/settings/hooks/new" for name in config.webhook.repositories
     )
     secret = config.files.secrets[0] if config.files and config.files.secrets else "the file"
     return (
@@ -64,6 +63,12 @@ def _webhook(config: settings.Settings) -> str:
         f"     Secret            what `cat {secret}` prints\n"
         f"     Individual events {_EVENTS[config.publish]}"
     )
+
+
+def _forge(config: settings.Settings) -> str:
+    """Give the address of GitHub's own pages, or of an Enterprise Server's."""
+    host = config.github.api_url.host
+    return "https://github.com" if host == "api.github.com" else f"https://{host}"
 
 
 def _check(where: Path, accounts: Accounts) -> str:

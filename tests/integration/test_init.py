@@ -235,6 +235,26 @@ def test_units_run_this_installation(fresh: Fresh) -> None:
     unit = (fresh.place / "units" / "gm-analytics-web.service").read_text()
     assert f"ExecStart={PROGRAM} web --host 127.0.0.1 --port 8080\n" in unit
     assert f"GM_ANALYTICS_CONFIG={fresh.config} " in unit
+    if shutil.which("systemd-analyze"):
+        names = map(str, (fresh.place / "units").iterdir())
+        assert run(["systemd-analyze", "verify", *names]).stdout == ""
+
+
+def test_answers_that_contradict_each_other_leave_no_configuration(fresh: Fresh) -> None:
+    """Else each later `init` would keep it."""
+    done = fresh.init("--no-host-key", "--publish", "on_merge", "--repository", "team/more")
+    assert done.returncode == 2
+    assert "expected one" in done.stderr
+    assert not fresh.config.exists()
+    assert fresh.init("--no-host-key", "--publish", "on_merge").returncode == 0
+
+
+def test_the_webhook_of_an_enterprise_server_is_added_there(fresh: Fresh) -> None:
+    fresh.init("--no-host-key")
+    with fresh.config.open("a") as file:
+        file.write("github: {api_url: https://github.example.com/api/v3}\n")
+    again = fresh.init("--no-host-key")
+    assert "https://github.example.com/team/packages/settings/hooks/new" in again.stdout
 
 
 def test_a_mirror_is_prepared_by_a_script_that_knows_the_key(fresh: Fresh) -> None:

@@ -42,6 +42,9 @@ if ! id "$account" >/dev/null 2>&1; then
     say "made the account $account"
 fi
 [ -d "$root" ] || install -d -o "$account" -g "$account" -m 0755 "$root"
+owner=$(stat -c %U "$root")
+[ "$owner" = "$account" ] ||
+    say "kept $root, which belongs to $owner: the service can use it once it is $account's"
 
 # How the service logs in: its key in a file of root's.
 mkdir -p /etc/gm-mirror /run/sshd
