@@ -3,7 +3,8 @@
 set -eu
 cd /root
 exec 3<&0 </dev/null
-export DEBIAN_FRONTEND=noninteractive LC_ALL=C
+PIP_PROXY=$(cat /install/proxy)
+export DEBIAN_FRONTEND=noninteractive LC_ALL=C PIP_PROXY
 
 # What this root lacks of two hosts on the Internet: names, authorities, a policy of services.
 cat /install/hosts >>/etc/hosts

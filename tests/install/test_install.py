@@ -2,9 +2,10 @@
 
     INSTALL=complete pytest tests/install
 
-One root is both hosts and the client, with the names of the document in /etc/hosts. Stood in for:
-systemd (`systemctl` starts what the units say), GitHub and AlmaLinux's mirrors (by name, over TLS,
-with an authority of the test's), and the lines of STOOD_IN. All else is run as it is written.
+One root is both hosts and the client; it has a network of its own, with the document's names in
+/etc/hosts. Stood in for: systemd (`systemctl` starts what the units say), GitHub and AlmaLinux's
+mirrors (by name, over TLS, with an authority of the test's), and the lines of STOOD_IN. All else
+is run as it is written.
 The commands for EL 9 are not run: their names are compared with those that the cookbooks use.
 """
 
@@ -15,12 +16,10 @@ import os
 import pty
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from string import Template
@@ -35,6 +34,8 @@ from lab.hosts.shell import LabError
 from lab.processes import run
 from lab.upstream import SigningKey, Upstream
 
+from .network import PROXY, apart
+
 TOP = Path(__file__).parents[2]
 HERE = Path(__file__).parent
 DOCUMENT = (TOP / "docs" / "install.md").read_text("utf-8")
@@ -43,7 +44,6 @@ COOKBOOKS = "".join(
     for path in sorted((TOP / "cookbooks").rglob("*"))
     if path.suffix in {".rb", ".erb"}
 )
-PORTS = (22, 80, 443, 8080)
 PATIENCE = 580
 """Seconds; on a machine with nothing else to do it takes less than two minutes."""
 OURS = ("mirror.example.com", "ci.example.com")
@@ -187,15 +187,8 @@ def bare(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
     remove(root)
 
 
-def in_use() -> list[int]:
-    """Give the ports of this machine, whose network the root shares, that are not free."""
-    found = []
-    for port in PORTS:
-        with socket.socket() as tried, suppress(OSError):
-            tried.settimeout(1)
-            if tried.connect_ex(("127.0.0.1", port)) == 0:
-                found.append(port)
-    return found
+def port_of(github: GitHub) -> int:
+    return int(github.api_url.rsplit(":", 1)[1].partition("/")[0])
 
 
 def prepare(root: Path, github: GitHub, upstream: Upstream, wheel: Path) -> None:
@@ -218,8 +211,12 @@ def prepare(root: Path, github: GitHub, upstream: Upstream, wheel: Path) -> None
     run(["openssl", "req", "-x509", *made, "-addext", f"subjectAltName={names}",
          "-keyout", str(place / "stand-in.key"), "-out", str(place / "stand-in.crt")])  # fmt: skip
     (place / "hosts").write_text(f"127.0.0.1 {' '.join((*OURS, *THEIRS))}\n")
-    port = github.api_url.rsplit(":", 1)[1].partition("/")[0]
-    (place / "stand-in.conf").write_text(NGINX.substitute(port=port))
+    (place / "stand-in.conf").write_text(NGINX.substitute(port=port_of(github)))
+    proxy = f"http://127.0.0.1:{PROXY}"
+    (root / "etc/apt/apt.conf.d/99proxy").write_text(
+        f'Acquire::http::Proxy "{proxy}"; Acquire::http::Pipeline-Depth "0";\n'
+    )
+    (place / "proxy").write_text(proxy)
     manifest = re.search(r"^```json\n(.*?)^```$", DOCUMENT, re.MULTILINE | re.DOTALL)
     assert manifest
     sha = github.repository.commit({"packages.json": manifest[1]}, "change")
@@ -227,8 +224,11 @@ def prepare(root: Path, github: GitHub, upstream: Upstream, wheel: Path) -> None
     (place / "delivery.json").write_text(json.dumps(payload))
 
 
-def perform(root: Path, answers: bytes) -> tuple[int, str]:
-    """Run the story in the root, on a terminal where a person gives the answers."""
+def perform(root: Path, answers: bytes, network: int) -> tuple[int, str]:
+    """Run the story in the root, on a terminal where a person gives the answers.
+
+    `network` is a process whose network the root has.
+    """
     main, side = pty.openpty()
     os.write(main, answers)
     code = (
@@ -237,7 +237,7 @@ def perform(root: Path, answers: bytes) -> tuple[int, str]:
     )
     try:
         done = subprocess.run(
-            [sys.executable, "-c", code, str(root)],
+            ["nsenter", f"--net=/proc/{network}/ns/net", sys.executable, "-c", code, str(root)],
             cwd=TOP,
             stdin=side,
             stdout=subprocess.PIPE,
@@ -261,11 +261,10 @@ def perform(root: Path, answers: bytes) -> tuple[int, str]:
 def test_from_nothing_to_a_client(
     bare: Path, github: GitHub, upstream: Upstream, wheel: Path
 ) -> None:
-    if taken := in_use():
-        pytest.skip(f"ports of this machine are in use: {taken}")
     prepare(bare, github, upstream, wheel)
     begun = time.monotonic()
-    code, said = perform(bare, b"y\n")
+    with apart(port_of(github)) as network:
+        code, said = perform(bare, b"y\n", network)
     took = time.monotonic() - begun
     logs = "".join(
         f"-- {path.name}\n{path.read_text(errors='replace')[-4000:]}"
