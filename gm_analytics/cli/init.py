@@ -76,7 +76,8 @@ def init(
         _say(installation.write_units(units.absolute(), where, who, program, listen_port))
     problem = _pin_all(config, who, trust)
     public = installation.public_key(config.mirrors[0].identity_file)
-    click.echo(f"\n{told.steps(config, where.config, who, public, units)}")
+    secret = installation.secret_file(config)
+    click.echo(f"\n{told.steps(config, where.config, who, public, secret=secret, units=units)}")
     if problem:
         click.echo(f"\nnot pinned: {problem}\nhint: {problem.hint}", err=True)
         sys.exit(problem.code)

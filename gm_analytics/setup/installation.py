@@ -9,6 +9,7 @@ from pathlib import Path
 
 from gm_analytics import settings
 from gm_analytics.errors import ConfigError
+from gm_analytics.secret_files import again
 from gm_analytics.setup import files, ssh_key, texts
 from gm_analytics.setup.accounts import Accounts
 from gm_analytics.setup.answers import Answers
@@ -86,6 +87,14 @@ def write_units(
     for name, text in texts.units(places, accounts, program, port).items():
         path = directory / name
         yield Made(path, files.make_file(path, text, accounts.root, 0o644))
+
+
+def secret_file(config: settings.Settings) -> Path | None:
+    """Give the file that has the webhook's secret; None if the configuration has it itself."""
+    if config.polls or not config.files:
+        return None
+    found = (path for path in config.files.secrets if again(str(path)) == config.webhook.secret)
+    return next(found, None)
 
 
 def public_key(identity_file: Path) -> str:

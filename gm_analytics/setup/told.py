@@ -9,6 +9,7 @@ from pathlib import Path
 
 from gm_analytics import settings
 from gm_analytics.mirror import client_file
+from gm_analytics.mirror.signing import PUBLIC_NAME
 from gm_analytics.setup.accounts import Accounts
 from gm_analytics.setup.places import UNITS
 from gm_analytics.setup.texts import UNIT_NAMES, authorized_key
@@ -19,22 +20,33 @@ _EVENTS = {"on_pull_request": "Pull requests", "on_merge": "Pull requests, and P
 
 
 def steps(
-    config: settings.Settings, where: Path, accounts: Accounts, public: str, units: Path | None
+    config: settings.Settings,
+    where: Path,
+    accounts: Accounts,
+    public: str,
+    *,
+    secret: Path | None,
+    units: Path | None,
 ) -> str:
-    """Give what a person does next, numbered."""
+    """Give what a person does next, numbered.
+
+    `public` is the key by which the service logs in; `secret` the file of the webhook's secret;
+    `units` the directory of units that were written.
+    """
     parts = [
         *(_mirror(mirror, where, public) for mirror in config.mirrors),
-        _webhook(config),
-        _check(where, accounts),
         _run(where, accounts, units),
+        _check(where, accounts),
+        _webhook(config, f"what `cat {secret}` prints" if secret else f"that of {where}"),
         *(_client(mirror) for mirror in config.mirrors),
     ]
     return "\n\n".join(f"{number}. {part}" for number, part in enumerate(parts, 1))
 
 
 def client_block(mirror: settings.Mirror) -> str:
-    """Give a client's repository file, for a mirror whose metadata is not signed."""
-    return client_file.of_mirror(mirror.name, mirror.base_url).rstrip()
+    """Give a client's repository file."""
+    key_url = f"{mirror.base_url}{PUBLIC_NAME}" if mirror.signing_home else ""
+    return client_file.of_mirror(mirror.name, mirror.base_url, key_url).rstrip()
 
 
 def _mirror(mirror: settings.Mirror, where: Path, public: str) -> str:
@@ -48,19 +60,19 @@ def _mirror(mirror: settings.Mirror, where: Path, public: str) -> str:
     )
 
 
-def _webhook(config: settings.Settings) -> str:
+def _webhook(config: settings.Settings, secret: str) -> str:
     if config.polls:
         return "Nothing to do at GitHub: it is only looked at (intake: poll)."
     base = str(config.public_url or "https://ADDRESS-OF-THIS-SERVICE").rstrip("/")
     forms = "\n".join(
         f"     {_forge(config)}/{name}/settings/hooks/new" for name in config.webhook.repositories
     )
-    secret = config.files.secrets[0] if config.files and config.files.secrets else "the file"
     return (
-        f"Add the webhook at GitHub:\n{forms}\n"
+        f"Have a web server with a certificate lead {base} to this service (docs/install.md has\n"
+        f"   one for nginx), and add the webhook at GitHub:\n{forms}\n"
         f"     Payload URL       {base}{WEBHOOK_PATH}\n"
         "     Content type      application/json\n"
-        f"     Secret            what `cat {secret}` prints\n"
+        f"     Secret            {secret}\n"
         f"     Individual events {_EVENTS[config.publish]}"
     )
 

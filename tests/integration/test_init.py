@@ -226,6 +226,20 @@ def test_who_is_not_root_sets_up_for_himself(umask: int, fresh: Fresh) -> None:
         shutil.rmtree(home)
 
 
+def test_what_a_configuration_of_before_has_is_told_of_it(fresh: Fresh) -> None:
+    """Its own file of the secret, whichever other secrets it names, and its key."""
+    fresh.init("--no-host-key")
+    mine, database = fresh.place / "mine", fresh.place / "database"
+    mine.write_text("m" * 32)
+    database.write_text(f"sqlite:///{fresh.place}/updates.sqlite")
+    text = fresh.config.read_text().replace(f"{fresh.etc}/webhook_secret", str(mine))
+    text = re.sub("(?m)^database_url: .*$", f"database_url_file: {database}", text)
+    fresh.config.write_text(re.sub("# (signing_home: ).*", rf"\1{fresh.place}/key", text))
+    said = fresh.init("--no-host-key").stdout
+    assert f"what `cat {mine}` prints" in said
+    assert "repo_gpgcheck=1" in said
+
+
 def test_units_run_this_installation(fresh: Fresh) -> None:
     done = fresh.init("--no-host-key", "--units", str(fresh.place / "units"))
     if PROGRAM.startswith(("/home/", "/root/")):
