@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import pwd
 import re
 import shutil
 import subprocess
@@ -224,8 +225,8 @@ def prepare(root: Path, github: GitHub, upstream: Upstream, wheel: Path) -> None
     (place / "delivery.json").write_text(json.dumps(payload))
 
 
-def perform(root: Path, answers: bytes, network: int) -> tuple[int, str]:
-    """Run the story in the root, on a terminal where a person gives the answers.
+def perform(root: Path, answers: bytes, network: int, script: str = "story.sh") -> tuple[int, str]:
+    """Run a script in the root, on a terminal where a person gives the answers.
 
     `network` is a process whose network the root has.
     """
@@ -233,11 +234,12 @@ def perform(root: Path, answers: bytes, network: int) -> tuple[int, str]:
     os.write(main, answers)
     code = (
         "import sys; from pathlib import Path; from lab import release; "
-        "sys.exit(release.enter(Path(sys.argv[1]), ['sh', '/install/story.sh'], stdin=0))"
+        "sys.exit(release.enter(Path(sys.argv[1]), ['sh', sys.argv[2]], stdin=0))"
     )
+    python = (sys.executable, "-c", code)
     try:
         done = subprocess.run(
-            ["nsenter", f"--net=/proc/{network}/ns/net", sys.executable, "-c", code, str(root)],
+            ["nsenter", f"--net=/proc/{network}/ns/net", *python, str(root), f"/install/{script}"],
             cwd=TOP,
             stdin=side,
             stdout=subprocess.PIPE,
@@ -253,10 +255,44 @@ def perform(root: Path, answers: bytes, network: int) -> tuple[int, str]:
     return done.returncode, done.stdout
 
 
-@pytest.mark.skipif(
+complete = pytest.mark.skipif(
     os.environ.get("INSTALL") != "complete", reason="INSTALL=complete, as `make install-check`"
 )
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+
+
+@complete
+@needs_root
+@pytest.mark.parametrize("bare", release.SUITES[-1:], indirect=True)
+def test_the_mirror_s_script_where_dnf_is(bare: Path, tmp_path: Path) -> None:
+    """What it does on EL and not on Debian, by stubs: EL's programs are not to be had here."""
+    program = str(Path(sys.executable).parent / "gm-analytics")
+    me = pwd.getpwuid(os.geteuid()).pw_name
+    answers = ["--repository", "team/packages", "--mirror", "mirror.example.com", "--no-host-key"]
+    where = ["--directory", str(tmp_path / "etc"), "--state", str(tmp_path), "--account", me]
+    run([program, "init", *answers, *where])
+    config = str(tmp_path / "etc" / "config.yaml")
+    (bare / "install").mkdir()
+    (bare / release.PLACE).mkdir(exist_ok=True)
+    script = run([program, "mirror-setup", "--config", config]).stdout
+    (bare / "install" / "mirror-setup.sh").write_text(script)
+    shutil.copy2(HERE / "el.sh", bare / "install")
+    with apart() as network:
+        code, said = perform(bare, b"", network, "el.sh")
+    assert code == 0, said
+    first, _, rest = said.partition("== again\n")
+    again, _, made = rest.partition("== made\n")
+    packages = "createrepo_c dnf nginx openssh-server rpm util-linux"
+    assert f"dnf -q -y install {packages}" in first
+    assert "firewall-cmd --quiet --permanent --add-service=http" in first
+    assert "made /etc/nginx/conf.d/gm-mirror.conf" in first
+    assert ": made" not in again
+    assert made.count("Match User mirror\n") == 1
+    assert "/var/repo mirror 755\n/etc/gm-mirror/authorized_keys root 644\n" in made
+
+
+@complete
+@needs_root
 @pytest.mark.parametrize("bare", release.SUITES, indirect=True)
 def test_from_nothing_to_a_client(
     bare: Path, github: GitHub, upstream: Upstream, wheel: Path
