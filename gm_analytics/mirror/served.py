@@ -158,8 +158,16 @@ class Served:
                     raise Differs(path, _status(reply.status_code))
                 yield reply
         except (OSError, HTTPError) as error:  # among them all of requests
-            said = f"{type(error).__name__}: {error}"[:_MAX_WORDS]
-            raise Differs(path, said, unknown=True) from error
+            raise Differs(path, _why(error)[:_MAX_WORDS], unknown=True) from error
+
+
+def _why(error: Exception) -> str:
+    """Give the system's own words for why there is no answer, from below those of libraries."""
+    inner: BaseException = error
+    while below := inner.__cause__ or inner.__context__:
+        inner = below
+    said = inner.strerror if isinstance(inner, OSError) else ""
+    return said or f"{type(error).__name__}: {error}"
 
 
 def _status(code: int) -> str:

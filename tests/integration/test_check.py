@@ -349,7 +349,7 @@ LIVE = {
         "web", "301 Moved Permanently: it redirects", r"Give mirrors\[\]\.url",
     ),
     "a web server that is away": Case(
-        configured(url="http://127.0.0.1:9/"), "web", "refused", "See that it is up"
+        configured(url="http://127.0.0.1:9/"), "web", "/: Connection refused$", "See that it is up"
     ),
     "a cache that goes on with the old": Case(
         old_cache, "web", r"a cache answered \(Age: 3600; Via: 1\.1 squid\.example", "no-cache"

@@ -145,7 +145,7 @@ def test_a_proxy_of_the_configuration_is_asked_and_named(site: Site) -> None:
 def test_a_proxy_that_is_away_is_named_as_the_cause(site: Site) -> None:
     line = said(site, "web", proxy="http://127.0.0.1:9")
     assert line.startswith("fail ")
-    assert "through the proxy http://127.0.0.1:9" in line
+    assert ", through the proxy http://127.0.0.1:9: Connection refused. " in line
 
 
 @pytest.mark.parametrize(
