@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 
 from gm_analytics import contract, settings
 from gm_analytics.engine.workforce import Workforce
@@ -21,6 +23,9 @@ from gm_analytics.operations.work import outdated, workers
 from gm_analytics.pull_requests import reconciler
 from gm_analytics.remote import fetch, opening
 from gm_analytics.secret_files import Unread, unread
+
+STORE_RESERVE = 64 * 1024 * 1024
+"""Bytes."""
 
 
 def run(
@@ -40,6 +45,7 @@ def run(
     yield from _files(config)
     yield look("specification", contract.summary)
     yield look("store", store)
+    yield from room(config.database_url)
     if work:
         yield workers(work)
         yield from outdated(work, config.files.config) if config.files else ()
@@ -60,6 +66,19 @@ def run(
             yield _hidden(f"mirror {mirror.name}", found, is_web)
         else:
             yield from _mirror(mirror, name, now)
+
+
+def room(database_url: str) -> Iterator[Finding]:
+    """Tell of a disk that will not hold the store for long; PostgreSQL's is somebody else's."""
+    place = Path(database_url.removeprefix("sqlite:///")).parent
+    if not database_url.startswith("sqlite:") or not place.is_dir():
+        return
+    found = os.statvfs(place)
+    free, inodes = found.f_bavail * found.f_frsize, found.f_favail
+    if free < STORE_RESERVE or (found.f_files and inodes < hosts.FEW_INODES):
+        said = f"{free:,} bytes and {inodes:,} inodes free in {place}"
+        hint = "Add disk: without it deliveries are answered with 503."
+        yield Finding("store disk", "fail", said, hint)
 
 
 def _renamed(renamed: Callable[[], Mapping[str, str]]) -> Iterator[Finding]:
