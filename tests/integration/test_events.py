@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from gm_analytics.engine import event_tables, lease_tables, schema
+from gm_analytics.engine import event_tables, schema
+from gm_analytics.engine.database import POSTGRESQL_SCHEMA
 from gm_analytics.errors import UnknownUpdate
 from gm_analytics.events import PullRequestEvent, PushEvent
 from gm_analytics.github.webhook import sign
@@ -371,22 +372,28 @@ def test_a_mirror_that_came_since_gets_what_is_newest_and_nothing_older(
     later.service.store.close()
 
 
-NOT_YET = {
-    *(event_tables.EVENTS, event_tables.DELIVERIES, event_tables.REPOSITORIES),
-    *(event_tables.FORGOTTEN, schema.LOOKS, schema.UNSEEN),
-    *(lease_tables.LEASES, lease_tables.REQUESTS),
-}
-"""Tables of the migrations since the events came."""
-
-
 def go_back(connection: sa.Connection, migration: Callable[[sa.Connection], None]) -> None:
-    """Leave what was there before a migration; those after it are done again."""
-    for table in NOT_YET:
+    """Leave the tables as they were before a migration, with what their columns had then."""
+    where = None if connection.dialect.name == "sqlite" else POSTGRESQL_SCHEMA
+    before = schema.MIGRATIONS.index(migration)
+    found = tables_of(connection, where)
+    rows = {table.name: connection.execute(table.select()).mappings().all() for table in found}
+    for table in found:
         table.drop(connection)
-    table = f"{schema.prefix(connection)}gm_updates"
-    connection.exec_driver_sql(f"ALTER TABLE {table} DROP COLUMN standing")
-    since = schema.MIGRATIONS.index(migration) + 1
-    connection.execute(schema.VERSION.delete().where(schema.VERSION.c.version >= since))
+    for earlier in schema.MIGRATIONS[:before]:
+        earlier(connection)
+    for table in tables_of(connection, where):
+        for row in rows[table.name]:
+            kept = {column.name: row[column.name] for column in table.columns}
+            connection.execute(table.insert().values(kept))
+    connection.execute(schema.VERSION.delete().where(schema.VERSION.c.version > before))
+
+
+def tables_of(connection: sa.Connection, where: str | None) -> list[sa.Table]:
+    """Give the engine's tables as they are now, but for the one of its migrations."""
+    names = set(sa.inspect(connection).get_table_names(schema=where)) - {schema.VERSION.name}
+    ours, metadata = [name for name in names if name.startswith("gm_")], sa.MetaData()
+    return [sa.Table(name, metadata, schema=where, autoload_with=connection) for name in ours]
 
 
 def test_what_an_older_version_stored_under_deliveries_ids_is_known(
