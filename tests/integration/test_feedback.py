@@ -126,7 +126,7 @@ def test_an_unknown_name_is_a_failure_of_the_pull_request(
     pull = site.push(manifest("tre"), number=number)
     update_id = deliver(service, pull)
     body = await_comment(site, number, update_id)
-    assert "names:\n\n- `tre` at `/0`: did you mean `tree`" in body
+    assert "names:\n\n- `tre` at `/0`, entry 1: did you mean `tree`" in body
     newest = site.github.statuses[pull.head_sha][0]
     assert newest["state"] == "failure"
     assert "No match for argument: tre" in newest["description"]
@@ -135,7 +135,7 @@ def test_an_unknown_name_is_a_failure_of_the_pull_request(
 def test_a_manifest_is_refused_with_its_places(site: Site, service: Service, number: int) -> None:
     pull = site.push('["tree", "-y @octocat"]', number=number)
     body = await_comment(site, number, deliver(service, pull))
-    assert '- at `/1`: found `"-y", an option`' in body
+    assert '- at `/1`, entry 2: found `"-y", an option`' in body
     assert '`"@octocat"' not in body, "a group's name is a package spec"
     assert states(site, pull.head_sha)[-1] == "failure"
 
