@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from gm_analytics.engine.steps import DurableStep
-from gm_analytics.errors import Cancelled, GmError, StoreUnavailable
+from gm_analytics.errors import Cancelled, GmError, LockHeld, StoreUnavailable
 from gm_analytics.events import PullRequestEvent
 from gm_analytics.pull_requests import admission
 from gm_analytics.pull_requests.ports import Updates
@@ -19,6 +19,8 @@ from gm_analytics.updates.ports import World
 from gm_analytics.updates.story import perform
 
 log = logging.getLogger(__name__)
+LOCKINGS = 5
+"""How often the lock is asked for, of two seconds each: what runs has five to end by itself."""
 
 
 @dataclass(frozen=True)
@@ -109,8 +111,19 @@ class Performer:
 
     def _sweep(self, update: Update) -> None:
         """Leave nothing on the mirror. Its lock is had once what ran there has ended."""
-        try:
-            with self.world.mirrors.open(update.mirror) as mirror:
-                mirror.sweep(update.id)
-        except GmError as error:  # a later update removes it
-            log.warning("update %s: sweeping what is left of it: %s", update.id, error)
+        for left in reversed(range(LOCKINGS)):
+            try:
+                with self.world.mirrors.open(update.mirror) as mirror:
+                    mirror.sweep(update.id)
+            except LockHeld as error:  # what was stopped takes its time to end
+                if left:
+                    continue
+                _log_unswept(update, error)
+            except GmError as error:
+                _log_unswept(update, error)
+            return
+
+
+def _log_unswept(update: Update, error: GmError) -> None:
+    """Say what a later update removes."""
+    log.warning("update %s: sweeping what is left of it: %s", update.id, error)
