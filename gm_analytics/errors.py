@@ -649,6 +649,17 @@ class NotLive(GmError, fault="operator", code=Exit.REFUSED):
     names: list[str]
 
 
+class NotKept(GmError, fault="operator", code=Exit.REFUSED):
+    """No publication that a mirror keeps has such a package."""
+
+    text = "mirror {mirror}: {spec}: in no publication that is kept"
+    public_text = "mirror {mirror}: {spec!p}: in no publication that is kept"
+    advice = "`gm-analytics packages` lists what is live; `plan` says what upstream has."
+
+    mirror: str
+    spec: str
+
+
 class LockHeld(TransientError, fault="operator", code=Exit.NOT_NOW):
     """Another writer has the mirror's lock."""
 
@@ -1300,13 +1311,19 @@ class ForeignFormat(GmError, fault="operator", code=Exit.SET_UP):
 
 
 class UnknownUpdate(GmError, fault="operator", code=Exit.REFUSED):
-    """No update of this id."""
+    """No update of this id, or several whose ids begin so."""
 
-    text = "update {update_id}: unknown"
+    text = "update {update_id}: {known}"
     public_text = "no such update"
     advice = "`gm-analytics updates` lists the newest."
 
     update_id: str
+    several: list[str] = field(default_factory=list)
+
+    @property
+    def known(self) -> str:
+        """What is known of it."""
+        return f"several begin so: {', '.join(self.several)}" if self.several else "unknown"
 
 
 class Cancelled(GmError, fault="operator", code=Exit.REFUSED):

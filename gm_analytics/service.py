@@ -73,7 +73,7 @@ class Service:
     def operations(self) -> Operations:
         """What a person asks for."""
         mode: Mode = "exact" if self.settings.publishes_on_merge else "additive"
-        return Operations(self.mirrors, mode, self._tell.compared)
+        return Operations(self.mirrors, mode, self._tell.compared, lambda: self.store)
 
     @cached_property
     def intake(self) -> Intake:

@@ -86,12 +86,21 @@ def cleaned(value: Any) -> Any:
     return type(value)(map(cleaned, value)) if isinstance(value, list | tuple) else value
 
 
-def when(seconds: float, zone: str) -> str:
+def when(seconds: float) -> str:
     """Give a time in UTC, or say that it is none."""
     try:
-        return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S}{zone}"
+        return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"
     except (TypeError, ValueError, OverflowError, OSError):
         return "at no known time"
+
+
+def when_written(text: str) -> str:
+    """Give a time that is written in ISO 8601 as `when` does; one that is none as it is."""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    return when(at.timestamp()) if at.tzinfo else text
 
 
 def counted(number: int, one: str, many: str = "") -> str:

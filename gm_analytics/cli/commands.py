@@ -8,6 +8,7 @@ import sys
 import tempfile
 import traceback
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, NoReturn
 
 import click
@@ -19,10 +20,13 @@ from gm_analytics.cli import (
     interruption,
     mirror_setup,
     mirrors,
+    publications,
     serve,
     set_up,
     updates,
 )
+from gm_analytics.cli.logs import log_to_standard_error
+from gm_analytics.cli.output import CONFIG_FILE
 from gm_analytics.errors import Exit, GmError, LocalFault, Unexpected
 
 
@@ -43,6 +47,14 @@ class Group(click.Group):
             if ctx.params["debug"] and not isinstance(error, GmError | OSError):
                 raise
             _end(error)
+
+    def format_commands(self, _: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands of each family under its heading."""
+        width = formatter.width - 6 - max(map(len, self.commands))
+        for title, family in _FAMILIES.items():
+            with formatter.section(title):
+                rows = [(one.name or "", one.get_short_help_str(width)) for one in family]
+                formatter.write_dl(rows)
 
 
 def _interrupted() -> NoReturn:
@@ -70,6 +82,14 @@ def _told(error: Exception) -> GmError:
 
 
 _CODES = "\n".join(f"{code.value:>4}  {code.meaning}" for code in Exit)
+_FAMILIES = {
+    "Run the service": serve.COMMANDS,
+    "Updates": updates.COMMANDS,
+    "Look at mirrors": (*publications.COMMANDS, *mirrors.LOOKING),
+    "Change mirrors": (*mirrors.CHANGING, *changes.COMMANDS),
+    "Set up": (*init.COMMANDS, *mirror_setup.COMMANDS, *set_up.COMMANDS),
+}
+_LEVELS = ("debug", "info", "warning", "error")
 
 
 @click.group(
@@ -78,13 +98,25 @@ _CODES = "\n".join(f"{code.value:>4}  {code.meaning}" for code in Exit)
     epilog=f"\b\nExit codes; standard error says the reason:\n{_CODES}",
 )
 @click.version_option(__version__)
+@click.option("--config", type=CONFIG_FILE, help="Configuration file, for any command.")
 @click.option("--debug", is_flag=True, help="Show the whole trace of a defect of this program.")
-def cli(debug: bool) -> None:  # `Group.invoke` reads it
+@click.option(
+    "--log-level",
+    type=click.Choice(_LEVELS, case_sensitive=False),
+    help="What is logged, on standard error; by default info of what serves, else warning.",
+)
+@click.pass_context
+def cli(ctx: click.Context, config: Path | None, debug: bool, log_level: str | None) -> None:
     """Make the packages of a pull request installable from a private RPM mirror."""
+    _ = config, debug  # `output` and `Group.invoke` read them
+    if log_level:
+        log_to_standard_error(log_level)
+    if os.environ.get("NO_COLOR"):  # https://no-color.org
+        ctx.color = False
 
 
-for family in (serve, updates, mirrors, changes, init, mirror_setup, set_up):
-    for command in family.COMMANDS:
+for family in _FAMILIES.values():
+    for command in family:
         cli.add_command(command)
 
 

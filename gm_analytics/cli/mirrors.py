@@ -1,11 +1,7 @@
-"""The commands about what a mirror holds: its publications, and what it serves.
-
-Those about a mirror as a whole take its name as their argument, the others with --mirror.
-"""
+"""The commands about a mirror as a whole: what it serves and keeps, and who publishes there."""
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -16,18 +12,18 @@ from gm_analytics.cli.opened import opened
 from gm_analytics.cli.output import (
     CONFIG,
     JSON,
-    MIRROR,
     YES,
+    chosen,
     confirmed,
     finding_text,
     mirror_name,
-    plan_text,
+    named,
+    print_json,
 )
 from gm_analytics.cli.progress import shown
+from gm_analytics.cli.publications import PUBLICATION, rollback
 from gm_analytics.errors import Exit
-from gm_analytics.mirror.history import Held
 from gm_analytics.mirror.retention import Collected
-from gm_analytics.mirror.session import Session
 from gm_analytics.mirror.signing import key_of
 from gm_analytics.operations import repair as repairing
 from gm_analytics.operations import status as drift
@@ -36,36 +32,15 @@ from gm_analytics.operations.findings import Severity
 from gm_analytics.operations.repair import Repaired
 from gm_analytics.operations.work import idle
 from gm_analytics.rpm.changes import size_text
-from gm_analytics.service import Service
 from gm_analytics.wording import counted
 
-NAME = click.argument("mirror", required=False)
-NUMBER = click.IntRange(1, 10**12 - 1)
-"""Of a publication."""
-
 
 @click.command()
 @CONFIG
-@NAME
-@JSON
-def publications(config: Path | None, mirror: str | None, as_json: bool) -> None:
-    """List the publications that MIRROR keeps, oldest first; `*` marks the live one."""
-    service = opened(config)
-    with service.mirrors.read(mirror_name(service, mirror)) as session:
-        kept = session.publications.history().publications
-        _warn_of_another(service, session)
-    if as_json:
-        click.echo(json.dumps([_held_json(held) for held in kept], indent=2))
-    else:
-        for held in kept:
-            click.echo(_held_text(held))
-
-
-@click.command()
-@CONFIG
-@NAME
+@named
 @YES
-def takeover(config: Path | None, mirror: str | None, yes: bool) -> None:
+@JSON
+def takeover(config: Path | None, mirror: str | None, yes: bool, as_json: bool) -> None:
     """Publish on MIRROR from this service, in the place of the one that does.
 
     Stop that one first, or take the mirror from its configuration: its updates fail from now on.
@@ -74,66 +49,24 @@ def takeover(config: Path | None, mirror: str | None, yes: bool) -> None:
     name = mirror_name(service, mirror)
     with service.mirrors.read(name) as session:
         owner = session.host.owner()
-    if not owner.live or owner.service == service.identity:
+    taken = owner.live and owner.service != service.identity
+    if taken:
+        click.echo(f"{name}: {owner.published}; this is service {service.identity}", err=as_json)
+        if not confirmed("Publish from this one from now on?", yes=yes):
+            raise click.Abort
+        if not service.operations.take_over(name, owner):
+            raise click.UsageError(f"{name} has changed meanwhile; call this again")
+    if as_json:
+        print_json({"mirror": name, "taken_over": bool(taken), "service": service.identity})
+    elif taken:
+        click.echo(f"{name}: taken over")
+    else:
         click.echo(f"{name}: nothing to take over: no other service publishes there")
-        return
-    click.echo(f"{name}: {owner.published}; this is service {service.identity}")
-    if not confirmed("Publish from this one from now on?", yes=yes):
-        raise click.Abort
-    if not service.operations.take_over(name, owner):
-        raise click.UsageError(f"{name} has changed meanwhile; call this again")
-    click.echo(f"{name}: taken over")
 
 
 @click.command()
 @CONFIG
-@MIRROR
-@click.argument("before", type=NUMBER)
-@click.argument("after", type=NUMBER)
-@JSON
-def diff(config: Path | None, mirror: str | None, before: int, after: int, as_json: bool) -> None:
-    """Say how publication AFTER differs from BEFORE, as `plan` says it."""
-    service = opened(config)
-    name = mirror_name(service, mirror)
-    with service.mirrors.read(name) as session:
-        _warn_of_another(service, session)
-    found = service.operations.compare(name, before, after)
-    click.echo(json.dumps(asdict(found), indent=2) if as_json else plan_text(found))
-
-
-@click.command()
-@CONFIG
-@MIRROR
-@click.argument("number", type=NUMBER, required=False)
-def rollback(config: Path | None, mirror: str | None, number: int | None) -> None:
-    """Make publication NUMBER live again; without it, the one before the live one.
-
-    It is published again under a newer number, since clients would not go back.
-    """
-    service = opened(config)
-    name = mirror_name(service, mirror)
-    with shown() as telling:
-        outcome = service.operations.rollback(name, number, DirectStep(telling))
-    for change in outcome.changes:
-        click.echo(f"{change.kind} {change.nevra}")
-    click.echo(f"{outcome.state}: {outcome.message}")
-
-
-@click.command()
-@CONFIG
-@MIRROR
-@click.option(
-    "--publication", "number", type=NUMBER, help="Its number; by default the live one's."
-)
-def lock(config: Path | None, mirror: str | None, number: int | None) -> None:
-    """Print the lock file of a publication, for `apply --locked`."""
-    service = opened(config)
-    click.echo(service.operations.lock(mirror_name(service, mirror), number).text())
-
-
-@click.command()
-@CONFIG
-@NAME
+@named
 @click.option("--dry-run", is_flag=True, help="Say what would go, and remove nothing.")
 @JSON
 def gc(config: Path | None, mirror: str | None, dry_run: bool, as_json: bool) -> None:
@@ -143,12 +76,15 @@ def gc(config: Path | None, mirror: str | None, dry_run: bool, as_json: bool) ->
     """
     service = opened(config)
     found = service.operations.collect(mirror_name(service, mirror), dry_run=dry_run)
-    click.echo(json.dumps(asdict(found), indent=2) if as_json else _collected_text(found, dry_run))
+    if as_json:
+        print_json(asdict(found))
+    else:
+        click.echo(_collected_text(found, dry_run))
 
 
 @click.command()
 @CONFIG
-@NAME
+@named
 @click.option("--checksums", is_flag=True, help="Read every RPM and compare its SHA-256.")
 @JSON
 def status(config: Path | None, mirror: str | None, checksums: bool, as_json: bool) -> None:
@@ -159,7 +95,7 @@ def status(config: Path | None, mirror: str | None, checksums: bool, as_json: bo
     """
     service = opened(config)
     known = [one.name for one in service.settings.mirrors]
-    names = [mirror_name(service, mirror)] if mirror else known
+    names = [mirror_name(service, mirror)] if chosen(mirror) else known
     found = []
     undone = idle(lambda: service.store.workforce())  # noqa: PLW0108  # it may not open
     for finding in (*undone, *drift.run(service, names, checksums=checksums)):
@@ -167,14 +103,15 @@ def status(config: Path | None, mirror: str | None, checksums: bool, as_json: bo
         if not as_json:
             click.echo(finding_text(finding, bad="DIFF"))
     if as_json:
-        click.echo(json.dumps([asdict(finding) for finding in found], indent=2))
+        print_json([asdict(finding) for finding in found])
     sys.exit(_code({finding.severity for finding in found}))
 
 
 @click.command()
 @CONFIG
-@NAME
-def adopt(config: Path | None, mirror: str | None) -> None:
+@named
+@JSON
+def adopt(config: Path | None, mirror: str | None, as_json: bool) -> None:
     """Trust once more what MIRROR holds now, where its metadata is signed.
 
     After the first contact nothing unsigned and nothing older is built on. If a backup was
@@ -184,23 +121,30 @@ def adopt(config: Path | None, mirror: str | None) -> None:
     name = mirror_name(service, mirror)
     key_of(service.settings.mirror(name))  # without a key everything is trusted as it is
     live, packages = service.operations.adopt(name)
+    if as_json:
+        print_json({"mirror": name, "publication": live, "packages": packages})
+        return
     held = counted(packages, "package")
     click.echo(f"{live} with {held} is trusted as it is, and what else is kept")
 
 
 @click.command()
 @CONFIG
-@NAME
-@click.option(
-    "--publication", "number", type=NUMBER, help="Its number; by default the live one's."
-)
+@named
+@PUBLICATION
 @click.option(
     "--accept-resigned",
     is_flag=True,
     help="Take an RPM that upstream signed again as a new file beside the older one.",
 )
+@JSON
 def repair(
-    config: Path | None, mirror: str | None, number: int | None, accept_resigned: bool
+    config: Path | None,
+    mirror: str | None,
+    number: int | None,
+    *,
+    accept_resigned: bool,
+    as_json: bool,
 ) -> None:
     """Fetch lost and damaged RPMs of MIRROR from upstream again, bit for bit.
 
@@ -213,11 +157,15 @@ def repair(
         found = repairing.run(
             service.mirrors, name, number, DirectStep(telling), accept_resigned=accept_resigned
         )
-    click.echo(_repaired_text(name, found))
+    if as_json:
+        print_json({"mirror": name, **asdict(found)})
+    else:
+        click.echo(_repaired_text(name, found))
     sys.exit(Exit.REFUSED if found.mended.refused else Exit.DONE)
 
 
-COMMANDS = (publications, diff, rollback, lock, gc, status, takeover, adopt, repair)
+LOOKING = (status,)
+CHANGING = (rollback, gc, repair, adopt, takeover)
 
 
 # --- what is printed ----------------------------------------------------------------------
@@ -227,32 +175,6 @@ def _code(severities: set[Severity]) -> Exit:
     if "fail" in severities:
         return Exit.DIFFERS
     return Exit.FAILED if "unknown" in severities else Exit.DONE
-
-
-def _warn_of_another(service: Service, session: Session) -> None:
-    if owner := service.mirrors.other_service(session):
-        click.echo(f"warning: another service publishes there: {owner.published}", err=True)
-
-
-def _held_json(held: Held) -> dict[str, object]:
-    made = asdict(held.publication) if held.publication else {}
-    facts = ("update_id", "repository", "commit", "kind", "restores", "service")
-    return {
-        "number": held.number,
-        "live": held.served,
-        "published_at": held.when,
-        "packages": held.packages,
-        **{fact: made.get(fact) or None for fact in facts},
-        "unreadable": held.unreadable or None,
-    }
-
-
-def _held_text(held: Held) -> str:
-    commit = held.publication.commit[:12] if held.publication else ""
-    live = "*" if held.served else " "
-    count = counted(held.packages, "package")
-    words = f"{live} {held.number:>4}  {held.when}  {count:>15}  {commit or '-':<12}  {held.what}"
-    return words.rstrip()
 
 
 def _repaired_text(name: str, found: Repaired) -> str:

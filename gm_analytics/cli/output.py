@@ -2,23 +2,59 @@
 
 from __future__ import annotations
 
+import json
 import sys
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 import click
+from click.shell_completion import CompletionItem
 
+from gm_analytics import settings
 from gm_analytics.cli import interruption
 from gm_analytics.operations.findings import Finding, Severity
 from gm_analytics.rpm.changes import Plan, size_text
 from gm_analytics.service import Service
 
+Command = TypeVar("Command", bound=Callable[..., Any])
+_NAMED = "gm_analytics.mirror"
+"""Where a click context keeps the mirror that was named by an argument."""
+
+
+def _given_before(ctx: click.Context, _: click.Parameter, value: Path | None) -> Path | None:
+    """Take the configuration that was named before the command, unless it is named behind it."""
+    before: Path | None = ctx.find_root().params.get("config")
+    return value or before
+
+
+def _keep_named(ctx: click.Context, _: click.Parameter, value: str | None) -> None:
+    ctx.meta[_NAMED] = value
+
+
+def _mirrors(ctx: click.Context, _: click.Parameter, begun: str) -> list[CompletionItem]:
+    """Complete a mirror's name; whatever is wrong with the configuration, nothing is said."""
+    with suppress(Exception):
+        path = ctx.params.get("config") or ctx.find_root().params.get("config")
+        names = [mirror.name for mirror in settings.load(settings.find(path)).mirrors]
+        return [CompletionItem(name) for name in names if name.startswith(begun)]
+    return []
+
+
+CONFIG_FILE = click.Path(dir_okay=False, path_type=Path)
 CONFIG = click.option(
     "--config",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=CONFIG_FILE,
+    callback=_given_before,
     help="Configuration file; else $GM_ANALYTICS_CONFIG or /etc/gm_analytics/config.yaml.",
 )
-MIRROR = click.option("--mirror", help="Name of the mirror; needed if there are several.")
+MIRROR = click.option(
+    "--mirror",
+    metavar="NAME",
+    shell_complete=_mirrors,
+    help="Name of the mirror; needed if there are several.",
+)
 FILE = click.argument("file", type=click.File("rb"))
 YES = click.option("--yes", is_flag=True, help="Do not ask.")
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -29,6 +65,24 @@ _COLOURS: dict[Severity, str] = {
     "fail": "red",
     "unknown": "yellow",
 }
+
+
+def named(command: Command) -> Command:
+    """Take a mirror's name with --mirror, as all commands do, or as the argument."""
+    argument = click.argument(
+        "named",
+        metavar="[MIRROR]",
+        required=False,
+        expose_value=False,
+        callback=_keep_named,
+        shell_complete=_mirrors,
+    )
+    return argument(MIRROR(command))
+
+
+def print_json(value: object) -> None:
+    """Print a value as JSON."""
+    click.echo(json.dumps(value, indent=2))
 
 
 def finding_text(found: Finding, bad: str = "FAIL") -> str:
@@ -69,17 +123,31 @@ def confirmed(question: str, *, yes: bool) -> bool:
     if not sys.stdin.isatty():
         raise click.UsageError("standard input is no terminal, so nobody is asked: give --yes")
     try:
-        return click.confirm(question)
+        return click.confirm(question, err=True)
     except click.Abort:  # Ctrl-C, or the end of the input
         if interruption.asked():
             raise KeyboardInterrupt from None
-        click.echo()
+        click.echo(err=True)
         return False
 
 
-def mirror_name(service: Service, name: str | None) -> str:
+def chosen(name: str | None) -> str | None:
+    """Give the mirror that was named, by --mirror or by the argument.
+
+    Raises:
+        click.UsageError: by both, and they differ.
+
+    """
+    context = click.get_current_context(silent=True)
+    argument: str | None = context.meta.get(_NAMED) if context else None
+    if name and argument and name != argument:
+        raise click.UsageError(f"--mirror {name} and {argument}: give one of the two")
+    return name or argument
+
+
+def mirror_name(service: Service, given: str | None) -> str:
     """Give the mirror that is meant: the one that is named, or the only one."""
-    mirrors = service.settings.mirrors
+    mirrors, name = service.settings.mirrors, chosen(given)
     if name is None and len(mirrors) > 1:
         raise click.UsageError("--mirror: one of " + ", ".join(mirror.name for mirror in mirrors))
     return service.settings.mirror(name or mirrors[0].name).name

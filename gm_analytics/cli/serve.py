@@ -15,6 +15,7 @@ from typing import Any
 import click
 
 from gm_analytics.cli import interruption
+from gm_analytics.cli.logs import log_to_standard_error
 from gm_analytics.cli.opened import opened
 from gm_analytics.cli.output import CONFIG
 from gm_analytics.errors import Exit
@@ -93,12 +94,8 @@ def _working(service: Service) -> Iterator[None]:
 def _start(config: Path | None, *, web: bool = False, worker: bool = False) -> Service:
     """Compose the service for a role, having seen that this account may read its secrets."""
     os.umask(UMASK)
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
+    log_to_standard_error(click.get_current_context().find_root().params["log_level"] or "info")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    for noisy in ("paramiko", "connexion", "dbos", "fabric"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
     service = opened(config)
     permissions.require(service.settings)
     service.settings.require(web=web, worker=worker)

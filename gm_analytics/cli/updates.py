@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import pwd
 import sys
@@ -10,7 +9,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 import requests
@@ -25,6 +24,7 @@ from gm_analytics.cli.output import (
     mirror_name,
     name_of,
     plan_text,
+    print_json,
 )
 from gm_analytics.cli.progress import follow as follow_until_end
 from gm_analytics.cli.progress import shown
@@ -40,7 +40,7 @@ from gm_analytics.pull_requests.performer import Teller
 from gm_analytics.remote import fetch
 from gm_analytics.service import Service
 from gm_analytics.updates.model import Record
-from gm_analytics.updates.states import BROKEN
+from gm_analytics.updates.states import BROKEN, State
 from gm_analytics.web.update_json import record_json, update_json
 from gm_analytics.wording import when
 
@@ -61,7 +61,10 @@ def plan(config: Path | None, mirror: str | None, file: Any, refresh: bool, as_j
     operations = _operations(service, refresh=refresh)
     manifest = Manifest.parse(content(file, MAX_BYTES), name_of(file))
     found = operations.plan(manifest, mirror_name(service, mirror))
-    click.echo(json.dumps(asdict(found), indent=2) if as_json else plan_text(found))
+    if as_json:
+        print_json(asdict(found))
+    else:
+        click.echo(plan_text(found))
 
 
 @click.command()
@@ -75,6 +78,7 @@ def plan(config: Path | None, mirror: str | None, file: Any, refresh: bool, as_j
     is_flag=True,
     help="Take an RPM that upstream signed again as a new file beside the older one.",
 )
+@JSON
 def apply(
     config: Path | None,
     mirror: str | None,
@@ -83,6 +87,7 @@ def apply(
     refresh: bool,
     locked: Any,
     accept_resigned: bool,
+    as_json: bool,
 ) -> None:
     """Make the packages of FILE, a packages.json, installable from the mirror."""
     service = opened(config)
@@ -93,6 +98,9 @@ def apply(
     operations = operations.accepting_resigned() if accept_resigned else operations
     with shown() as telling:
         outcome = operations.apply(manifest, name, DirectStep(telling), lock)
+    if as_json and operations.performed:
+        print_json(record_json(operations.performed, private=True))
+        return
     for nevra in outcome.added:
         click.echo(f"added {nevra}")
     for warning in outcome.warnings:
@@ -104,6 +112,8 @@ def apply(
 @CONFIG
 @click.argument("update_id", required=False)
 @click.option("--follow", is_flag=True, help="Wait for the end, showing what runs.")
+@click.option("--state", type=click.Choice(get_args(State)), help="Only those in this state.")
+@click.option("--mirror", metavar="NAME", help="Only those of this mirror.")
 @JSON
 @click.option(
     "--limit",
@@ -113,19 +123,33 @@ def apply(
     help="How many to list.",
 )
 def updates(
-    config: Path | None, update_id: str | None, follow: bool, as_json: bool, limit: int
+    config: Path | None,
+    update_id: str | None,
+    *,
+    follow: bool,
+    state: State | None,
+    mirror: str | None,
+    as_json: bool,
+    limit: int,
 ) -> None:
     """List the newest updates, or show one with its steps. Exits with 1 if that one failed.
 
-    The JSON of one is what HTTP gives, with what only an operator may read; without UPDATE_ID it
-    is a list of what is below `mirrors` there.
+    UPDATE_ID may be how the id begins, if no other one does. What was applied or rolled back by
+    hand is listed as well. The JSON of one is what HTTP gives, with what only an operator may
+    read; without UPDATE_ID it is a list of what is below `mirrors` there.
     """
-    store = opened(config).store
+    service = opened(config)
+    store = service.store
+    update_id = store.meant(update_id) if update_id else None
+    mirror = service.settings.mirror(mirror).name if mirror else None
     if update_id and follow:
         follow_until_end(store, update_id)
-    records = store.get(update_id) if update_id else store.recent(limit)
+    if update_id:
+        records = [one for one in store.get(update_id) if mirror in {None, one.update.mirror}]
+    else:
+        records = store.recent(limit, state=state, mirror=mirror)
     if as_json:
-        click.echo(json.dumps(_as_json(update_id, records), indent=2))
+        print_json(_as_json(update_id, records))
     else:
         for record in records:
             click.echo(_record_text(record))
@@ -136,23 +160,31 @@ def updates(
 @click.command()
 @CONFIG
 @click.argument("update_id")
-def retry(config: Path | None, update_id: str) -> None:
+@JSON
+def retry(config: Path | None, update_id: str, as_json: bool) -> None:
     """Run a failed update again, under the same id."""
-    if not opened(config).store.retry(update_id):
+    store = opened(config).store
+    update_id = store.meant(update_id)
+    if not store.retry(update_id):
         raise click.UsageError(f"update {update_id} has not failed; there is nothing to retry")
-    click.echo(f"update {update_id} waits to be run again")
+    if as_json:
+        print_json(_as_json(update_id, store.get(update_id)))
+    else:
+        click.echo(f"update {update_id} waits to be run again")
 
 
 @click.command()
 @CONFIG
 @click.argument("update_id")
 @click.option("--mirror", help="Only on this mirror; by default on all that it has not ended on.")
-def cancel(config: Path | None, update_id: str, mirror: str | None) -> None:
+@JSON
+def cancel(config: Path | None, update_id: str, mirror: str | None, as_json: bool) -> None:
     """End an update that waits or runs, before clients see what it does; `retry` runs it again.
 
     What runs for it on a mirror is stopped first. Exits with 1 if it ended otherwise.
     """
     service = opened(config)
+    update_id = service.store.meant(update_id)
     records = _to_cancel(service.store.get(update_id), update_id, mirror)
     tell = Teller(service.settings, lambda: service.store)
     answers = []
@@ -160,7 +192,10 @@ def cancel(config: Path | None, update_id: str, mirror: str | None) -> None:
         service.store, records, _who(), lambda update: tell.ended(update, None)
     ):
         answers.append(answer)
-        click.echo(_cancelled_text(record, answer))
+        if not as_json:
+            click.echo(_cancelled_text(record, answer))
+    if as_json:
+        print_json(_as_json(update_id, service.store.get(update_id)))
     sys.exit(Exit.DONE if set(answers) == {"cancelled"} else Exit.FAILED)
 
 
@@ -234,8 +269,9 @@ def _as_json(update_id: str | None, records: Sequence[Record]) -> object:
 
 
 def _record_text(record: Record) -> str:
-    update, accepted = record.update, when(record.accepted_at, "Z")
-    head = f"{update.id}  {record.state:<10}  {accepted}  {update.mirror}  {update.pull_request}"
+    update, accepted = record.update, when(record.accepted_at)
+    origin = update.origin or f"{update.aim.word} by hand"
+    head = f"{update.id}  {record.state:<10}  {accepted}  {update.mirror}  {origin}"
     hint = [f"    hint: {record.hint}"] if record.hint else []
     steps = [
         f"    {step.name:<15} {step.completed_at - step.started_at:6.2f} s"

@@ -26,7 +26,7 @@ from gm_analytics.engine.schema import UPDATES, WORKFLOWS
 from gm_analytics.engine.taking import Taking
 from gm_analytics.events import PullRequestEvent
 from gm_analytics.mirror.publication import Standing
-from gm_analytics.updates.model import Update
+from gm_analytics.updates.model import Record, Update
 
 QUEUE = QUEUES[index.WORKFLOW]
 APPLICATION_VERSION = "1"
@@ -147,6 +147,19 @@ class Store(Taking):
         }
         with guarded(f"storing why {event.key} is ignored"):
             self._client.enqueue(options, {NOTICE: asdict(event)}, True)
+
+    def note(self, record: Record) -> None:
+        """List an update that was performed elsewhere, by hand; nothing runs it again.
+
+        Raises:
+            StoreUnavailable: it could not be stored.
+
+        """
+        update = record.update
+        with guarded(f"storing update {update.id}"), self._engine.begin() as connection:
+            index.store(connection, update)
+            index.start(connection, update)
+            index.end(connection, update.id, record.state, record.message)
 
     def note_standing(self, mirror: str, standing: Standing) -> Update | None:
         """Note what merging a pull request would change by now; give the update that previewed it.

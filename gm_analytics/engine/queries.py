@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 import time
 from dataclasses import replace
+from itertools import islice
 from typing import Any
 
 import sqlalchemy as sa
 
-from gm_analytics.engine import identity, index, progress, records, unseen, workforce
+from gm_analytics.engine import identity, index, listing, progress, records, unseen, workforce
 from gm_analytics.engine.database import guarded
 from gm_analytics.engine.event_tables import DELIVERIES
 from gm_analytics.engine.schema import PROGRESS, STEPS, UPDATES, WAITS, WORKFLOWS
@@ -17,6 +18,7 @@ from gm_analytics.engine.workforce import Workforce
 from gm_analytics.errors import UnknownUpdate
 from gm_analytics.updates.model import Record, StepRecord, Update
 from gm_analytics.updates.progress import Now
+from gm_analytics.updates.states import State
 
 POLL = 0.1
 """Seconds between two looks at what another process does."""
@@ -153,15 +155,28 @@ class Queries:
         found = self._scalar("asking when a worker was heard", query)
         return None if found is None else records.moment(found)
 
-    def recent(self, limit: int = 20) -> list[Record]:
-        """Give the newest updates first.
+    def meant(self, given: str) -> str:
+        """Give the id of the update that is meant, as `listing.meant`; may raise the same."""
+        with guarded(f"looking for update {given}"), self._engine.connect() as connection:
+            return listing.meant(connection, given)
+
+    def recent(
+        self, limit: int = 20, *, state: State | None = None, mirror: str | None = None
+    ) -> list[Record]:
+        """Give the newest updates first, of one state or on one mirror where that is given.
 
         Raises:
             StoreUnavailable: the store did not answer.
 
         """
         newest = (UPDATES.c.accepted_at.desc(), UPDATES.c.workflow_id.desc())
-        return self._list("listing updates", _SUMMARY.order_by(*newest).limit(limit))
+        query = _SUMMARY.where(*listing.conditions(state, mirror)).order_by(*newest)
+        if state is None:
+            return self._list("listing updates", query.limit(limit))
+        with guarded("listing updates"), self._engine.connect() as connection:
+            rows = connection.execution_options(yield_per=listing.BATCH).execute(query)
+            found = (self._summary(connection, row) for row in rows)
+            return list(islice((one for one in found if one.state == state), limit))
 
     def of_pull_request(self, pull_request: str) -> list[Record]:
         """Give the updates of `owner/name#number`, the newest first; 0 is all of none.

@@ -66,7 +66,7 @@ def divide(
     """
     known = tuple(packages)
     specs = {name for name in names if any(name in package.wanted for package in known)}
-    rest = {name: [p for p in known if name in _names(p)] for name in names if name not in specs}
+    rest = {name: [p for p in known if name in names_of(p)] for name in names if name not in specs}
     if unknown := [name for name, found in rest.items() if not found]:
         raise NotLive(mirror, unknown)
     named = {package.file for found in rest.values() for package in found}
@@ -84,7 +84,8 @@ def divide(
     return tuple(gone), tuple(left)
 
 
-def _names(package: Package) -> set[str]:
+def names_of(package: Package) -> set[str]:
+    """Give all by which a package itself is named."""
     evr = f"{package.version}-{package.release}"
     name = package.name
     return {

@@ -26,7 +26,7 @@ def workers(look: Callable[[], Workforce]) -> Finding:
         return Finding(_SUBJECT, "ok", f"{who}; updates that wait or run: {found.open}")
     if found.since is None:
         return Finding(_SUBJECT, "warn", "none runs, and nothing waits for one", _START)
-    oldest = when(found.since, " UTC")
+    oldest = when(found.since)
     said = f"none runs; updates that wait for one: {found.open}, the oldest since {oldest}"
     return Finding(_SUBJECT, "fail", said, _START)
 

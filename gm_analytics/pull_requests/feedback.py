@@ -170,7 +170,7 @@ def _headline(record: Record) -> str:
 
 def _next_try(wait: Wait) -> str:
     """Say when it is tried again; what waits has not failed."""
-    at = f" at {when(wait.next_try, ' UTC')}" if wait.next_try else " now"
+    at = f" at {when(wait.next_try)}" if wait.next_try else " now"
     return f"It is tried again{at}, and goes on by itself once that is there."
 
 

@@ -69,7 +69,7 @@ class Wait:
     def says(self, mirror: str, reason: str) -> str:
         """Word it, with what may be read of the reason."""
         what = self.what(mirror)
-        at = f"next try {when(self.next_try, ' UTC')}" if self.next_try else "trying again now"
+        at = f"next try {when(self.next_try)}" if self.next_try else "trying again now"
         return f"waiting for {what}, {at}: {reason}"
 
     def what(self, mirror: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Sequence
-from functools import lru_cache, partial
+from functools import lru_cache
 from importlib.resources import files
 
 from jinja2 import Environment, PackageLoader, Template
@@ -30,5 +30,5 @@ def update_page(update_id: str, records: Sequence[Record]) -> str:
 @lru_cache
 def _template(name: str) -> Template:
     environment = Environment(loader=PackageLoader("gm_analytics.web"), autoescape=True)
-    environment.filters["when"] = partial(when, zone=" UTC")
+    environment.filters["when"] = when
     return environment.get_template(name)

@@ -58,6 +58,58 @@ def test_the_exit_code_tells_a_bad_manifest_from_a_failure(cli: Cli) -> None:
     assert cli("plan", "--config", "/nonexistent", "-", stdin="[]").returncode == 2
 
 
+def test_what_is_done_by_hand_is_planned_listed_and_told_as_json(site: Site, cli: Cli) -> None:
+    one = json.loads(cli("apply", "--json", "-", stdin=manifest("leaf06")).stdout)
+    assert (one["state"], one["cause"], one["mirror"]) == ("published", "person", site.mirror.name)
+    assert one["outcome"]["added"] == ["leaf06-1.0-1.el9.noarch"]
+    cli("apply", "-", stdin=manifest("leaf07"))
+    before = cli("publications").stdout
+    planned = cli("rollback", "--dry-run")
+    assert planned.returncode == 0, planned.stderr
+    assert re.search(r"^back to publication \d+:\nremoved +leaf07-1", planned.stdout)
+    told = json.loads(cli("rollback", "--dry-run", "--json").stdout)
+    assert [(change["kind"], change["nevra"]) for change in told["changes"]] == [
+        ("removed", "leaf07-1.0-1.el9.noarch")
+    ]
+    assert cli("publications").stdout == before, "it changed nothing"
+    back = json.loads(cli("rollback", "--json").stdout)
+    assert (back["state"], back["target"]) == ("published", "live")
+    failed = cli("apply", "-", stdin='["nosuch"]')
+    assert failed.returncode == 4
+    listed = cli("updates").stdout
+    assert re.search(r"^rollback-\S+  published  .* rollback by hand$", listed, re.MULTILINE)
+    assert re.search(r"^apply-\S+  failed  .* add by hand\n.*nosuch", listed, re.MULTILINE)
+    assert one["update_id"] in cli("--config", str(site.config()), "updates").stdout
+    short = one["update_id"][:12]
+    assert json.loads(cli("updates", short, "--json").stdout)["update_id"] == one["update_id"]
+
+
+def test_packages_says_where_a_package_is_since_when_and_for_what(cli: Cli) -> None:
+    cli("apply", "-", stdin=manifest("leaf08"))
+    cli("apply", "-", stdin=manifest("leaf09"))
+    cli("rollback")
+    kept = json.loads(cli("publications", "--json").stdout)
+    with_leaf09 = kept[-2]
+    (found,) = json.loads(cli("packages", "leaf09", "--json").stdout)
+    assert (found["nevra"], found["live"]) == ("leaf09-1.0-1.el9.noarch", False)
+    assert (found["publications"], found["wanted"]) == ([with_leaf09["number"]], ["leaf09"])
+    assert found["since"] == with_leaf09["published_at"]
+    (line,) = cli("packages", "leaf08").stdout.splitlines()
+    first, last = kept[-3]["number"], kept[-1]["number"]
+    assert re.fullmatch(
+        rf"\* leaf08-1\.0-1\.el9\.noarch  \S+ k?B  in publications {first}-{last}, "
+        r"since [0-9-]{10} [0-9:]{8} UTC  for leaf08",
+        line,
+    )
+    assert len(cli("packages", "leaf0*").stdout.splitlines()) > 1
+    assert cli("packages", "leaf08-1.0").stdout.splitlines() == [line]
+    live = cli("packages").stdout.splitlines()
+    assert len(live) == kept[-1]["packages"]
+    assert all(one.startswith("* ") for one in live)
+    unknown = cli("packages", "nosuch")
+    assert (unknown.returncode, "in no publication that is kept" in unknown.stderr) == (4, True)
+
+
 def test_check_says_a_fact_or_the_fix_for_each_part(site: Site, cli: Cli) -> None:
     cli("apply", "-", stdin=manifest("tree"))
     good = cli("check")

@@ -184,7 +184,7 @@ def record(**values: Any) -> Record:
 def test_an_update_is_shown_with_its_steps_and_their_errors() -> None:
     steps = (StepRecord("survey", 1.0, 1.5), StepRecord("download", 2.0, 4.0, "broken"))
     assert cli._record_text(record(steps=steps)).splitlines() == [
-        "u1  failed      1970-01-01 00:00:00Z  m  icesi/packages#7",
+        "u1  failed      1970-01-01 00:00:00 UTC  m  icesi/packages#7",
         "    said",
         "    survey            0.50 s",
         "    download          2.00 s  broken",
