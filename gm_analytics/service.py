@@ -16,6 +16,7 @@ from gm_analytics.github import webhook
 from gm_analytics.github.client import GitHub
 from gm_analytics.mirror.access import Mirrors
 from gm_analytics.operations.by_hand import Operations
+from gm_analytics.operations.listed import Book
 from gm_analytics.pull_requests.called import Called
 from gm_analytics.pull_requests.intake import Intake
 from gm_analytics.pull_requests.performer import Performer, Teller
@@ -73,7 +74,7 @@ class Service:
     def operations(self) -> Operations:
         """What a person asks for."""
         mode: Mode = "exact" if self.settings.publishes_on_merge else "additive"
-        return Operations(self.mirrors, mode, self._tell.compared, lambda: self.store)
+        return Operations(self.mirrors, mode, self._tell.compared, Book(lambda: self.store))
 
     @cached_property
     def intake(self) -> Intake:

@@ -59,7 +59,8 @@ def remove(
     if not confirmed("Publish without them?", yes=yes):
         raise click.Abort
     with shown() as telling:
-        made = removal.run(service.mirrors, name, planned, DirectStep(telling))
+        book = service.operations.book
+        made = removal.run(service.mirrors, name, planned, DirectStep(telling), book)
     gone = [{"kind": "removed", "nevra": one.nevra, "size": one.size} for one in planned.gone]
     _say(name, made, as_json=as_json, changes=gone)
 
@@ -93,7 +94,8 @@ def accept_change(config: Path | None, mirror: str | None, yes: bool, as_json: b
     if not confirmed("Make publications with this from now on?", yes=yes):
         raise click.Abort
     with shown() as telling:
-        made = acceptance.run(service.mirrors, name, planned, DirectStep(telling))
+        book = service.operations.book
+        made = acceptance.run(service.mirrors, name, planned, DirectStep(telling), book)
     _say(name, made, as_json=as_json, accepted=list(planned.changes))
 
 

@@ -155,7 +155,12 @@ def repair(
     name = mirror_name(service, mirror)
     with shown() as telling:
         found = repairing.run(
-            service.mirrors, name, number, DirectStep(telling), accept_resigned=accept_resigned
+            service.mirrors,
+            name,
+            number,
+            DirectStep(telling),
+            service.operations.book,
+            accept_resigned=accept_resigned,
         )
     if as_json:
         print_json({"mirror": name, **asdict(found)})
@@ -185,9 +190,7 @@ def _repaired_text(name: str, found: Repaired) -> str:
         *(f"not repaired: {reason}" for reason in mended.refused),
         *([str(found.made)] if found.made else ()),
     ]
-    bad = len(mended.fetched) + len(mended.resigned) + len(mended.refused)
-    counts = f"{counted(found.looked_at, 'RPM')} read, {bad:,} lost or damaged"
-    return "\n".join([*lines, f"{name}: {counts}, {len(mended.refused):,} of them still"])
+    return "\n".join([*lines, f"{name}: {found.summary}"])
 
 
 def _collected_text(found: Collected, dry_run: bool) -> str:

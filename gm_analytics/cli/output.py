@@ -42,6 +42,11 @@ def _mirrors(ctx: click.Context, _: click.Parameter, begun: str) -> list[Complet
     return []
 
 
+def _refuse_mirror(ctx: click.Context, _: click.Parameter, value: str | None) -> None:
+    if value is not None:
+        raise click.UsageError(f"--mirror: {ctx.info_name} is about no mirror in particular")
+
+
 CONFIG_FILE = click.Path(dir_okay=False, path_type=Path)
 CONFIG = click.option(
     "--config",
@@ -55,6 +60,10 @@ MIRROR = click.option(
     shell_complete=_mirrors,
     help="Name of the mirror; needed if there are several.",
 )
+NO_MIRROR = click.option(
+    "--mirror", hidden=True, expose_value=False, callback=_refuse_mirror, metavar="NAME"
+)
+"""Of commands that are about none in particular: they say so."""
 FILE = click.argument("file", type=click.File("rb"))
 YES = click.option("--yes", is_flag=True, help="Do not ask.")
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")

@@ -130,8 +130,8 @@ def rollback(
     operations = service.operations
     with shown() as telling:
         outcome = operations.rollback(name, number, DirectStep(telling))
-    if as_json and operations.performed:
-        print_json(record_json(operations.performed, private=True))
+    if as_json and operations.book.last:
+        print_json(record_json(operations.book.last, private=True))
         return
     for change in outcome.changes:
         click.echo(f"{change.kind} {change.nevra}")

@@ -17,7 +17,7 @@ import click
 from gm_analytics.cli import interruption
 from gm_analytics.cli.logs import log_to_standard_error
 from gm_analytics.cli.opened import opened
-from gm_analytics.cli.output import CONFIG
+from gm_analytics.cli.output import CONFIG, NO_MIRROR
 from gm_analytics.errors import Exit
 from gm_analytics.operations import permissions
 from gm_analytics.service import Service
@@ -40,6 +40,7 @@ OPERATORS = click.option(
 
 @click.command()
 @CONFIG
+@NO_MIRROR
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @PORT
 @OPERATORS
@@ -53,6 +54,7 @@ def serve(config: Path | None, host: str, port: int, operator_listen: str | None
 
 @click.command()
 @CONFIG
+@NO_MIRROR
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @PORT
 @OPERATORS
@@ -65,6 +67,7 @@ def web(config: Path | None, host: str, port: int, operator_listen: str | None) 
 
 @click.command()
 @CONFIG
+@NO_MIRROR
 def worker(config: Path | None) -> None:
     """Perform updates that were taken by `web`, or by `connexion run`."""
     with _working(_start(config, worker=True)):

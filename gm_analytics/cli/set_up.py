@@ -14,6 +14,7 @@ from gm_analytics.cli.output import (
     CONFIG,
     JSON,
     MIRROR,
+    NO_MIRROR,
     finding_text,
     mirror_name,
     named,
@@ -96,6 +97,7 @@ def key(
 
 @click.command()
 @CONFIG
+@NO_MIRROR
 @click.argument("repository")
 def forget(config: Path | None, repository: str) -> None:
     """Let REPOSITORY, an owner/name, be another one than it was: its id is learned again."""

@@ -20,6 +20,7 @@ from gm_analytics.cli.output import (
     FILE,
     JSON,
     MIRROR,
+    NO_MIRROR,
     content,
     mirror_name,
     name_of,
@@ -39,7 +40,7 @@ from gm_analytics.operations.by_hand import DirectStep, Operations
 from gm_analytics.pull_requests.performer import Teller
 from gm_analytics.remote import fetch
 from gm_analytics.service import Service
-from gm_analytics.updates.model import Record
+from gm_analytics.updates.model import Record, Update
 from gm_analytics.updates.states import BROKEN, State
 from gm_analytics.web.update_json import record_json, update_json
 from gm_analytics.wording import when
@@ -98,8 +99,8 @@ def apply(
     operations = operations.accepting_resigned() if accept_resigned else operations
     with shown() as telling:
         outcome = operations.apply(manifest, name, DirectStep(telling), lock)
-    if as_json and operations.performed:
-        print_json(record_json(operations.performed, private=True))
+    if as_json and operations.book.last:
+        print_json(record_json(operations.book.last, private=True))
         return
     for nevra in outcome.added:
         click.echo(f"added {nevra}")
@@ -145,7 +146,7 @@ def updates(
     if update_id and follow:
         follow_until_end(store, update_id)
     if update_id:
-        records = [one for one in store.get(update_id) if mirror in {None, one.update.mirror}]
+        records = _see_that_it_is_for(mirror, store.get(update_id), update_id)
     else:
         records = store.recent(limit, state=state, mirror=mirror)
     if as_json:
@@ -159,14 +160,19 @@ def updates(
 
 @click.command()
 @CONFIG
+@click.option(
+    "--mirror", metavar="NAME", help="Only on this mirror; by default wherever it failed."
+)
 @click.argument("update_id")
 @JSON
-def retry(config: Path | None, update_id: str, as_json: bool) -> None:
+def retry(config: Path | None, mirror: str | None, update_id: str, as_json: bool) -> None:
     """Run a failed update again, under the same id."""
     store = opened(config).store
     update_id = store.meant(update_id)
-    if not store.retry(update_id):
-        raise click.UsageError(f"update {update_id} has not failed; there is nothing to retry")
+    _see_that_it_is_for(mirror, store.get(update_id), update_id)
+    if not store.retry(update_id, mirror):
+        on = f" on {mirror}" if mirror else ""
+        raise click.UsageError(f"update {update_id} has not failed{on}; there is nothing to retry")
     if as_json:
         print_json(_as_json(update_id, store.get(update_id)))
     else:
@@ -176,7 +182,11 @@ def retry(config: Path | None, update_id: str, as_json: bool) -> None:
 @click.command()
 @CONFIG
 @click.argument("update_id")
-@click.option("--mirror", help="Only on this mirror; by default on all that it has not ended on.")
+@click.option(
+    "--mirror",
+    metavar="NAME",
+    help="Only on this mirror; by default on all that it has not ended on.",
+)
 @JSON
 def cancel(config: Path | None, update_id: str, mirror: str | None, as_json: bool) -> None:
     """End an update that waits or runs, before clients see what it does; `retry` runs it again.
@@ -199,12 +209,17 @@ def cancel(config: Path | None, update_id: str, mirror: str | None, as_json: boo
     sys.exit(Exit.DONE if set(answers) == {"cancelled"} else Exit.FAILED)
 
 
+def _see_that_it_is_for(mirror: str | None, records: list[Record], update_id: str) -> list[Record]:
+    """Give an update on the mirror that was named, or on all."""
+    found = [record for record in records if mirror in {None, record.update.mirror}]
+    if not found:
+        known = ", ".join(record.update.mirror for record in records)
+        raise click.UsageError(f"update {update_id} is not for {mirror}, but for {known}")
+    return found
+
+
 def _to_cancel(records: list[Record], update_id: str, mirror: str | None) -> list[Record]:
-    known = ", ".join(record.update.mirror for record in records)
-    if mirror is not None:
-        records = [record for record in records if record.update.mirror == mirror]
-        if not records:
-            raise click.UsageError(f"update {update_id} is not for {mirror}, but for {known}")
+    records = _see_that_it_is_for(mirror, records, update_id)
     if all(record.ended for record in records):
         states = ", ".join(f"{record.update.mirror}: {record.state}" for record in records)
         raise click.UsageError(f"update {update_id} has ended ({states}); nothing is to cancel")
@@ -230,6 +245,7 @@ def _cancelled_text(record: Record, answer: Answer) -> str:
 
 @click.command()
 @CONFIG
+@NO_MIRROR
 @click.argument("payload", type=click.File("rb"))
 @click.option("--url", default="http://127.0.0.1:8080/ci_server/updates", show_default=True)
 @click.option("--event", default="pull_request", show_default=True, help="X-GitHub-Event.")
@@ -270,7 +286,7 @@ def _as_json(update_id: str | None, records: Sequence[Record]) -> object:
 
 def _record_text(record: Record) -> str:
     update, accepted = record.update, when(record.accepted_at)
-    origin = update.origin or f"{update.aim.word} by hand"
+    origin = update.origin or f"{_command_of(update)} by hand"
     head = f"{update.id}  {record.state:<10}  {accepted}  {update.mirror}  {origin}"
     hint = [f"    hint: {record.hint}"] if record.hint else []
     steps = [
@@ -279,3 +295,8 @@ def _record_text(record: Record) -> str:
         for step in record.steps
     ]
     return "\n".join([head, f"    {record.message}", *hint, *steps])
+
+
+def _command_of(update: Update) -> str:
+    """Name the command that a person gave: the id of what it made begins with it."""
+    return update.id[: -len(f"-{uuid.UUID(int=0)}")] or update.aim.word

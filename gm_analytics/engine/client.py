@@ -172,8 +172,8 @@ class Store(Taking):
             row = index.note(connection, mirror, standing)
             return row and records.indexed(row)
 
-    def retry(self, update_id: str) -> bool:
-        """Run a failed update again under its id; tell whether it was one.
+    def retry(self, update_id: str, mirror: str | None = None) -> bool:
+        """Run an update again under its id where it failed; tell whether it did anywhere.
 
         Raises:
             UnknownUpdate: no update has this id.
@@ -182,7 +182,11 @@ class Store(Taking):
         """
         found = self.get(update_id)
         with guarded(f"retrying update {update_id}"):
-            retried = [self._retry_if_failed(record.update.id) for record in found]
+            retried = [
+                self._retry_if_failed(record.update.id)
+                for record in found
+                if mirror in {None, record.update.mirror}
+            ]
         return any(retried)
 
     def cancel(self, update_id: str, asked_by: str) -> cancelling.Answer:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import uuid
 from dataclasses import dataclass
 
 from gm_analytics.mirror.access import Mirrors
 from gm_analytics.operations import again
 from gm_analytics.operations.again import Again, Made
 from gm_analytics.operations.by_hand import DirectStep
+from gm_analytics.operations.listed import Book
 
 
 @dataclass(frozen=True)
@@ -29,16 +29,21 @@ def plan(mirrors: Mirrors, mirror: str) -> Change:
     return Change(look.live, changed, len(packages))
 
 
-def run(mirrors: Mirrors, mirror: str, planned: Change, step: DirectStep) -> Made | None:
+def run(
+    mirrors: Mirrors, mirror: str, planned: Change, step: DirectStep, book: Book
+) -> Made | None:
     """Publish what is live as made with the configuration of now.
 
     Clients see the same packages. None if something was published meanwhile.
     """
-    name = f"accept-{uuid.uuid4()}"
-    with mirrors.heard_by(step.telling.line).open(mirror) as session:
+    update = again.update_of("accept-change", mirror)
+    with book.of(update) as done, mirrors.heard_by(step.telling.line).open(mirror) as session:
         session.accepts_changes = True
         live = step("survey", session.survey)
         if live.live != planned.live:
             return None
-        made = Again("accept", session.publications.packages(live.live), ())
-        return again.publish(mirrors, session, name, live, made, step=step)
+        then = Again("accept", session.publications.packages(live.live), ())
+        made = again.publish(mirrors, session, update.id, live, then, step=step)
+        said = f"{mirror}: from now on with {'; '.join(planned.changes)}"
+        done("published", said, made.outcome(said))
+        return made

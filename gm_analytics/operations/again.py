@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -10,8 +11,12 @@ from gm_analytics.mirror.access import Mirrors
 from gm_analytics.mirror.publication import FORMAT, Closure, Publication
 from gm_analytics.mirror.session import Session
 from gm_analytics.mirror.survey import Survey
+from gm_analytics.rpm.changes import Plan
 from gm_analytics.rpm.package import Package
+from gm_analytics.updates.model import ROLLBACK, Outcome, Update
 from gm_analytics.updates.ports import Step
+
+NO_CHANGE = Plan(())
 
 
 @dataclass(frozen=True)
@@ -35,10 +40,22 @@ class Made:
     unseen: str = ""
     """Why it is not known whether clients see it."""
 
+    def outcome(self, message: str, plan: Plan = NO_CHANGE) -> Outcome:
+        """Give it as how an update ended."""
+        warnings = (self.unseen,) if self.unseen else ()
+        return Outcome(
+            "published", message, self.directory, warnings=warnings, changes=plan.changes
+        )
+
     def __str__(self) -> str:
         """Say it to the person who asked for it."""
         warning = f"\nwarning: {self.unseen}" if self.unseen else ""
         return f"published as {self.directory}{warning}"
+
+
+def update_of(word: str, mirror: str) -> Update:
+    """Give the update that it is: like a rollback's, its packages are given."""
+    return Update(f"{word}-{uuid.uuid4()}", mirror, aim=ROLLBACK)
 
 
 def publish(

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import logging
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Protocol
 
-from gm_analytics.errors import AnotherService, GmError, StoreUnavailable
+from gm_analytics.errors import AnotherService, StoreUnavailable
 from gm_analytics.manifest import Manifest
 from gm_analytics.mirror.access import Mirrors
 from gm_analytics.mirror.lock import Lock
@@ -18,12 +16,12 @@ from gm_analytics.mirror.ownership import Owner
 from gm_analytics.mirror.retention import Collected
 from gm_analytics.mirror.session import Session
 from gm_analytics.mirror.solve_key import SolveKey
+from gm_analytics.operations.listed import Book
 from gm_analytics.rpm.changes import Plan, compare, diff
 from gm_analytics.updates.closures import placed, warnings_of
-from gm_analytics.updates.model import ROLLBACK, Aim, Mode, Outcome, Record, Update
+from gm_analytics.updates.model import ROLLBACK, Aim, Mode, Outcome, Update
 from gm_analytics.updates.ports import P, R, World
 from gm_analytics.updates.progress import Telling
-from gm_analytics.updates.states import State
 from gm_analytics.updates.story import perform
 
 log = logging.getLogger(__name__)
@@ -89,30 +87,8 @@ def _nobody(mirror: str, outcome: Outcome) -> None:
     """Tell nobody."""
 
 
-class Listing(Protocol):
-    """Lists updates."""
-
-    def note(self, record: Record) -> None:
-        """List how an update by hand ended, with the others; may raise `StoreUnavailable`."""
-        ...
-
-
-def _record(
-    update: Update, began: float, state: State, message: str, outcome: Outcome | None = None
-) -> Record:
-    told = replace(update, requested_at=began)
-    return Record(told, state, message, began, began, time.time(), outcome)
-
-
-def _failed(update: Update, began: float, error: BaseException) -> Record:
-    if not isinstance(error, Exception):
-        return _record(update, began, "cancelled", "interrupted")
-    wrapped = GmError.wrap(error)
-    return replace(_record(update, began, "failed", str(wrapped)), error=wrapped)
-
-
 class Operations:
-    """A person's commands on mirrors, without GitHub and without the store.
+    """A person's commands on mirrors, without GitHub; the store only lists them in a `book`.
 
     `mode` is what the installation's policy wants of a manifest: additive or exact.
     """
@@ -122,17 +98,15 @@ class Operations:
         mirrors: Mirrors,
         mode: Mode,
         compared: Compared = _nobody,
-        listing: Callable[[], Listing] | None = None,
+        book: Book | None = None,
     ) -> None:
         self.mirrors = mirrors
         self._mode = mode
         self._compared = compared
-        self._listing = listing
-        self.performed: Record | None = None
-        """The last update that was performed, once it has ended."""
+        self.book = book or Book()
 
     def _with(self, mirrors: Mirrors) -> Operations:
-        return Operations(mirrors, self._mode, self._compared, self._listing)
+        return Operations(mirrors, self._mode, self._compared, self.book)
 
     def asking_now(self) -> Operations:
         """Give the same; upstream is asked though its metadata were read lately."""
@@ -182,27 +156,14 @@ class Operations:
 
     def _perform(self, update: Update, request: ByHand, step: DirectStep) -> Outcome:
         world = World(request, self.mirrors.heard_by(step.telling.line))
-        began = time.time()
-        try:
+        with self.book.of(update) as done:
             outcome = step.telling.of(lambda: perform(update, world, step))
-        except BaseException as error:
-            self._tell(_failed(update, began, error))
-            raise
-        self._tell(_record(update, began, outcome.state, outcome.message, outcome=outcome))
+            done(outcome.state, outcome.message, outcome)
         try:
             self._compared(update.mirror, outcome)
         except StoreUnavailable as error:
             log.warning("open pull requests are not told of it: %s", error)
         return outcome
-
-    def _tell(self, record: Record) -> None:
-        """Have it listed with the other updates; whether it is done does not depend on that."""
-        self.performed = record
-        try:
-            if self._listing:
-                self._listing().note(record)
-        except StoreUnavailable as error:
-            log.warning("`updates` will not list it: %s", error)
 
     def look_back(self, mirror: str, number: int | None) -> tuple[int, Plan]:
         """Say which publication `rollback` would make live again, and what that would change."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
@@ -12,7 +11,9 @@ from gm_analytics.mirror.history import History
 from gm_analytics.operations import again
 from gm_analytics.operations.again import Again, Made
 from gm_analytics.operations.by_hand import DirectStep
+from gm_analytics.operations.listed import Book
 from gm_analytics.operations.status import satisfied_by
+from gm_analytics.rpm.changes import compare
 from gm_analytics.rpm.package import Package
 
 
@@ -46,15 +47,21 @@ def plan(mirrors: Mirrors, mirror: str, names: tuple[str, ...]) -> Removal:
     return Removal(look.live, gone, left, _groups(past, set(names)), unexplained)
 
 
-def run(mirrors: Mirrors, mirror: str, planned: Removal, step: DirectStep) -> Made | None:
+def run(
+    mirrors: Mirrors, mirror: str, planned: Removal, step: DirectStep, book: Book
+) -> Made | None:
     """Publish what is left; None if something was published meanwhile."""
-    name = f"remove-{uuid.uuid4()}"
-    with mirrors.heard_by(step.telling.line).open(mirror) as session:
+    update = again.update_of("remove", mirror)
+    with book.of(update) as done, mirrors.heard_by(step.telling.line).open(mirror) as session:
         live = step("survey", session.survey)
         if live.live != planned.live:
             return None
-        made = Again("remove", planned.left, (), planned.groups)
-        return again.publish(mirrors, session, name, live, made, step=step)
+        then = Again("remove", planned.left, (), planned.groups)
+        made = again.publish(mirrors, session, update.id, live, then, step=step)
+        plan = compare((*planned.gone, *planned.left), planned.left, exact=True)
+        said = f"{mirror}: {plan.summary}"
+        done("published", said, made.outcome(said, plan))
+        return made
 
 
 def divide(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from typing import Any
 
@@ -60,6 +61,10 @@ def test_a_package_is_removed_with_what_it_alone_pulled_in(site: Site, cli: Cli)
     done = cli("remove", "first", "--yes")
     assert done.returncode == 0, done.stderr
     assert live(service, site) == (before + 1, {"second", "shared"})
+    listed = cli("updates").stdout
+    assert re.search(
+        r"^remove-\S+  published  .* remove by hand\n    .*: 2 removed$", listed, re.MULTILINE
+    )
     client = site.client()
     client.install("second")
     assert client.install("first", check=False).returncode != 0
@@ -125,6 +130,11 @@ def test_another_configuration_is_refused_until_it_is_accepted(
     done = configured(site, cli, "accept-change", "--yes", **changes)
     assert done.returncode == 0, done.stderr
     assert live(changed, site) == (before[0] + 1, before[1])
+    listed = cli("updates").stdout
+    assert re.search(
+        r"^accept-change-\S+  published  .* accept-change by hand$", listed, re.MULTILINE
+    )
+    assert f": from now on with {said}" in listed
     again = configured(site, cli, "accept-change", "--yes", **changes)
     assert "nothing to accept" in again.stdout
     if case != "another release":

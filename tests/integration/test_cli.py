@@ -78,7 +78,7 @@ def test_what_is_done_by_hand_is_planned_listed_and_told_as_json(site: Site, cli
     assert failed.returncode == 4
     listed = cli("updates").stdout
     assert re.search(r"^rollback-\S+  published  .* rollback by hand$", listed, re.MULTILINE)
-    assert re.search(r"^apply-\S+  failed  .* add by hand\n.*nosuch", listed, re.MULTILINE)
+    assert re.search(r"^apply-\S+  failed  .* apply by hand\n.*nosuch", listed, re.MULTILINE)
     assert one["update_id"] in cli("--config", str(site.config()), "updates").stdout
     short = one["update_id"][:12]
     assert json.loads(cli("updates", short, "--json").stdout)["update_id"] == one["update_id"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -83,6 +84,10 @@ def test_what_is_lost_or_damaged_comes_back_bit_for_bit(
     again = cli("repair")
     assert " 0 lost or damaged" in again.stdout
     assert "published as" not in again.stdout
+    listed = cli("updates", "--state", "unchanged").stdout
+    assert re.search(
+        r"^repair-\S+  unchanged  .* repair by hand\n.* 3 lost or damaged", listed, re.MULTILINE
+    )
 
 
 def test_what_nobody_has_any_more_is_named(site: Site, cli: Cli, mirror: Mirror) -> None:
@@ -102,6 +107,8 @@ def test_what_nobody_has_any_more_is_named(site: Site, cli: Cli, mirror: Mirror)
     refused = cli("repair", "--accept-resigned")
     assert refused.returncode == 4
     assert "another payload" in refused.stdout
+    listed = cli("updates", "--state", "failed").stdout
+    assert re.search(r"^repair-.* repair by hand\n.*another payload", listed, re.MULTILINE)
 
 
 @pytest.mark.parametrize("damage", [lose, change])

@@ -23,7 +23,7 @@ from gm_analytics.updates.model import ROLLBACK, Record, Update
 from .test_no_traceback import ARGUMENTS, PROGRAM, Place, told
 
 TOP = Path(__file__).parents[3]
-ABOUT_NO_MIRROR = {"serve", "web", "worker", "retry", "replay", "forget", "completion"}
+ABOUT_NO_MIRROR = {"serve", "web", "worker", "replay", "forget", "completion"}
 REPORTS_NOTHING = {"serve", "web", "worker", "replay", "forget", "completion", "lock"}
 """`replay` prints the answer and `lock` a file, both of them JSON."""
 
@@ -34,7 +34,8 @@ def place(tmp_path: Path) -> Place:
 
 
 def options(name: str) -> set[str]:
-    return {option for one in cli.commands[name].params for option in one.opts}
+    known = cli.commands[name].params
+    return {option for one in known if not getattr(one, "hidden", False) for option in one.opts}
 
 
 @pytest.mark.parametrize("name", sorted(cli.commands))
@@ -44,18 +45,23 @@ def test_every_command_takes_the_same_options(name: str) -> None:
     assert ("--config" in options(name)) == (name != "completion")
 
 
+@pytest.mark.parametrize("name", sorted(ABOUT_NO_MIRROR - {"completion"}))
+def test_what_is_about_no_mirror_says_so(name: str, place: Place) -> None:
+    told(place.run(name, "--mirror", "m", *ARGUMENTS[name]), 2, f"{name} is about no mirror")
+
+
 @pytest.mark.parametrize("name", sorted(set(cli.commands) - {"completion"}))
 def test_the_configuration_is_named_before_the_command_or_behind_it(
-    name: str, tmp_path: Path
+    name: str, place: Place
 ) -> None:
-    for number, before in enumerate(([], ["--config", str(tmp_path / "first.yaml")])):
-        behind = ["--config", str(tmp_path / "second.yaml")] if not number else []
+    for number, before in enumerate(([], ["--config", str(place.directory / "first.yaml")])):
+        behind = ["--config", str(place.directory / "second.yaml")] if not number else []
         call = [*before, name, *behind, *ARGUMENTS[name]]
-        done = CliRunner().invoke(cli, call, input="[]")
+        done = place.run(*call, stdin="[]")
         file = "first" if number else "second"
         assert f"{file}.yaml: reading it: No such file" in done.stderr, done.stderr
     call = ["--config", "/first.yaml", name, "--config", "/second.yaml", *ARGUMENTS[name]]
-    assert "/second.yaml" in CliRunner().invoke(cli, call, input="[]").stderr
+    assert "/second.yaml" in place.run(*call, stdin="[]").stderr
 
 
 TAKES_BOTH = sorted(
@@ -238,6 +244,10 @@ def test_an_update_is_meant_by_how_its_id_begins(place: Place) -> None:
     told(place.run("updates", "%%%%"), 4, "update %%%%: unknown")
     told(place.run("updates", "pr1_aaaa0"), 4, "unknown")
     told(place.run("retry", "roll"), 2, "update rollback-1 has not failed")
+    told(place.run("retry", "roll", "--mirror", "m"), 2, "has not failed on m; there is nothing")
+    for command in ("updates", "retry", "cancel"):
+        for_another = "update pr1-bbbb is not for m, but for other"
+        told(place.run(command, "pr1-b", "--mirror", "m"), 2, for_another)
     told(place.run("cancel", "apply-2"), 2, r"update apply-2 has ended \(m: failed\)")
     assert json.loads(place.run("updates", "roll", "--json").stdout)["update_id"] == "rollback-1"
 
