@@ -22,6 +22,7 @@ LOCK_LOST, LOCK_HELD = 74, 75
 """Exit codes of `run` and `lock`, beside those of the programs that they run."""
 _OURS = "gm_is_ours"
 """A function of the shell that `login` starts."""
+_UNSET = "unset LD_PRELOAD LD_AUDIT LD_LIBRARY_PATH"
 _PUT_IN = re.compile(r"\. \./([a-z_]+)\.sh")
 
 
@@ -75,11 +76,12 @@ def login(name: str, size: int) -> str:
     single quotes as it is, but for exclamation marks, line ends, and backslashes before quotes.
     The name, on a line of both outputs, tells where what start files print has ended. If they
     took something of the program, it is not run.
-    `-p` has a sh that is bash take neither functions nor options from the environment.
+    `-p` has a sh that is bash take neither functions nor options from the environment, and what
+    the linker would load before each program goes first.
     """
     marks = r'printf "\n%s\n" "$0"; printf "\n%s\n" "$0" >&2'
     whole = f'case "$t" in "#$0"*) {marks}; eval "$t" ;; *) exit {NOT_SENT} ;; esac'
-    return f"exec /bin/sh -pc '{_OURS}() {{ :; }}; t=$(head -c {size}); {whole}' {name}"
+    return f"exec /bin/sh -pc '{_UNSET}; {_OURS}() {{ :; }}; t=$(head -c {size}); {whole}' {name}"
 
 
 def program(name: str, argv: Argv) -> str:

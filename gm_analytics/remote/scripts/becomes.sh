@@ -1,5 +1,6 @@
 # shellcheck shell=sh
-# Becomes a command that has a known environment, whatever a login or a person sets there.
+# Becomes a command that has a known environment, whatever a login or a person sets there. Nothing of
+# the account's home counts: rpm would read macros there, and Python modules.
 #
 #   becomes MARK COMMAND [ARGUMENT...]
 #
@@ -8,7 +9,8 @@
 
 becomes() {
     mark=$1; shift
-    exec env -i "GM_MARK=$mark" LC_ALL=C "PATH=$PATH" "HOME=${HOME-/}" \
+    if [ ! -d "${TMPDIR-}" ] || [ ! -w "$TMPDIR" ]; then unset TMPDIR; fi
+    exec env -i "GM_MARK=$mark" LC_ALL=C "PATH=$PATH" HOME=/ \
         ${USER+"USER=$USER"} ${LOGNAME+"LOGNAME=$LOGNAME"} ${TMPDIR+"TMPDIR=$TMPDIR"} \
         ${http_proxy+"http_proxy=$http_proxy"} ${https_proxy+"https_proxy=$https_proxy"} \
         ${ftp_proxy+"ftp_proxy=$ftp_proxy"} ${all_proxy+"all_proxy=$all_proxy"} \
