@@ -18,6 +18,7 @@ _INSIDE = re.compile(
     r"|(?<=host: )(?P<name>[\w.-]+)|(?<=connect to )(?P<peer>[\w.:-]+)"
 )
 _SAID = {"url": "(address)", "path": "(path)"}
+_ENTRY = re.compile(r"://[^/\s]{1,300}@")
 _NETWORK = (
     (
         r"://[^\s'\"]*\$\{?[A-Za-z_]",
@@ -114,6 +115,11 @@ def redact(text: str) -> str:
     Paths that packages own stay: `nothing provides /usr/bin/perl` is what an author needs.
     """
     return _INSIDE.sub(lambda found: _SAID.get(found.lastgroup or "", "(host)"), text)
+
+
+def masked(text: str) -> str:
+    """Take names and passwords out of addresses: they are for nobody's log or terminal."""
+    return _ENTRY.sub("://…@", text)
 
 
 def network_fault(words: str) -> str:

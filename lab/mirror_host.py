@@ -98,6 +98,7 @@ for file in passwd group shadow; do
     [ ! -e /etc/$$file ] || mount --bind $etc/$$file /etc/$$file || exit
 done
 if [ -d /etc/dnf/vars ]; then mount --bind $vars /etc/dnf/vars || exit; fi
+if [ -e /etc/dnf/dnf.conf ]; then mount --bind $dnf_conf /etc/dnf/dnf.conf || exit; fi
 # Debian's sshd wants its directory below /run, which only systemd makes; EL's has its own.
 if [ ! -d /run/sshd ] && [ ! -d /usr/share/empty.sshd ]; then
     mount -t tmpfs -o mode=0755 tmpfs /run && mkdir -m 0755 /run/sshd || exit
@@ -126,7 +127,8 @@ class MirrorHost:
     """One mirror host. Everything it writes is below `directory`, which all may traverse.
 
     `root` is the account's own `/var/repo`, empty at first; `reposdir` is for `.repo` files.
-    As root, `variables` is the `/etc/dnf/vars` of its sessions.
+    As root, `variables` is the `/etc/dnf/vars` of its sessions, and `dnf_conf` a copy of the
+    machine's `/etc/dnf/dnf.conf`, to be changed in place.
     `tmpfs_mb` (root only) puts `root` on a file system of that size in MiB.
     """
 
@@ -143,6 +145,7 @@ class MirrorHost:
         self.root = directory / "repo"
         self.reposdir = directory / "yum.repos.d"
         self.variables = directory / "vars"
+        self.dnf_conf = directory / "dnf.conf"
         self.bin = directory / "bin"
         self.home = directory / "home"
         self.identity_file = directory / "client" / "id_ed25519"
@@ -346,6 +349,9 @@ class MirrorHost:
             place.mkdir(exist_ok=True)
             place.chmod(0o755)
         self.identity_file.parent.mkdir(mode=0o700)
+        known = Path("/etc/dnf/dnf.conf")
+        self.dnf_conf.write_text(known.read_text() if known.exists() else "[main]\n")
+        self.dnf_conf.chmod(0o644)
         self.command_log.touch()
         for own in (self.root, self.home, self.command_log):
             self.owned_by_account(own)
@@ -402,7 +408,8 @@ class MirrorHost:
             "more": "PerSourcePenalties no" if _openssh_version() >= _PENALTIES else "",
         }
         (self._etc / "sshd_config").write_text(_SSHD_CONFIG.substitute(values))
-        namespace = _NAMESPACE.substitute(etc=self._etc, vars=self.variables)
+        places = {"vars": self.variables, "dnf_conf": self.dnf_conf}
+        namespace = _NAMESPACE.substitute(etc=self._etc, **places)
         (self._etc / "namespace.sh").write_text(namespace)
 
     def _argv(self) -> list[str]:

@@ -13,6 +13,7 @@ from typing import Literal
 
 from gm_analytics.mirror.printed import MAX_LINE, lines_of
 from gm_analytics.rpm import grammar
+from gm_analytics.wording import masked
 
 MAX_WORDS = 2000
 """Characters of yum's output that an error repeats."""
@@ -105,9 +106,9 @@ _WITHOUT_KEY = re.compile(r"Problem repository: \[[^\]]+\]")
 def words(output: str, limit: int = MAX_WORDS) -> str:
     """Give what is worth repeating of yum's output: from its first complaint on, bounded.
 
-    What a terminal would obey is escaped.
+    What a terminal would obey is escaped, and no password of an address is shown.
     """
-    lines = [line.rstrip() for line in output.split("\n") if line.strip()]
+    lines = [line.rstrip() for line in masked(output).split("\n") if line.strip()]
     # What follows is all of the repository's options.
     if found := next((line for line in lines if _WITHOUT_KEY.fullmatch(line[:MAX_LINE])), None):
         return grammar.printable(f"{found}: gpgcheck=1, and no gpgkey in its file")
@@ -133,7 +134,11 @@ Failure = Literal[
 ]
 """`moved`: upstream has other files than the metadata say that were read."""
 YUM_LOCK = 200
-_PASSED_OVER = re.compile(r"(?:Warning: )?failed loading '[^']{1,300}'", re.IGNORECASE)
+_PASSED_OVER = re.compile(
+    r"(?:Warning: )?failed loading '[^']{1,300}'|Bad id for repo: |"
+    r"Repository '[^']{1,300}'[^:]{0,300}: Error parsing config: ",
+    re.IGNORECASE,
+)
 _STOPPED_AT_THE_QUESTION = re.compile(r"Operation aborted|Exiting on user command", re.IGNORECASE)
 _FAILURES: tuple[tuple[Failure, tuple[Sign, ...]], ...] = (
     (

@@ -29,7 +29,7 @@ from gm_analytics.mirror.complaints import words
 from gm_analytics.mirror.examined import Examined, Repositories
 from gm_analytics.mirror.ownership import Owner
 from gm_analytics.mirror.printed import refusals
-from gm_analytics.mirror.survey import Survey, Target, Tools
+from gm_analytics.mirror.survey import UNREADABLE, Survey, Target, Tools
 from gm_analytics.remote import ssh
 from gm_analytics.remote.commands import Argv, script
 from gm_analytics.rpm import grammar
@@ -155,7 +155,10 @@ class Host:
         """
         doing = "preparing the staging directory"
         argv = yum.prepare(self.target, self.tools, update_id, number)
-        said = self.run(argv, doing)
+        result = self.ssh.run(argv, doing, SHORT)
+        if result.exited == UNREADABLE:
+            raise NoUpstream(self.name, words(result.stdout), self.target.reposdir)
+        said = self.check(result, argv, doing)
         with self.answer(doing):
             local = tuple(map(REPOSITORY_ID.check, said.splitlines()))
         self.target = replace(self.target, local=local)

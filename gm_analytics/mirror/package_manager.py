@@ -11,7 +11,6 @@ from gm_analytics.errors import (
     CommandFailed,
     DiskFull,
     NotInstallable,
-    NoUpstream,
     UpstreamUnavailable,
 )
 from gm_analytics.mirror import complaints, downloads, survey, yum
@@ -50,8 +49,6 @@ class PackageManager:
             argv = yum.makecache(self._host.target, self._host.tools, name)
             result = run_yum(self._host, name, argv, doing)
             said = words(output := result.stdout + result.stderr)
-            if passed := complaints.passed_over(output):
-                raise NoUpstream(self._host.name, passed, self._host.target.reposdir)
             if result.exited == complaints.YUM_LOCK:
                 return "an update is reading it now"
             if complaints.failure(result.exited, output, ()) == "other" and not result.ok:

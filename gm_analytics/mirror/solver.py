@@ -14,6 +14,7 @@ from gm_analytics.errors import (
     DiskFull,
     GmError,
     LockHeld,
+    NoUpstream,
     PoolIncomplete,
     UnknownPackages,
     Unresolvable,
@@ -280,6 +281,7 @@ def run_yum(
 
     Raises:
         CommandFailed: the program itself crashed.
+        NoUpstream: it would go on without one of the repositories.
 
     """
     if host.tools.elevation != "helper":  # the helper empties the root itself: it is root's
@@ -287,4 +289,6 @@ def run_yum(
     result = host.ssh.run(argv, doing, host.target.timeout, aloud=aloud)
     if not result.ok and (failure := host.failure(result, argv, doing)).crash:
         raise failure
+    if passed := complaints.passed_over(result.stdout + result.stderr):
+        raise NoUpstream(host.name, passed, host.target.reposdir)
     return result

@@ -12,7 +12,7 @@ from gm_analytics.remote.commands import Argv, script
 from gm_analytics.rpm import grammar
 from gm_analytics.rpm.grammar import Grammar, lines, optional
 
-OVERTAKEN, BYTES_DIFFER, REFUSED, SHORT_OF, UNKNOWN = 76, 77, 78, 79, 80
+OVERTAKEN, BYTES_DIFFER, REFUSED, SHORT_OF, UNKNOWN, UNREADABLE = 76, 77, 78, 79, 80, 81
 """Exit codes of the scripts of this room, beside those of the programs they run."""
 HELPER_CACHE = "/var/cache/gm-mirror"
 """Where gm-mirror-helper keeps root's yum cache, if root cannot make a user namespace either."""

@@ -7,7 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from gm_analytics.mirror.survey import HELPER_CACHE, REFUSED, Signatures, Target, Tools
+from gm_analytics.mirror.survey import (
+    HELPER_CACHE,
+    REFUSED,
+    UNREADABLE,
+    Manager,
+    Signatures,
+    Target,
+    Tools,
+)
 from gm_analytics.remote.commands import Argv, script
 from gm_analytics.rpm import comps as comps_of
 from gm_analytics.rpm.grammar import HREF
@@ -28,7 +36,7 @@ def repo_file(base_url: str, name: str = POOL_ID) -> str:
     """Give a yum repository file that offers a directory as the pool."""
     return (
         f"[{name}]\nname=packages of this mirror\nbaseurl={base_url}\n"
-        "enabled=1\ngpgcheck=0\ncost=1\nmetadata_expire=1\n"
+        "enabled=1\ngpgcheck=0\nrepo_gpgcheck=0\ncost=1\nmetadata_expire=1\n"
     )
 
 
@@ -50,7 +58,9 @@ def prepare(target: Target, tools: Tools, update_id: str, number: int) -> Argv:
     again = repo_file(f"file://{preview}/", PREVIEW_ID)
     staging, keys = target.staging(update_id), "keys" if target.signatures == "required" else ""
     more = (preview, again, target.reposdir, keys, target.cache(tools.manager), target.root)
-    return script("mirror", "prepare", staging, pool, candidate, *more)
+    # With the helper root may be who reads them.
+    code = () if tools.elevation == "helper" else (str(UNREADABLE),)
+    return script("mirror", "prepare", staging, pool, candidate, *more, *code)
 
 
 def download(
@@ -155,12 +165,17 @@ def _yum(target: Target, tools: Tools, update_id: str, reposdir: str) -> Argv:
         "keepcache": "1",
         "metadata_expire": str(target.max_age),
     }
+    if tools.manager != "dnf5":  # what is read of the output is what it is by default
+        options |= {"color": "never", "debuglevel": "2", "errorlevel": "3"}
     if tools.manager == "yum3":
         # skip_if_unavailable is known to repositories alone; before EL 7.3 yum warns of the other.
         options |= {"*.skip_if_unavailable": "0", "skip_missing_names_on_install": "0"}
     else:
         options |= {
-            "skip_if_unavailable": "0",
+            # Repository files have their own values, which count before those of all.
+            "*.skip_if_unavailable": "0",
+            "*.metadata_expire": str(target.max_age),
+            "gm-*.metadata_expire": "1",
             "install_weak_deps": "1" if target.weak_dependencies else "0",
             "logdir": target.staging(update_id, "log"),
             "best": "1",
@@ -184,11 +199,20 @@ def _yum(target: Target, tools: Tools, update_id: str, reposdir: str) -> Argv:
     )
 
 
+_STRICT: dict[Manager, Argv] = {
+    "yum3": ("--setopt=skip_broken=0",),
+    "dnf4": ("--setopt=strict=1",),
+    "dnf5": ("--setopt=skip_broken=0", "--setopt=skip_unavailable=0"),
+}
+"""All that is asked for, or nothing, whatever the host is set to."""
+
+
 def _install(tools: Tools, specs: Iterable[str], *, some: bool = False) -> Argv:
     # yum 3 would take "--" for a package name, and dnf 5 refuses it as an unknown argument; the
     # grammar of specs lets none begin with "-".
     ended = ("--",) if tools.manager == "dnf4" else ()
-    return (*(("--skip-broken",) if some else ()), "install", *ended, *specs)
+    strict = ("--skip-broken",) if some else _STRICT[tools.manager]
+    return (*strict, "install", *ended, *specs)
 
 
 def aside(target: Target, tools: Tools) -> Argv:

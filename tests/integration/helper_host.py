@@ -109,7 +109,8 @@ class Host:
         into = {"dnf4": f"--downloaddir={rpms}", "dnf5": f"--setopt=destdir={rpms}"}
         if "-y" not in words or self.manager not in into:
             return words
-        at = words.index("--skip-broken" if "--skip-broken" in words else "install")
+        behind = ("--skip-broken", "--setopt=strict=", "--setopt=skip_broken=", "install")
+        at = next(at for at, word in enumerate(words) if word.startswith(behind))
         return [*words[:at], into[self.manager], *words[at:]]
 
     def _install(self) -> None:
