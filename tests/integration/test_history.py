@@ -80,7 +80,7 @@ def test_publications_are_listed_with_what_made_them(site: Site, cli: Cli) -> No
     assert [line.split()[0] for line in listed] == ["1", "2", "*"]
     assert listed[0].endswith("as it was found")
     assert listed[1].endswith(f"{pull.head_sha[:12]}  {pull.repository}#1 {update['update_id']}")
-    assert re.search(r"T[\d:]+\+00:00 +\d+ packages +- +apply-", listed[2])
+    assert re.search(r"[\d-]+ [\d:]+ UTC +\d+ packages +- +apply-", listed[2])
     as_json = json.loads(cli("publications", "--json").stdout)
     assert [(one["number"], one["live"]) for one in as_json] == [(1, False), (2, False), (3, True)]
     assert (as_json[0]["packages"], as_json[1]["commit"]) == (0, pull.head_sha)

@@ -84,9 +84,9 @@ def test_what_is_lost_or_damaged_comes_back_bit_for_bit(
     again = cli("repair")
     assert " 0 lost or damaged" in again.stdout
     assert "published as" not in again.stdout
-    listed = cli("updates", "--state", "unchanged").stdout
+    listed = cli("updates").stdout
     assert re.search(
-        r"^repair-\S+  unchanged  .* repair by hand\n.* 3 lost or damaged", listed, re.MULTILINE
+        r"^repair-\S+  published  .* repair by hand\n.* 3 lost or damaged", listed, re.MULTILINE
     )
 
 

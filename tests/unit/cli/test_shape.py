@@ -23,9 +23,10 @@ from gm_analytics.updates.model import ROLLBACK, Record, Update
 from .test_no_traceback import ARGUMENTS, PROGRAM, Place, told
 
 TOP = Path(__file__).parents[3]
-ABOUT_NO_MIRROR = {"serve", "web", "worker", "replay", "forget", "completion"}
-REPORTS_NOTHING = {"serve", "web", "worker", "replay", "forget", "completion", "lock"}
-"""`replay` prints the answer and `lock` a file, both of them JSON."""
+WITHOUT_CONFIGURATION = {"completion", "init"}
+ABOUT_NO_MIRROR = {"serve", "web", "worker", "replay", "forget"}
+REPORTS_NOTHING = ABOUT_NO_MIRROR | WITHOUT_CONFIGURATION | {"lock", "mirror-setup"}
+"""`replay` prints the answer and `lock` a file, both of them JSON; `mirror-setup` a script."""
 
 
 @pytest.fixture
@@ -40,17 +41,17 @@ def options(name: str) -> set[str]:
 
 @pytest.mark.parametrize("name", sorted(cli.commands))
 def test_every_command_takes_the_same_options(name: str) -> None:
-    assert ("--mirror" in options(name)) == (name not in ABOUT_NO_MIRROR)
+    assert ("--mirror" in options(name)) == (name not in ABOUT_NO_MIRROR | {"completion"})
     assert ("--json" in options(name)) == (name not in REPORTS_NOTHING)
-    assert ("--config" in options(name)) == (name != "completion")
+    assert ("--config" in options(name)) == (name not in WITHOUT_CONFIGURATION)
 
 
-@pytest.mark.parametrize("name", sorted(ABOUT_NO_MIRROR - {"completion"}))
+@pytest.mark.parametrize("name", sorted(ABOUT_NO_MIRROR))
 def test_what_is_about_no_mirror_says_so(name: str, place: Place) -> None:
     told(place.run(name, "--mirror", "m", *ARGUMENTS[name]), 2, f"{name} is about no mirror")
 
 
-@pytest.mark.parametrize("name", sorted(set(cli.commands) - {"completion"}))
+@pytest.mark.parametrize("name", sorted(set(cli.commands) - WITHOUT_CONFIGURATION))
 def test_the_configuration_is_named_before_the_command_or_behind_it(
     name: str, place: Place
 ) -> None:
