@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import uuid
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -17,6 +18,7 @@ from gm_analytics.cli import interruption
 from gm_analytics.operations.findings import Finding, Severity
 from gm_analytics.rpm.changes import Plan, size_text
 from gm_analytics.service import Service
+from gm_analytics.updates.model import Update
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 _NAMED = "gm_analytics.mirror"
@@ -160,6 +162,11 @@ def mirror_name(service: Service, given: str | None) -> str:
     if name is None and len(mirrors) > 1:
         raise click.UsageError("--mirror: one of " + ", ".join(mirror.name for mirror in mirrors))
     return service.settings.mirror(name or mirrors[0].name).name
+
+
+def command_of(update: Update) -> str:
+    """Name the command that a person gave: the id of what it made begins with it."""
+    return update.id[: -len(f"-{uuid.UUID(int=0)}")] or update.aim.word
 
 
 def plan_text(found: Plan) -> str:

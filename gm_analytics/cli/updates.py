@@ -21,6 +21,7 @@ from gm_analytics.cli.output import (
     JSON,
     MIRROR,
     NO_MIRROR,
+    command_of,
     content,
     mirror_name,
     name_of,
@@ -40,7 +41,7 @@ from gm_analytics.operations.by_hand import DirectStep, Operations
 from gm_analytics.pull_requests.performer import Teller
 from gm_analytics.remote import fetch
 from gm_analytics.service import Service
-from gm_analytics.updates.model import Record, Update
+from gm_analytics.updates.model import Record
 from gm_analytics.updates.states import BROKEN, State
 from gm_analytics.web.update_json import record_json, update_json
 from gm_analytics.wording import when
@@ -286,7 +287,7 @@ def _as_json(update_id: str | None, records: Sequence[Record]) -> object:
 
 def _record_text(record: Record) -> str:
     update, accepted = record.update, when(record.accepted_at)
-    origin = update.origin or f"{_command_of(update)} by hand"
+    origin = update.origin or f"{command_of(update)} by hand"
     head = f"{update.id}  {record.state:<10}  {accepted}  {update.mirror}  {origin}"
     hint = [f"    hint: {record.hint}"] if record.hint else []
     steps = [
@@ -295,8 +296,3 @@ def _record_text(record: Record) -> str:
         for step in record.steps
     ]
     return "\n".join([head, f"    {record.message}", *hint, *steps])
-
-
-def _command_of(update: Update) -> str:
-    """Name the command that a person gave: the id of what it made begins with it."""
-    return update.id[: -len(f"-{uuid.UUID(int=0)}")] or update.aim.word

@@ -155,12 +155,11 @@ class Host:
         """
         doing = "preparing the staging directory"
         argv = yum.prepare(self.target, self.tools, update_id, number)
-        result = self.ssh.run(argv, doing, SHORT)
-        if result.exited == UNREADABLE:
+        if (result := self.ssh.run(argv, doing, SHORT)).exited == UNREADABLE:
             raise NoUpstream(self.name, words(result.stdout), self.target.reposdir)
-        said = self.check(result, argv, doing)
         with self.answer(doing):
-            local = tuple(map(REPOSITORY_ID.check, said.splitlines()))
+            printed = self.check(result, argv, doing)
+            local = tuple(map(REPOSITORY_ID.check, printed.splitlines()))
         self.target = replace(self.target, local=local)
 
     def sweep(self, update_id: str) -> None:

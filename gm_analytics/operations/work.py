@@ -40,7 +40,7 @@ def outdated(look: Callable[[], Workforce], config: Path) -> Iterator[Finding]:
     here = socket.gethostname()
     for worker in found.workers:
         if worker.host == here and worker.started_at < written:
-            said = f"{worker.text} began before {config} was written, {when(written, ' UTC')}"
+            said = f"{worker.text} began before {config} was written, {when(written)}"
             hint = "Restart it (`serve`, or `worker` and `web`): it goes by what it read then."
             yield Finding(_SUBJECT, "warn", said, hint)
 
