@@ -15,6 +15,8 @@ from lab.client import Client
 from lab.processes import CommandError
 
 REPO = "{http://linux.duke.edu/metadata/repo}"
+BETWEEN = 0.01
+"""Seconds from one look to the next, in which what is watched gets the processor."""
 
 
 @dataclass
@@ -65,7 +67,7 @@ def watching(look: Callable[[], None]) -> Iterator[Watch]:
             except (requests.RequestException, AssertionError, CommandError) as error:
                 watch.errors.append(str(error)[-2000:])
             watch.looks += 1
-            if stop.is_set():
+            if stop.wait(BETWEEN):
                 return
 
     thread = threading.Thread(target=loop)
