@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -569,9 +570,13 @@ def test_a_configuration_that_is_newer_than_the_process_is_told(site: Site, cli:
         before = cli("check").stdout
         os.utime(config, None)
         after = cli("check").stdout
+        told = json.loads(cli("check", "--json").stdout)
     said = r"warn workers: \S+ \(process \d+ .*\) began before \S+ was written, .*\. Restart it"
     assert not re.search(said, before)
     assert re.search(said, after), after
+    assert {key for one in told for key in one} == {"subject", "severity", "said", "hint"}
+    newer = [one["severity"] for one in told if "before" in one["said"]]
+    assert newer == ["warn"]
 
 
 # --- and the update ---------------------------------------------------------------------------
