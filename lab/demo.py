@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 import threading
 import time
@@ -87,6 +88,8 @@ def stay(site: Site, service: Service) -> None:
     print(f"the updates, as pages: http://{service.operators}/updates")
     print(f"the mirror: {site.mirror.web.url}")
     print(f"any command: .venv/bin/gm-analytics updates --config {service.config}")
+    # A shell has what it starts in the background ignore it, and then nothing ended the lab.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     print("the lab is up until Ctrl-C", flush=True)
     with suppress(KeyboardInterrupt):
         threading.Event().wait()
