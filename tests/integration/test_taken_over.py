@@ -169,7 +169,8 @@ def test_what_it_was_about_to_publish_signed_is_published(site: Site, stopped: s
 
 def unsigned_look(site: Site) -> Any:
     config = inside(site).settings.mirror(site.mirror.name)
-    with Session(config.model_copy(update={"signing_home": None}), locked=False) as session:
+    unsigned = config.model_copy(update={"signing_home": None, "signing": "off"})
+    with Session(unsigned, locked=False) as session:
         return session.survey()
 
 

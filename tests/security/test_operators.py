@@ -106,6 +106,8 @@ def test_operators_read_what_runs_now_and_strangers_do_not(
         "since": 5.0,
         "done": 1,
         "total": 3,
+        "came": 0,
+        "size": 0,
         "lines": ["(1/3): tree.rpm"],
         "said": 1,
     }
