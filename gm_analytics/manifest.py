@@ -17,7 +17,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from gm_analytics.errors import ManifestError, Problem, entry_at
-from gm_analytics.mistakes import not_json, pointed, shown, why_not
+from gm_analytics.mistakes import not_json, place, pointed, shown, why_not
 from gm_analytics.rpm.grammar import SPEC
 
 MAX_BYTES = 1024 * 1024
@@ -163,8 +163,8 @@ def _load(text: bytes) -> Any:
     try:
         return json.loads(text.decode("utf-8-sig"))
     except json.JSONDecodeError as error:
-        where = f"line {error.lineno}, column {error.colno}"
-        raise ManifestError([Problem(where, f"no JSON ({not_json(error)})", "JSON")]) from error
+        found = f"no JSON ({not_json(error)})"
+        raise ManifestError([Problem(place(error), found, "JSON")]) from error
     except (ValueError, RecursionError) as error:
         found = f"no JSON ({not_json(error)})"
         raise ManifestError([Problem("file", found, "JSON in UTF-8")]) from error

@@ -43,11 +43,24 @@ def not_json(error: Exception) -> str:
         return "a number of too many digits"
     if not error.doc.strip():
         return "the file is empty"
-    is_last = error.doc[error.pos : error.pos + 1] in {"]", "}"}
-    if is_last and error.doc[: error.pos].rstrip().endswith(","):
+    if _is_behind_a_last_comma(error):
         return "a comma behind the last one"
     known = (said for words, said in _NO_JSON if error.msg.startswith(words))
     return next(known, "it breaks off here")
+
+
+def place(error: json.JSONDecodeError) -> str:
+    """Say where a text is no JSON."""
+    at = error.pos
+    if _is_behind_a_last_comma(error):  # at the comma, as Python says from 3.13 on
+        at = error.doc.rindex(",", 0, at)
+    found = json.JSONDecodeError(error.msg, error.doc, at)
+    return f"line {found.lineno}, column {found.colno}"
+
+
+def _is_behind_a_last_comma(error: json.JSONDecodeError) -> bool:
+    ends = error.doc[error.pos : error.pos + 1] in {"]", "}"}
+    return ends and error.doc[: error.pos].rstrip().endswith(",")
 
 
 def pointed(key: str) -> str:

@@ -322,8 +322,8 @@ def test_a_terminal_is_told_of_each_problem_on_a_line_under_the_file_s_name() ->
 @pytest.mark.parametrize(
     ("text", "where", "why"),
     [
-        ('["tree",]', "line 1, column 9", "a comma behind the last one"),
-        ('[{"package_name": "x",}]', "line 1, column 23", "a comma behind the last one"),
+        ('["tree",]', "line 1, column 8", "a comma behind the last one"),
+        ('[{"package_name": "x",\n}]', "line 1, column 22", "a comma behind the last one"),
         ('["tree" "nmap"]', "line 1, column 9", "a comma or a bracket is missing"),
         ('["tree"', "line 1, column 8", "a comma or a bracket is missing"),
         ('["tree', "line 1, column 2", "a quote that is not closed"),
