@@ -77,12 +77,34 @@ class PullRequestEvent:
 
 
 @dataclass(frozen=True)
-class PushEvent:
-    """A branch has another head: somebody pushed, a pull request was merged, or it was seen."""
+class _BranchEvent:
+    """What push and queue have in common: a branch, and the commit that it has or may get."""
 
     repository: str
     branch: str
+    """That has the commit, or that it is to be merged into."""
     head_sha: str
+
+    @property
+    def key(self) -> str:
+        """`owner/name branch`."""
+        return f"{self.repository} {self.branch}"
+
+    @property
+    def base_ref(self) -> str:
+        """The branch that it is about, as a pull request's base."""
+        return self.branch
+
+    @property
+    def commit(self) -> str:
+        """The commit whose manifest counts."""
+        return self.head_sha
+
+
+@dataclass(frozen=True)
+class PushEvent(_BranchEvent):
+    """A branch has another head: somebody pushed, a pull request was merged, or it was seen."""
+
     pushed_at: str = ""
     """ISO 8601 in UTC; not before it happened, and seconds after it at most."""
     default_branch: str = ""
@@ -95,24 +117,9 @@ class PushEvent:
     """Of the pull request that was merged, where it is known."""
 
     @property
-    def key(self) -> str:
-        """`owner/name branch`."""
-        return f"{self.repository} {self.branch}"
-
-    @property
     def action(self) -> str:
         """The forge's own word for it."""
         return "push"
-
-    @property
-    def base_ref(self) -> str:
-        """The branch that it is about, as a pull request's base."""
-        return self.branch
-
-    @property
-    def commit(self) -> str:
-        """The commit whose manifest counts."""
-        return self.head_sha
 
     @property
     def at(self) -> str:
@@ -126,13 +133,9 @@ class PushEvent:
 
 
 @dataclass(frozen=True)
-class QueueEvent:
+class QueueEvent(_BranchEvent):
     """Pull requests are to be merged together, if the commit that they would become is good."""
 
-    repository: str
-    branch: str
-    """That they are to be merged into."""
-    head_sha: str
     queued_at: str = ""
     """ISO 8601 in UTC."""
     default_branch: str = ""
@@ -142,24 +145,9 @@ class QueueEvent:
     """None: a group may have several pull requests."""
 
     @property
-    def key(self) -> str:
-        """`owner/name branch`."""
-        return f"{self.repository} {self.branch}"
-
-    @property
     def action(self) -> str:
         """The forge's own word for it."""
         return "checks_requested"
-
-    @property
-    def base_ref(self) -> str:
-        """The branch that it is about, as a pull request's base."""
-        return self.branch
-
-    @property
-    def commit(self) -> str:
-        """The commit whose manifest counts."""
-        return self.head_sha
 
     @property
     def at(self) -> str:

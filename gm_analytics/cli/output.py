@@ -16,9 +16,11 @@ from click.shell_completion import CompletionItem
 from gm_analytics import settings
 from gm_analytics.cli import interruption
 from gm_analytics.operations.findings import Finding, Severity
+from gm_analytics.operations.listed import Book
 from gm_analytics.rpm.changes import Plan, size_text
 from gm_analytics.service import Service
 from gm_analytics.updates.model import Update
+from gm_analytics.web.update_json import record_json
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 _NAMED = "gm_analytics.mirror"
@@ -94,6 +96,12 @@ def named(command: Command) -> Command:
 def print_json(value: object) -> None:
     """Print a value as JSON."""
     click.echo(json.dumps(value, indent=2))
+
+
+def print_last(book: Book) -> None:
+    """Print what was done by hand just now as JSON, as `updates` lists it."""
+    if book.last:
+        print_json(record_json(book.last, private=True))
 
 
 def finding_text(found: Finding, bad: str = "FAIL") -> str:

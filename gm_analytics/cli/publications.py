@@ -19,6 +19,7 @@ from gm_analytics.cli.output import (
     named,
     plan_text,
     print_json,
+    print_last,
 )
 from gm_analytics.cli.progress import shown
 from gm_analytics.mirror.history import Held
@@ -28,7 +29,6 @@ from gm_analytics.operations.by_hand import DirectStep
 from gm_analytics.operations.contents import Kept
 from gm_analytics.rpm.changes import size_text
 from gm_analytics.service import Service
-from gm_analytics.web.update_json import record_json
 from gm_analytics.wording import counted, when_written
 
 NUMBER = click.IntRange(1, 10**12 - 1)
@@ -130,8 +130,8 @@ def rollback(
     operations = service.operations
     with shown() as telling:
         outcome = operations.rollback(name, number, DirectStep(telling))
-    if as_json and operations.book.last:
-        print_json(record_json(operations.book.last, private=True))
+    if as_json:
+        print_last(operations.book)
         return
     for change in outcome.changes:
         click.echo(f"{change.kind} {change.nevra}")

@@ -27,6 +27,7 @@ from gm_analytics.cli.output import (
     name_of,
     plan_text,
     print_json,
+    print_last,
 )
 from gm_analytics.cli.progress import follow as follow_until_end
 from gm_analytics.cli.progress import shown
@@ -100,8 +101,8 @@ def apply(
     operations = operations.accepting_resigned() if accept_resigned else operations
     with shown() as telling:
         outcome = operations.apply(manifest, name, DirectStep(telling), lock)
-    if as_json and operations.book.last:
-        print_json(record_json(operations.book.last, private=True))
+    if as_json:
+        print_last(operations.book)
         return
     for nevra in outcome.added:
         click.echo(f"added {nevra}")

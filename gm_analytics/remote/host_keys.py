@@ -8,10 +8,8 @@ from dataclasses import dataclass
 import paramiko
 
 from gm_analytics.errors import MirrorUnreachable
-from gm_analytics.remote import channel
+from gm_analytics.remote import channel, known_hosts
 from gm_analytics.remote.opening import CONNECT_TIMEOUT
-
-SSH_PORT = 22
 
 
 @dataclass(frozen=True)
@@ -28,14 +26,9 @@ class HostKey:
     """`SHA256:…`, as OpenSSH shows it."""
 
     @property
-    def known_as(self) -> str:
-        """The host as known_hosts names it."""
-        return self.host if self.port == SSH_PORT else f"[{self.host}]:{self.port}"
-
-    @property
     def line(self) -> str:
         """The line of known_hosts."""
-        return f"{self.known_as} {self.kind} {self.content}\n"
+        return f"{known_hosts.name_of(self.host, self.port)} {self.kind} {self.content}\n"
 
 
 def offered(name: str, host: str, port: int) -> HostKey:

@@ -66,10 +66,14 @@ class Known:
         return f"is not in {file}"
 
 
+def name_of(host: str, port: int) -> str:
+    """Give a host as a file names it."""
+    return host if port == PORT else f"[{host}]:{port}"
+
+
 def find(text: str, host: str, port: int) -> Known:
     """Give what a file says of a host; of another port than 22 first that with the port."""
-    names = [f"[{host}]:{port}".lower(), host.lower()] if port != PORT else [host.lower()]
-    for name in names:
+    for name in dict.fromkeys((name_of(host, port).lower(), host.lower())):
         if found := tuple(_about(text, name)):
             return Known(found)
     return Known()

@@ -31,8 +31,8 @@ CONNECT_TIMEOUT = 10.0
 """Seconds for the TCP connection, the banner, the authentication and each channel."""
 KEEPALIVE = 15
 """Seconds."""
-_UNREADABLE = (OSError, ValueError, TypeError, paramiko.SSHException, paramiko.UnknownKeyType)
-"""What a private key may raise that is none, or that has a passphrase."""
+_REFUSED = (*channel.BROKEN, ValueError, TypeError, paramiko.UnknownKeyType)
+"""What paramiko raises of a connection, or of a private key that is none or has a passphrase."""
 
 
 @dataclass(frozen=True)
@@ -157,7 +157,7 @@ def _connect(end: End, through: _Through | None = None) -> Any:
             connection.open()
             connection.transport.set_keepalive(KEEPALIVE)
             undo.pop_all()
-    except (*channel.BROKEN, ValueError, TypeError, paramiko.UnknownKeyType) as error:
+    except _REFUSED as error:
         connection.client.close()  # the connection itself closes only what was opened
         raise _why(end, error) from error
     except BaseException:
@@ -170,7 +170,7 @@ def _why(end: End, error: Exception) -> GmError:
     """Say why there is no connection: of the key, or of the network."""
     try:
         key = paramiko.PKey.from_path(end.identity_file)
-    except _UNREADABLE as unread:
+    except _REFUSED as unread:
         said = getattr(unread, "strerror", None) or "it is no private key of a known form"
         if "password" in str(unread).lower():
             said = "it has a passphrase, which nobody is there to type"
