@@ -92,9 +92,9 @@ RSpec.describe 'mirror_client::default' do
           name=Private mirror gm-mirror
           baseurl=http://mirror.icesi.edu.co/repo/
           enabled=1
-          metadata_expire=1
           gpgcheck=0
           repo_gpgcheck=0
+          metadata_expire=1
         REPO
       end
 
