@@ -8,16 +8,27 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
+import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from gm_analytics import json_text
 from gm_analytics.errors import ManifestError, Problem, entry_at
-from gm_analytics.mistakes import not_json, place, pointed, shown, why_not
+from gm_analytics.mistakes import (
+    ACCEPTED,
+    FIELDS,
+    extra_field,
+    instead_of,
+    meant_by,
+    other_shape,
+    pointed,
+    shown,
+    why_not,
+)
+from gm_analytics.pasted import Wrong, wishes
 from gm_analytics.rpm.grammar import SPEC
 
 MAX_BYTES = 1024 * 1024
@@ -31,14 +42,6 @@ MAX_PROBLEMS = 100
 
 MAX_NAME = 42
 """Characters of an entry's name that are repeated, with its quotes."""
-ACCEPTED = (
-    "a package name (tree), name-version (nmap-7.92), name.arch, an absolute path below "
-    "/usr or /etc, or a group (@development)"
-)
-_PREFIX = re.compile(
-    r"(?:sudo[ \t]+)?(?:yum|dnf)[ \t]+(?:(?:-y|--assumeyes)[ \t]+)?install"
-    r"(?:[ \t]+(?:-y|--assumeyes))?(?=[ \t]|$)"
-)
 
 
 class EntryModel(BaseModel):
@@ -50,8 +53,8 @@ class EntryModel(BaseModel):
     installation_commands: Annotated[
         str | list[str],
         Field(
-            description="Package specs separated by blanks or ';' "
-            "(a leading 'sudo yum install -y' is dropped), or a list of such strings."
+            description="Package specs separated by blanks or ';', a command of yum or dnf "
+            "that installs them (sudo yum install -y tree), or a list of such strings."
         ),
     ]
 
@@ -61,6 +64,9 @@ class PackagesModel(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, title="Packages")
 
+    schema_address: Annotated[
+        str, Field(alias="$schema", description="The address of this schema, for editors.")
+    ] = ""
     packages: Annotated[list[EntryModel | str], Field(max_length=MAX_ENTRIES)]
 
 
@@ -122,11 +128,12 @@ class Manifest:
 
     @classmethod
     def _parse(cls, text: bytes) -> Manifest:
-        items, at = _items(_load(text))
+        data = _load(text)
+        items, at = _items(data)
         if len(items) > MAX_ENTRIES:
             found = f"{len(items)} entries"
             raise ManifestError([Problem(at or "/", found, f"at most {MAX_ENTRIES}")])
-        problems: list[Problem] = []
+        problems = json_text.repeated(data, "")
         entries = tuple(
             entry
             for index, item in enumerate(items)
@@ -160,14 +167,7 @@ def _load(text: bytes) -> Any:
     if len(text) > MAX_BYTES:
         problem = Problem("file", f"{len(text):,} bytes", f"at most {MAX_BYTES:,}")
         raise ManifestError([problem])
-    try:
-        return json.loads(text.decode("utf-8-sig"))
-    except json.JSONDecodeError as error:
-        found = f"no JSON ({not_json(error)})"
-        raise ManifestError([Problem(place(error), found, "JSON")]) from error
-    except (ValueError, RecursionError) as error:
-        found = f"no JSON ({not_json(error)})"
-        raise ManifestError([Problem("file", found, "JSON in UTF-8")]) from error
+    return json_text.load(text)
 
 
 def _names(items: list[Any], at: str, problems: list[Problem]) -> dict[str, str]:
@@ -186,24 +186,28 @@ def _items(data: Any) -> tuple[list[Any], str]:
     """Give the list of entries and the JSON pointer to it."""
     if isinstance(data, list):
         return data, ""
-    if (
-        isinstance(data, dict)
-        and list(data) == ["packages"]
-        and isinstance(data["packages"], list)
-    ):
-        return data["packages"], "/packages"
-    found = f"an object with {sorted(data)}" if isinstance(data, dict) else shown(data)
-    raise ManifestError([Problem("/", found, 'an array, or an object {"packages": [...]}')])
+    if isinstance(data, dict) and {*data} - {"$schema"} == {"packages"}:
+        if not isinstance(data.get("$schema", ""), str):
+            raise ManifestError([Problem("/$schema", shown(data["$schema"]), "an address")])
+        if isinstance(data["packages"], list):
+            return data["packages"], "/packages"
+        raise ManifestError([Problem("/packages", shown(data["packages"]), "an array")])
+    expected = 'an array, or an object {"packages": [...]}'
+    raise ManifestError([*json_text.repeated(data, ""), Problem("/", other_shape(data), expected)])
 
 
 def _entry(item: Any, where: str, problems: list[Problem]) -> Entry | None:
     if isinstance(item, str):
         return Entry(item, tuple(_specs(item, where, problems)), where)
+    problems += json_text.repeated(item, where)
     try:
         model = EntryModel.model_validate(item)
     except ValidationError as error:
         problems += _model_problems(error, where)
         return None
+    if not _is_a_line(model.package_name):
+        found = shown(model.package_name)
+        problems.append(Problem(f"{where}/package_name", found, "one line of text"))
     commands, at = model.installation_commands, f"{where}/installation_commands"
     texts = (
         [(commands, at)]
@@ -216,27 +220,40 @@ def _entry(item: Any, where: str, problems: list[Problem]) -> Entry | None:
     return Entry(model.package_name, specs, where)
 
 
-_FIELDS = ("package_name", "installation_commands")
+_UNSEEN = {"Cc", "Cs", "Zl", "Zp"}
+"""Control characters, halves of characters, ends of lines and of paragraphs."""
+_DIRECTIONS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+def _is_a_line(name: str) -> bool:
+    """Tell whether a label can be shown anywhere as it is."""
+    return not any(unicodedata.category(c) in _UNSEEN or c in _DIRECTIONS for c in name)
+
+
 _WANTED = {
     "missing": "the field",
     "model_type": "a string, or an object with package_name and installation_commands",
     "string_type": "a string",
     "string_too_short": "a name",
     "string_too_long": f"at most {MAX_SPEC_LENGTH} characters",
+    "string_unicode": "whole characters",
 }
 
 
 def _model_problems(error: ValidationError, where: str) -> Iterator[Problem]:
     places: dict[str, Problem] = {}
-    for detail in error.errors():
+    details = error.errors()
+    extra = {str(one["loc"][0]) for one in details if one["type"] == "extra_forbidden"}
+    meant = {meant_by(key) for key in extra}
+    for detail in details:
         # A union reports each of its members; their names follow the field's in `loc`.
         key, kind = "".join(map(str, detail["loc"][:1])), detail["type"]
         place = f"{where}/{pointed(key)}" if detail["loc"] else where
+        if kind == "missing" and key in meant:  # said where it stands, under another name
+            continue
         if kind == "extra_forbidden":
-            near = get_close_matches(key[:MAX_SPEC_LENGTH], _FIELDS, n=1)
-            meant = f"; did you mean {near[0]}?" if near else ""
-            expected = f"package_name and installation_commands only{meant}"
-        elif key == "installation_commands" and kind != "missing":
+            expected = extra_field(key)
+        elif key == FIELDS[1] and kind not in {"missing", "string_unicode"}:
             expected = "a string or an array of strings"
         else:
             expected = _WANTED.get(kind, "another value")
@@ -246,25 +263,27 @@ def _model_problems(error: ValidationError, where: str) -> Iterator[Problem]:
 
 
 def _specs(text: str, where: str, problems: list[Problem]) -> Iterator[str]:
-    """Split one string into its specs; what is not a spec goes to `problems`."""
+    """Give the specs that one string asks for; what is not a spec goes to `problems`."""
     if "\n" in text or "\r" in text:
         problems.append(Problem(where, shown(text), "one line"))
         return
-    words = [
-        word
-        for command in text.split(";")
-        for word in re.split(r"[ \t]+", _PREFIX.sub("", command.strip(" \t"), count=1))
-        if word
-    ]
-    if not words:
-        problems.append(Problem(where, shown(text), ACCEPTED))
-    for word in words:
-        if SPEC.fits(word) and not word.endswith(".rpm"):
-            yield word
+    found = False
+    for wish in wishes(text):
+        found = True
+        if isinstance(wish, str) and SPEC.fits(wish) and not wish.endswith(".rpm"):
+            yield wish
         elif len(problems) > MAX_PROBLEMS:
             return
         else:
-            problems.append(Problem(where, why_not(word), ACCEPTED))
+            problems.append(_problem(wish, where))
+    if not found:
+        problems.append(Problem(where, shown(text), ACCEPTED))
+
+
+def _problem(wish: str | Wrong, where: str) -> Problem:
+    if isinstance(wish, Wrong):
+        return Problem(where, wish.found, wish.expected)
+    return Problem(where, why_not(wish), instead_of(wish))
 
 
 if __name__ == "__main__":

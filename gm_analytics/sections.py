@@ -41,6 +41,7 @@ takes_deliveries: ContextVar[bool] = ContextVar("takes_deliveries", default=True
 Word = Annotated[str, grammar.WORD.field]
 AbsolutePath = Annotated[str, grammar.ABSOLUTE_PATH.field]
 LocalPath = Annotated[Path, ABSOLUTE]
+ManifestPath = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._/-]*$")]
 Proxy = Annotated[str | None, BeforeValidator(places.proxy), Field(repr=False, exclude=True)]
 Login = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.\[\]-]{1,100}$")]
 """An account of GitHub's; that of an app ends with `[bot]`."""
@@ -148,7 +149,7 @@ class GitHub(Section):
     """Certificates of who signed an Enterprise Server's, in place of the usual authorities."""
     proxy: Proxy = None
     """By which GitHub is asked, or `none`; by default the environment's."""
-    manifest: Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._/-]*$")] = "packages.json"
+    manifest: ManifestPath = "packages.json"
     timeout: PositiveFloat = 10.0
 
     _unread: Unread | None = PrivateAttr(default=None)
@@ -266,6 +267,7 @@ class Mirror(Section):
     ca_file: LocalPath | None = None
     """These two as GitHub's, for the address."""
     repositories: list[str] | None = None
+    manifest: ManifestPath | None = None
     upstream: Upstream
     grace_minutes: PositiveInt = 60
     retention: Retention = Retention()

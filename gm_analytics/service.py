@@ -111,7 +111,7 @@ class Service:
         config, see, names = self.settings, self.mirrors.wait_until_visible, self.store.called_now
         self.store.forget_events(time.time() - config.webhook.remember_seconds)
         retry = Retry(config.retry_attempts, config.retry_seconds, config.waiting_hours)
-        request = StoredRequest(self.store, Called(self.github, names), config.github.manifest)
+        request = StoredRequest(self.store, Called(self.github, names), config.manifest_of)
         perform = Performer(config, World(request, self.mirrors), request.number_of)
         watched = (self.github.watch, self.intake.take, names)
         work = (config.database_url, perform, self.reporter, retry, config.executor_id)

@@ -215,6 +215,11 @@ class Settings(Section):
             raise ConfigError("mirrors", [f"{said}{meant}"])
         return found[0]
 
+    def manifest_of(self, name: str) -> str:
+        """Give where in a repository the manifest of a mirror is."""
+        own = next((mirror.manifest for mirror in self.mirrors if mirror.name == name), None)
+        return own or self.github.manifest
+
     def mirrors_of(self, repository: str) -> list[Mirror]:
         """Give the mirrors that a repository's pull requests change."""
         return [

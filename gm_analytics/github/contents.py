@@ -38,8 +38,10 @@ class Contents:
         self._config = config
         self._api = api.Api(config)
 
-    def manifest(self, repository: str, sha: str) -> bytes:
-        """Read the manifest at a commit, from the base repository (which has forks' heads too).
+    def manifest(self, repository: str, sha: str, path: str = "") -> bytes:
+        """Read a manifest at a commit, from the base repository (which has forks' heads too).
+
+        `path` is by default the configuration's.
 
         One that is too long is cut so that it is longer than `MAX_BYTES` still.
 
@@ -50,9 +52,9 @@ class Contents:
             GitHubUnavailable: GitHub could not answer, or asked to wait.
 
         """
-        path = self._config.manifest
+        path = path or self._config.manifest
         doing = f"reading {path} of {repository} at {sha}"
-        if (text := self._text(doing, repository, sha)) is not None:
+        if (text := self._text(doing, repository, sha, path)) is not None:
             return text
         if self._is_there(doing, f"repos/{repository}/commits/{quote(sha)}", SHA_ALONE):
             raise NoManifest(path, repository, sha)
@@ -60,7 +62,7 @@ class Contents:
             raise CommitUnknown(path, repository, sha)
         raise GitHubError(doing, HTTPStatus.NOT_FOUND, "Not Found")
 
-    def keeps_manifest(self, repository: str, base: str, head: str) -> bool:
+    def keeps_manifest(self, repository: str, base: str, head: str, path: str = "") -> bool:
         """Tell whether the manifest at a head is what it was where that left its base branch.
 
         Of a head that the base branch has, GitHub names no difference: that one is not known.
@@ -70,12 +72,12 @@ class Contents:
             GitHubUnavailable: GitHub could not answer, or asked to wait.
 
         """
-        path = self._config.manifest
+        path = path or self._config.manifest
         doing = f"comparing {path} of {repository} at {head} with {base}"
         found = self._compare(doing, repository, base, head)
-        return found.status in _APART and self._keeps(doing, repository, found, head)
+        return found.status in _APART and self._keeps(doing, repository, found, head, path)
 
-    def moved_on(self, repository: str, base: str, head: str) -> bool:
+    def moved_on(self, repository: str, base: str, head: str, path: str = "") -> bool:
         """Tell whether a base branch has another manifest by now than where a head left it.
 
         Without a token nothing is asked: it would be one more of 60 requests an hour.
@@ -87,22 +89,24 @@ class Contents:
         """
         if not self._config.has_token:
             return False
-        doing = f"comparing {self._config.manifest} of {repository} at {base} with {head}"
+        path = path or self._config.manifest
+        doing = f"comparing {path} of {repository} at {base} with {head}"
         found = self._compare(doing, repository, head, base)
-        return found.status in _APART and not self._keeps(doing, repository, found, base)
+        return found.status in _APART and not self._keeps(doing, repository, found, base, path)
 
-    def _keeps(self, doing: str, repository: str, found: _Comparison, ref: str) -> bool:
+    def _keeps(self, doing: str, repository: str, found: _Comparison, ref: str, path: str) -> bool:
         """Tell whether a compared ref has the manifest that the merge base has."""
         if found.merge_base_commit is None:
             return False
-        path = self._config.manifest
         listed = found.files or []
         named = [file for file in listed if path in (file.filename, file.previous_filename)]
         if any(file.changes for file in named):
             return False
         if not named and found.files is not None and len(listed) < MAX_FILES:
             return True
-        both = (self._text(doing, repository, at) for at in (found.merge_base_commit.sha, ref))
+        both = (
+            self._text(doing, repository, at, path) for at in (found.merge_base_commit.sha, ref)
+        )
         return next(both) == next(both)
 
     def contains(self, repository: str, commit: str, ancestor: str) -> bool:
@@ -124,9 +128,9 @@ class Contents:
         )
         return self._api.read(doing, f"{url}?per_page=1", _COMPARISON)[0]
 
-    def _text(self, doing: str, repository: str, ref: str) -> bytes | None:
+    def _text(self, doing: str, repository: str, ref: str, path: str) -> bytes | None:
         """Give the manifest, or None if GitHub has none there, or does not know the commit."""
-        path = quote(self._config.manifest)
+        path = quote(path)
         if not self._config.has_token:
             url = f"{self._config.raw_url}".rstrip("/") + f"/{repository}/{quote(ref)}/{path}"
             try:

@@ -30,12 +30,12 @@ _FILTERING: tuple[tuple[Hidden, str], ...] = (
 """dnf 4's words and dnf 5's; yum 3 does not tell what is excluded from what is not there."""
 _FILTERED = tuple((why, re.compile(pattern)) for why, pattern in _FILTERING)
 _UNKNOWN = (
-    re.compile(r"No match for argument: (\S+)"),
+    re.compile(r"No match for argument: (.*\S)"),
     *(pattern for _, pattern in _FILTERED),
     re.compile(r"No package (\S+) available\."),
     re.compile(r"Argument '([^\s']+)' matches only source packages\."),
-    re.compile(r"(?:Error: )?Module or Group '([^\s']+)' (?:is not|does not)"),
-    re.compile(r"(?:Warning: )?[Gg]roup (\S+) does not exist\."),
+    re.compile(r"(?:Error: )?Module or Group '([^']+)' (?:is not|does not)"),
+    re.compile(r"(?:Warning: )?[Gg]roup (.{1,200}?) does not exist\."),
 )
 
 
@@ -100,6 +100,8 @@ _FIRST_WORDS = (
     _sign(r"[Pp]ublic keys?\b", " not ", ignoring_case=False),
     _sign("header ", r"\bBAD\b", ignoring_case=False),
 )
+_ENDS = 4
+"""Lines of the beginning, and of the end, of an output without a known complaint."""
 _WITHOUT_KEY = re.compile(r"Problem repository: \[[^\]]+\]")
 
 
@@ -113,7 +115,8 @@ def words(output: str, limit: int = MAX_WORDS) -> str:
     if found := next((line for line in lines if _WITHOUT_KEY.fullmatch(line[:MAX_LINE])), None):
         return grammar.printable(f"{found}: gpgcheck=1, and no gpgkey in its file")
     start = next((i for i, line in enumerate(lines) if _is_first(line)), None)
-    return grammar.printable(_bounded(lines[start:] if start is not None else lines[-8:], limit))
+    told = lines[start:] if start is not None else [*lines[:_ENDS], *lines[_ENDS:][-_ENDS:]]
+    return grammar.printable(_bounded(told, limit))
 
 
 def _bounded(lines: list[str], limit: int) -> str:

@@ -20,17 +20,14 @@ from gm_analytics.errors import (
     Unresolvable,
     UpstreamUnavailable,
 )
-from gm_analytics.mirror import complaints, grouping, lost, printed, yum
+from gm_analytics.mirror import complaints, grouping, lost, meant, printed, yum
 from gm_analytics.mirror.complaints import unknown_specs, words
-from gm_analytics.mirror.groups import read_groups
 from gm_analytics.mirror.host import Host, are_few
 from gm_analytics.mirror.printed import transaction
 from gm_analytics.mirror.publication import Download
 from gm_analytics.mirror.survey import Target, Tools
 from gm_analytics.remote import ssh
 from gm_analytics.remote.commands import Argv
-from gm_analytics.rpm import comps
-from gm_analytics.rpm import suggestions as near
 from gm_analytics.rpm.package import Row
 
 MAX_GROUPS = 24
@@ -210,16 +207,10 @@ class _Asking:
                 pass
 
     def _look_up(self, error: UnknownPackages) -> None:
-        """Look among all that upstream has for what is excluded, and for what may be meant."""
-        tools, doing = self._host.tools, "listing what upstream has"
-        argv = yum.names(self._host.target, tools, self._update_id)
-        said = run_yum(self._host, self._update_id, argv, doing, aloud=False).stdout
-        rows = printed.listing(said)
-        error.hidden = grouping.hidden(error.specs, error.hidden, rows, tools.manager)
-        specs = [spec for spec in error.specs if spec not in error.hidden][:_SHOWN]
-        groups = any(spec.startswith("@") for spec in specs)
-        ids = comps.ids(read_groups(self._host, "", self._update_id)) if groups else ()
-        error.near = near.suggest(specs, rows, ids)
+        def ask(argv: Argv, doing: str) -> str:
+            return run_yum(self._host, self._update_id, argv, doing, aloud=False).stdout
+
+        meant.look_up(error, self._host, self._update_id, ask)
 
     def _why(
         self, result: ssh.Result, argv: Argv, specs: tuple[str, ...], rows: tuple[Row, ...]

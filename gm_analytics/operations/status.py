@@ -170,11 +170,11 @@ def _manifests(parts: Parts, mirror: settings.Mirror, past: History) -> Iterator
     branch = parts.settings.webhook.branch
     for repository in parts.settings.webhook.repositories:
         if mirror in parts.settings.mirrors_of(repository):
-            subject = f"manifest {repository} at {branch or 'its default branch'}"
+            path, at = parts.settings.manifest_of(mirror.name), branch or "its default branch"
+            subject = f"manifest {f'{path} of ' if mirror.manifest else ''}{repository} at {at}"
             try:
-                text = parts.github.manifest(repository, branch or "HEAD")
-                manifest = Manifest.parse(text, parts.settings.github.manifest)
-                yield _manifest(parts, mirror, subject, manifest, past)
+                text = parts.github.manifest(repository, branch or "HEAD", path)
+                yield _manifest(parts, mirror, subject, Manifest.parse(text, path), past)
             except GmError as error:
                 yield wrong(subject, error, "fail" if _is_its_own(error) else "unknown")
 

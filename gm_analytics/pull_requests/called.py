@@ -26,17 +26,17 @@ class Called:
     name: Callable[[str], str]
     """Gives the name of a configured repository that it has now."""
 
-    def manifest(self, repository: str, sha: str) -> bytes:
+    def manifest(self, repository: str, sha: str, path: str = "") -> bytes:
         """Read the manifest at a commit."""
-        return self.forge.manifest(self.name(repository), sha)
+        return self.forge.manifest(self.name(repository), sha, path)
 
-    def keeps_manifest(self, repository: str, base: str, head: str) -> bool:
+    def keeps_manifest(self, repository: str, base: str, head: str, path: str = "") -> bool:
         """Tell whether a head has the manifest that it had where it left its base branch."""
-        return self.forge.keeps_manifest(self.name(repository), base, head)
+        return self.forge.keeps_manifest(self.name(repository), base, head, path)
 
-    def moved_on(self, repository: str, base: str, head: str) -> bool:
+    def moved_on(self, repository: str, base: str, head: str, path: str = "") -> bool:
         """Tell whether a base branch has another manifest by now than where a head left it."""
-        return self.forge.moved_on(self.name(repository), base, head)
+        return self.forge.moved_on(self.name(repository), base, head, path)
 
     def contains(self, repository: str, commit: str, ancestor: str) -> bool:
         """Tell whether a commit is, or descends from, another one."""

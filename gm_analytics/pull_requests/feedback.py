@@ -24,6 +24,7 @@ from gm_analytics.pull_requests.markdown import (
     words,
 )
 from gm_analytics.pull_requests.ports import CommitState
+from gm_analytics.remote.commands import quote
 from gm_analytics.rpm import grammar
 from gm_analytics.rpm.changes import Change, Plan, size_text
 from gm_analytics.updates import states
@@ -236,7 +237,7 @@ def _trial(update: Update, outcome: Outcome, room: Room) -> Iterator[str]:
     # `--refresh`: dnf would believe for two days what it read of the last push's preview.
     options = f"--repofrompath={name},{outcome.preview} --repo={name} --nogpgcheck --refresh"
     yield "Try it before it is merged:"
-    yield block(f"sudo dnf {options} install {' '.join(specs)}", room, "sh")
+    yield block(f"sudo dnf {options} install {quote(tuple(specs))}", room, "sh")
     if outcome.repo_file:
         yield "Or have it as a repository for as long as it is there:"
         kept = f"/etc/yum.repos.d/gm-preview-{update.number}.repo"

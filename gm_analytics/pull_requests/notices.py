@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -33,7 +33,7 @@ class Notices:
     updates: Updates
     voice: Voice
     is_untouched: Callable[[Update], bool]
-    """Tells whether a pull request keeps the manifest."""
+    """Tells whether a pull request keeps the manifest of a mirror."""
 
     def __call__(self, values: object, step: Step) -> None:
         """Say it, unless the commit has an update by now, whose word counts."""
@@ -55,9 +55,13 @@ class Notices:
         update = Update(
             "", "", event.repository, event.number, event.head_sha, base_ref=event.base_ref
         )
-        untouched = step("compare manifest", self.is_untouched, update)
-        said = feedback.why_ignored(reason, draft=draft, untouched=untouched)
+        keeps: dict[str, bool] = {}
         for mirror in self.config.mirrors_of(event.repository):
+            path = self.config.manifest_of(mirror.name)
+            if path not in keeps:
+                asked = replace(update, mirror=mirror.name)
+                keeps[path] = step("compare manifest", self.is_untouched, asked)
+            said = feedback.why_ignored(reason, draft=draft, untouched=keeps[path])
             step(
                 "status",
                 self.voice.set_status,

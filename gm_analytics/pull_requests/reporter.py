@@ -46,7 +46,7 @@ class Reporter:
 
     def __init__(self, updates: Updates, forge: Both, page: Page, config: Settings) -> None:
         self._updates, self._voice, self._page, self._config = updates, forge, page, config
-        request = StoredRequest(updates, forge)
+        request = StoredRequest(updates, forge, config.manifest_of)
         self.ignored = Notices(config, updates, forge, request.is_untouched)
 
     def __call__(self, update: Update, ended: bool, step: Step) -> None:

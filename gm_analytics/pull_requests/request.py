@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from gm_analytics.errors import GitHubError, GitHubUnavailable, GmError
@@ -17,8 +18,9 @@ log = logging.getLogger(__name__)
 class StoredRequest:
     """The request of an update that came through the store."""
 
-    def __init__(self, updates: Updates, forge: Forge, path: str = "packages.json") -> None:
-        self._updates, self._forge, self._path = updates, forge, path
+    def __init__(self, updates: Updates, forge: Forge, path_of: Callable[[str], str]) -> None:
+        """Take the parts; `path_of` gives where the manifest of a mirror is."""
+        self._updates, self._forge, self._path_of = updates, forge, path_of
 
     def is_superseded(self, update: Update) -> bool:
         """Ask the store."""
@@ -29,19 +31,22 @@ class StoredRequest:
 
         A pull request's is compared meanwhile: one that keeps it asks for nothing.
         """
+        path = self._path_of(update.mirror)
         if update.aim.cause not in {"pull_request", "merge_group"} or not update.base_ref:
-            text = self._forge.manifest(update.repository, update.commit)
-            return Manifest.parse(text, self._path)
+            text = self._forge.manifest(update.repository, update.commit, path)
+            return Manifest.parse(text, path)
         with ThreadPoolExecutor(1, thread_name_prefix="manifest") as thread:
-            read = thread.submit(self._forge.manifest, update.repository, update.commit)
+            asked = (update.repository, update.commit, path)
+            read = thread.submit(self._forge.manifest, *asked)
             if self.is_untouched(update):
                 return Manifest((), untouched=True)
-            return Manifest.parse(read.result(), self._path)
+            return Manifest.parse(read.result(), path)
 
     def is_untouched(self, update: Update) -> bool:
         """Ask the forge; what it cannot tell counts as a change, and waits for nothing."""
         try:
-            return self._forge.keeps_manifest(update.repository, update.base_ref, update.head_sha)
+            path = self._path_of(update.mirror)
+            return self._forge.keeps_manifest(*_compared(update), path)
         except (GitHubError, GitHubUnavailable) as error:
             log.warning("update %s: taken to change the manifest: %s", update.id, error)
             return False
@@ -49,7 +54,7 @@ class StoredRequest:
     def has_moved_on(self, update: Update) -> bool:
         """Ask the forge; what it cannot tell is not said."""
         try:
-            return self._forge.moved_on(update.repository, update.base_ref, update.head_sha)
+            return self._forge.moved_on(*_compared(update), self._path_of(update.mirror))
         except (GitHubError, GitHubUnavailable) as error:
             log.warning("update %s: its base is not compared: %s", update.id, error)
             return False
@@ -85,3 +90,7 @@ class StoredRequest:
         if number:
             self._updates.name_pull_request(update.id, number)
         return number
+
+
+def _compared(update: Update) -> tuple[str, str, str]:
+    return update.repository, update.base_ref, update.head_sha

@@ -142,13 +142,20 @@ _SEGMENT = "[A-Za-z0-9_+~^%@:,=][A-Za-z0-9._+~^%@:,=-]*"
 HREF = Grammar("a relative path", f"{_SEGMENT}(/{_SEGMENT})*", 1024)
 METADATA = Grammar("a metadata file", r"repodata/[A-Za-z0-9_][A-Za-z0-9._+-]*", 300)
 
+# What dnf takes behind `@`: the id of a group, or its name, which may have blanks ("Development
+# Tools"). One place for all that may stand there.
+_NAMED = r"\.?[A-Za-z0-9][A-Za-z0-9._+&-]*"
+GROUP_SPEC = Grammar("a group", f"@{_NAMED}( {_NAMED})*", 200)
+# As packages provide them: `perl(JSON::XS)`, `libssl.so.3()(64bit)`; no glob, no comma, no blank.
+PROVIDED = Grammar("a capability", rf"{_ANY}(\([A-Za-z0-9._+:/@=~^-]*\))+", 200)
+
 # Names as rpm allows them in a name, version, release and architecture; no glob, no shell
 # character, and a first character that can never begin an option.
 SPEC = Grammar(
     "a package spec",
     f"([0-9]+:)?{_ANY}|{_ANY}-[0-9]+:{_ANY}"
     "|/(usr|etc)(/[A-Za-z0-9_+][A-Za-z0-9._+-]*)+"
-    f"|@{GROUP.ere}",
+    f"|{GROUP_SPEC.ere}|{PROVIDED.ere}",
     200,
 )
 

@@ -113,7 +113,7 @@ _FIELDS = (
     grammar.optional(grammar.REPOSITORY_ID),
 )
 """Of a line of `packages.txt`, before the specs."""
-_COLUMNS = [*(f"({one.python})" for one in _FIELDS), "([!-~]*)"]
+_COLUMNS = [*(f"({one.python})" for one in _FIELDS), "([ -~]*)"]
 _LINE = re.compile("\t".join(_COLUMNS))
 _ROW = re.compile(
     "\t".join(_COLUMNS[:-2]) + rf"(?:\t{_COLUMNS[-2]}(?:\t{_COLUMNS[-1]}(?:\t[^\n]*)?)?)?"

@@ -268,15 +268,15 @@ class Request(Protocol):
 class Forge(Protocol):
     """Where manifests live: what a request reads of it."""
 
-    def manifest(self, repository: str, sha: str) -> bytes:
-        """Read the manifest at a commit."""
+    def manifest(self, repository: str, sha: str, path: str = "") -> bytes:
+        """Read a manifest at a commit, by default the one that most mirrors have."""
         ...
 
-    def keeps_manifest(self, repository: str, base: str, head: str) -> bool:
+    def keeps_manifest(self, repository: str, base: str, head: str, path: str = "") -> bool:
         """Tell whether the manifest at a head is what it was where that left its base branch."""
         ...
 
-    def moved_on(self, repository: str, base: str, head: str) -> bool:
+    def moved_on(self, repository: str, base: str, head: str, path: str = "") -> bool:
         """Tell whether a base branch has another manifest by now than where a head left it."""
         ...
 

@@ -48,12 +48,17 @@ def test_unknown_packages_are_all_named(site: Site) -> None:
 
 @pytest.mark.usefixtures("groups")
 def test_unknown_packages_are_told_with_their_places_and_what_is_near(site: Site) -> None:
-    words = refused(site, "tree", "openssl-lib", "nmap-9.99", "@developmnt")
+    names = ("tree", "openssl-lib", "nmap-9.99", "@developmnt", "git", "vim", "pkgconfig(nmap)")
+    words = refused(site, *names)
     assert "openssl-lib at /1 (entry 2) (did you mean openssl-libs?)" in words
     assert (
         "nmap-9.99 at /2 (entry 3) (did you mean nmap-3:7.94-1.el9, nmap-3:7.92-1.el9?)" in words
     )
     assert "@developmnt at /3 (entry 4) (did you mean @development?)" in words
+    # It has the program; they begin with the name; it is what the capability is of.
+    assert "git at /4 (entry 5) (did you mean git-core?)" in words
+    assert "vim at /5 (entry 6) (did you mean vim-spell, vim-enhanced?)" in words
+    assert "pkgconfig(nmap) at /6 (entry 7) (did you mean nmap?)" in words
 
 
 def test_a_mirror_that_cannot_list_names_says_what_it_would_have_said(site: Site) -> None:

@@ -14,6 +14,7 @@ from gm_analytics.manifest import Manifest
 from gm_analytics.rpm.package import Package as Published
 from gm_analytics.service import Service
 from lab.client import Client
+from lab.deliveries import PullRequest
 from lab.packages import ARCH, Package
 from lab.processes import wait_for
 from lab.site import Service as Processes
@@ -33,10 +34,10 @@ def published(root: Path) -> dict[str, Published]:
     return {package.nevra: package for package in packages}
 
 
-def test_one_manifest_fills_a_mirror_of_each_release_and_architecture(
+def test_a_manifest_fills_a_mirror_of_each_release_and_architecture_and_another_its_own(
     site: Site, tmp_path: Path
 ) -> None:
-    """Two mirrors on one host, of one upstream whose address has both in it."""
+    """Mirrors on one host, of one upstream whose address has all in it, and two manifests."""
     library = Package("release-lib", "9.1")
     old = Package("release-app", "9.0", requires=("release-lib",))
     new = Package("release-app", "10.0", arch=OTHER, requires=("release-extra",))
@@ -52,17 +53,46 @@ def test_one_manifest_fills_a_mirror_of_each_release_and_architecture(
     ):
         reply = service.deliver(site.push(manifest("release-app", "release-app")))
         url = f"{service.url}/{reply.json()['update_id']}"
-        mirrors = wait_for(lambda: ended(url), "both mirrors", 60) or []
-    assert [mirror["state"] for mirror in mirrors] == ["published", "published"], mirrors
+        mirrors = wait_for(lambda: ended(url), "all mirrors", 60) or []
+        listed = set(published(host.root / "el10"))
+        more = site.repository.commit({"more.json": manifest("release-lib")}, "more")
+        pull = PullRequest(more, site.repository.name, number=2, head_ref="more")
+        url = f"{service.url}/{service.deliver(pull).json()['update_id']}"
+        others = wait_for(lambda: ended(url), "all mirrors", 60) or []
+    states = {mirror["mirror"]: mirror["state"] for mirror in mirrors}
+    assert states == {"el9": "published", "el10": "published", "more": "unchanged"}, mirrors
     assert set(published(host.root / "el9")) == {library.nevra, old.nevra}
-    assert set(published(host.root / "el10")) == {new.nevra, extra.nevra}
+    states = {mirror["mirror"]: mirror["state"] for mirror in others}
+    assert states == {"el9": "unchanged", "el10": "unchanged", "more": "published"}, others
+    assert set(published(host.root / "more")) == {library.nevra}
+    assert set(published(host.root / "el10")) == listed == {new.nevra, extra.nevra}
     client = Client(tmp_path / "client", f"{site.mirrors[-1].web.url}el9/")
     client.install("release-app")
     assert client.installed() == {library.nevra, old.nevra}
 
 
+def test_a_capability_is_asked_for_as_a_name_is(site: Site, tmp_path: Path) -> None:
+    """By plan, apply and a client; what the repository keeps says who wanted what."""
+    wish, service = (
+        "libssl.so.3()(64bit)",
+        Service(settings.Settings.model_validate(site.settings())),
+    )
+    asked, name = Manifest.parse(manifest(wish, "pcre").encode()), site.mirror.name
+    planned = service.operations.plan(asked, name)
+    assert "openssl-libs-1:3.0.7-1.el9.x86_64" in {change.nevra for change in planned.changes}
+    service.operations.apply(asked, name, at_once())
+    there = published(site.mirror.host.root)
+    wanted = {package.name: package.wanted for package in there.values()}
+    assert wanted["openssl-libs"] == wanted["ca-certificates"] == (wish,)
+    assert wanted["pcre"] == ("pcre",)
+    assert set(wanted["glibc"]) == {wish, "pcre"}
+    client = Client(tmp_path / "client", site.mirror.web.url)
+    client.install(wish)
+    assert "openssl-libs-1:3.0.7-1.el9.x86_64" in client.installed()
+
+
 def several(site: Site, web: WebServer) -> list[dict[str, Any]]:
-    """Give the configuration of two mirrors on the newest host, each with its own root."""
+    """Give three mirrors on the newest host, each with its own root, the last with a manifest."""
     mirror = site.mirrors[-1]
     for repository in mirror.host.reposdir.iterdir():
         repository.unlink()
@@ -70,15 +100,18 @@ def several(site: Site, web: WebServer) -> list[dict[str, Any]]:
     (mirror.host.reposdir / "distribution.repo").write_text(
         f"[distribution]\nname=distribution\nbaseurl={address}\ngpgcheck=0\n"
     )
-    mirror.host.ssh("mkdir", f"{mirror.host.root}/el9", f"{mirror.host.root}/el10")
+    names = ("el9", "el10", "more")
+    mirror.host.ssh("mkdir", *(f"{mirror.host.root}/{name}" for name in names))
+    own = {"more": {"manifest": "more.json"}}
     return [
         mirror.settings(
             upstream={"releasever": release, "arch": arch},
             name=name,
             root=f"{mirror.host.root}/{name}",
             url=f"{mirror.web.url}{name}/",
+            **own.get(name, {}),
         )
-        for name, release, arch in (("el9", "9", ARCH), ("el10", "10", OTHER))
+        for name, release, arch in zip(names, ("9", "10", "9"), (ARCH, OTHER, ARCH), strict=True)
     ]
 
 

@@ -19,7 +19,8 @@ def _name(path: Path) -> str:
 MODULES = {_name(path): ast.parse(path.read_text("utf-8")) for path in PACKAGE.rglob("*.py")}
 
 PURE = {
-    "errors", "wording", "manifest", "places", "remote.commands", "updates.model",
+    "errors", "wording", "manifest", "json_text", "mistakes", "pasted", "places",
+    "remote.commands", "updates.model",
     "updates.states", "updates.waiting",
     "setup.answers", "setup.ssh_key",
     "github.webhook", "pull_requests.feedback", "pull_requests.markdown",

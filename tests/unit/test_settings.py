@@ -113,6 +113,7 @@ def test_a_short_configuration_has_these_defaults(load: Any) -> None:
                 "url": "http://mirror.icesi.edu.co/repo",
                 "ca_file": None,
                 "repositories": None,
+                "manifest": None,
                 "upstream": {
                     "reposdir": "/etc/yum.repos.d",
                     "releasever": "9",

@@ -1,6 +1,6 @@
 #!/bin/sh -eu
 # Becomes a command with the lines of a file as its last arguments: one argument over SSH holds
-# 128 KiB, all of them of a program that is run from here about 2 MB. No line has a blank.
+# 128 KiB, all of them of a program that is run from here about 2 MB.
 #
 #   with-list FILE COMMAND [ARGUMENT...]
 #
@@ -8,6 +8,9 @@
 
 list=$1; shift
 set -f
+IFS='
+'
 # shellcheck disable=SC2046  # a line is a word
 set -- "$@" $(cat "$list")
+unset IFS
 exec "$@"

@@ -249,7 +249,7 @@ USAGE: dict[str, tuple[tuple[str, ...], int, str]] = {
     "a delivery that is no header": (("replay", "-", "--delivery", "\u2603"), 1, "posting to"),
     "operators on no address": (("web", "--operator-listen", "x"), 2, "--operator-listen"),
     "a mirror that is not there": (("status", "nosuch"), 2, "found no 'nosuch'"),
-    "a manifest of other bytes": (("plan", "-"), 2, "standard input: line 1, column 1: "),
+    "a manifest of other bytes": (("plan", "-"), 2, "standard input: file: found UTF-16"),
 }
 
 

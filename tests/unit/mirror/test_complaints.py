@@ -62,6 +62,13 @@ def test_the_cause_survives_hundreds_of_mirrors() -> None:
     assert said.endswith("Error: all were tried")
 
 
+def test_the_cause_at_the_head_is_kept_in_whatever_words() -> None:
+    said = words("\n".join(["it is broken", *(f"line {n}" for n in range(99)), "it ends"]))
+    assert said.startswith("it is broken\n")
+    assert said.endswith("\nit ends")
+    assert words("one\ntwo\n") == "one\ntwo"
+
+
 def test_a_line_that_is_said_again_at_once_is_repeated_once() -> None:
     assert words("Error: x\nError: x\nError: y\nError: x\n") == "Error: x\nError: y\nError: x"
 

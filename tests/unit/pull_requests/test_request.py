@@ -15,6 +15,7 @@ from gm_analytics.pull_requests.request import StoredRequest
 from gm_analytics.updates import model
 from gm_analytics.updates.model import Update
 
+PATHS = {"m": "packages.json", "el9": "lists/el9.json"}
 PREVIEW = Update("u1", "m", "icesi/packages", 7, "a" * 40, aim=model.PREVIEW, base_ref="main")
 
 
@@ -27,8 +28,8 @@ class Forge:
     meet: threading.Barrier | None = None
     asked: list[tuple[str, ...]] = field(default_factory=list)
 
-    def manifest(self, repository: str, sha: str) -> bytes:
-        self._ask("manifest", sha)
+    def manifest(self, repository: str, sha: str, path: str = "") -> bytes:
+        self._ask("manifest", sha, path)
         if isinstance(self.text, GmError):
             raise self.text
         return self.text
@@ -38,22 +39,26 @@ class Forge:
         if self.meet:
             self.meet.wait()
 
-    def keeps_manifest(self, repository: str, base: str, head: str) -> bool:
-        self._ask("compare", base, head)
+    def keeps_manifest(self, repository: str, base: str, head: str, path: str = "") -> bool:
+        self._ask("compare", base, head, path)
         if isinstance(self.keeps, GmError):
             raise self.keeps
         return self.keeps
 
-    def moved_on(self, repository: str, base: str, head: str) -> bool:
-        return self.keeps_manifest(repository, base, head)
+    def moved_on(self, repository: str, base: str, head: str, path: str = "") -> bool:
+        return self.keeps_manifest(repository, base, head, path)
 
     def contains(self, repository: str, commit: str, ancestor: str) -> bool:
         raise AssertionError
 
 
-def wanted(forge: Forge, update: Update = PREVIEW) -> Manifest:
+def request(forge: Forge) -> StoredRequest:
     updates: Any = None
-    return StoredRequest(updates, forge).manifest(update)
+    return StoredRequest(updates, forge, PATHS.__getitem__)
+
+
+def wanted(forge: Forge, update: Update = PREVIEW) -> Manifest:
+    return request(forge).manifest(update)
 
 
 @pytest.mark.parametrize("found", [b"broken", NoManifest("packages.json", "icesi/packages", "a")])
@@ -61,13 +66,16 @@ def test_a_pull_request_that_keeps_the_manifest_asks_for_nothing(found: bytes | 
     """Also where that manifest is a broken one: it is not this pull request's to mend."""
     forge = Forge(keeps=True, text=found)
     assert wanted(forge) == Manifest((), untouched=True)
-    assert ("compare", "main", "a" * 40) in forge.asked
+    assert ("compare", "main", "a" * 40, "packages.json") in forge.asked
 
 
 def test_one_that_changes_it_is_read_at_its_head_while_it_is_compared() -> None:
     forge = Forge(meet=threading.Barrier(2, timeout=30))  # neither is answered before both ask
     assert wanted(forge, replace(PREVIEW, aim=model.ADDITION)).specs == ("tree",)
-    both = [("compare", "main", "a" * 40), ("manifest", "a" * 40)]
+    both = [
+        ("compare", "main", "a" * 40, "packages.json"),
+        ("manifest", "a" * 40, "packages.json"),
+    ]
     assert sorted(forge.asked) == both
 
 
@@ -86,7 +94,7 @@ def test_one_that_changes_it_to_none_at_all_is_told() -> None:
 def test_a_merge_and_what_an_earlier_version_stored_are_not_compared(update: Update) -> None:
     forge = Forge(keeps=True)
     assert wanted(forge, update).specs == ("tree",)
-    assert forge.asked == [("manifest", update.commit)]
+    assert forge.asked == [("manifest", update.commit, "packages.json")]
 
 
 @pytest.mark.parametrize(
@@ -103,13 +111,25 @@ def test_what_cannot_be_compared_counts_as_a_change_and_waits_for_nothing(
 
 @pytest.mark.parametrize("moved", [True, False])
 def test_a_base_that_moved_on_is_told(moved: bool) -> None:
-    updates: Any = None
     forge = Forge(keeps=moved)
-    assert StoredRequest(updates, forge).has_moved_on(PREVIEW) is moved
-    assert forge.asked == [("compare", "main", "a" * 40)]
+    assert request(forge).has_moved_on(PREVIEW) is moved
+    assert forge.asked == [("compare", "main", "a" * 40, "packages.json")]
 
 
 def test_what_the_forge_cannot_tell_of_a_base_is_not_said() -> None:
-    updates: Any = None
     for error in (GitHubError("x", 404, "Not Found"), GitHubUnavailable("x", "429", 3000.0)):
-        assert not StoredRequest(updates, Forge(keeps=error)).has_moved_on(PREVIEW)
+        assert not request(Forge(keeps=error)).has_moved_on(PREVIEW)
+
+
+def test_each_mirror_has_the_manifest_that_is_its_own() -> None:
+    """Read, compared with where the branch began, and with what its base has by now."""
+    mine, path = replace(PREVIEW, mirror="el9"), "lists/el9.json"
+    forge = Forge(text=b'["tree*"]')
+    with pytest.raises(GmError, match=f"^{path}: /0"):
+        wanted(forge, mine)
+    request(forge).has_moved_on(mine)
+    merged = replace(mine, aim=model.MERGE, merge_sha="b" * 40)
+    with pytest.raises(GmError, match=f"^{path}: /0"):
+        wanted(forge, merged)
+    assert {asked[-1] for asked in forge.asked} == {path}
+    assert len(forge.asked) == 4

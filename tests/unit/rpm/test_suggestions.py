@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gm_analytics.rpm.package import Row
-from gm_analytics.rpm.suggestions import MAX_SPECS, suggest
+from gm_analytics.rpm.suggestions import MAX_ASKED, MAX_SPECS, suggest
 
 OFFERED = [
     Row(name, arch, evr, "base", 0)
@@ -25,6 +25,11 @@ OFFERED = [
         ("git", "x86_64", "2.43-1.el9"),
         ("git-lfs", "x86_64", "3.4-1.el9"),
         ("gtk3", "x86_64", "3.24-1.el9"),
+        ("vim-common", "x86_64", "9.1-1.el9"),
+        ("vim-enhanced", "x86_64", "9.1-1.el9"),
+        ("vim-minimal", "x86_64", "9.1-1.el9"),
+        ("perl-JSON-XS", "x86_64", "4.03-1.el9"),
+        ("man-db-doc", "noarch", "2.9-1.el9"),
     )
 ]
 VERSIONS = ["nmap-3:7.100-1.el9", "nmap-3:7.94-1.el9", "nmap-3:7.92-1.el9"]
@@ -47,6 +52,11 @@ VERSIONS = ["nmap-3:7.100-1.el9", "nmap-3:7.94-1.el9", "nmap-3:7.92-1.el9"]
         pytest.param("glibc.s390x", ["glibc.i686", "glibc.x86_64"], id="no such architecture"),
         pytest.param("gti-lfs-3.4", ["git-lfs"], id="a wrong name with a version"),
         pytest.param("gtk3-9", ["gtk3-3.24-1.el9"], id="a name that ends in a digit"),
+        pytest.param("vim", ["vim-minimal", "vim-enhanced"], id="the beginning of names"),
+        pytest.param("man-db", ["man-db-doc"], id="of nothing but what is beside a program"),
+        pytest.param("perl(Json::XS)", ["perl-JSON-XS"], id="a capability of another case"),
+        pytest.param("pkgconfig(opensl)", ["openssl-devel"], id="a capability with a typo"),
+        pytest.param("python3dist(requests)", ["python3-requests"], id="a capability's kind"),
         pytest.param("@developmnt", ["@development"], id="a group"),
         pytest.param("@tree", None, id="a package's name is no group's"),
         pytest.param("development", None, id="a group's name is no package's"),
@@ -56,6 +66,21 @@ VERSIONS = ["nmap-3:7.100-1.el9", "nmap-3:7.94-1.el9", "nmap-3:7.92-1.el9"]
 )
 def test_near_specs_are_suggested(spec: str, near: list[str] | None) -> None:
     assert suggest([spec], OFFERED, ["development", "games"]).get(spec) == near
+
+
+def test_who_provides_a_program_comes_first_and_is_asked_where_no_name_is_near() -> None:
+    asked: list[str] = []
+
+    def providers(name: str) -> list[str]:
+        asked.append(name)
+        return {"vim": ["vim-enhanced"], "convert": ["ImageMagick"]}.get(name, [])
+
+    found = suggest(["vim", "tre", "convert", "glibc.s390x", "/usr/x"], OFFERED, [], providers)
+    assert found["vim"] == ["vim-enhanced", "vim-minimal"]
+    assert found["convert"] == ["ImageMagick"]
+    assert asked == ["vim", "convert"]
+    suggest([f"unheard{n}of" for n in range(9)], OFFERED, [], providers)
+    assert len(asked) == 2 + MAX_ASKED
 
 
 def test_every_suggestion_is_bounded() -> None:

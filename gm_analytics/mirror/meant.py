@@ -1,0 +1,47 @@
+"""What upstream has that is near to what it does not have, or hides: asked after a failed run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from gm_analytics.errors import UnknownPackages
+from gm_analytics.mirror import grouping, printed, yum
+from gm_analytics.mirror.groups import read_groups
+from gm_analytics.mirror.host import Host
+from gm_analytics.remote.commands import Argv
+from gm_analytics.rpm import comps
+from gm_analytics.rpm import suggestions as near
+
+MAX_SPECS = 20
+"""That are looked for."""
+Ask = Callable[[Argv, str], str]
+"""Runs a command of `yum`, for what is said behind it; gives what it printed."""
+
+
+def look_up(error: UnknownPackages, host: Host, update_id: str, ask: Ask) -> None:
+    """Look among all that upstream has for what is excluded, and for what may be meant."""
+    target, tools = host.target, host.tools
+    rows = printed.listing(ask(yum.names(target, tools, update_id), "listing what upstream has"))
+    error.hidden = grouping.hidden(error.specs, error.hidden, rows, tools.manager)
+    specs = [spec for spec in error.specs if spec not in error.hidden][:MAX_SPECS]
+    groups = any(spec.startswith("@") for spec in specs)
+    ids = comps.ids(read_groups(host, "", update_id)) if groups else ()
+    error.near = near.suggest(specs, rows, ids, partial(_providers, host, update_id, ask))
+
+
+_PROVIDED_AS = ("/usr/bin/{0}", "/usr/sbin/{0}", "*({0})")
+
+
+def _providers(host: Host, update_id: str, ask: Ask, name: str) -> list[str]:
+    """Name the packages that have a program of this name, or a capability with it in brackets.
+
+    yum 3 tells that in other words, and the helper has no such command.
+    """
+    if host.tools.elevation == "helper" or host.tools.manager == "yum3":
+        return []
+    spelled = sorted({name, name.lower()})
+    wanted = ",".join(form.format(one) for one in spelled for form in _PROVIDED_AS)
+    argv = (*yum.names(host.target, host.tools, update_id), f"--whatprovides={wanted}")
+    rows = printed.listing(ask(argv, f"looking for who provides {name}"))
+    return sorted({row.name for row in rows})
