@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple
 
 from gm_analytics.errors import Malformed
-from gm_analytics.rpm import grammar
+from gm_analytics.rpm import grammar, used
 from gm_analytics.rpm.grammar import lines
 from gm_analytics.rpm.package import Package
 from gm_analytics.rpm.versions import compare_evr, evr_key
@@ -58,12 +58,8 @@ class Relations:
 
     def of(self, kind: Literal["require", "recommend", "provide"]) -> list[Capability]:
         """Give the capabilities of one kind."""
-        known = {
-            "require": self.requires,
-            "recommend": self.recommends,
-            "provide": self.provides,
-        }
-        return known[kind]
+        known = {"require": self.requires, "recommend": self.recommends}
+        return known.get(kind, self.provides)
 
 
 def parse(output: str) -> dict[str, Relations]:
@@ -109,20 +105,14 @@ def attribute(
     package recommends was installed too.
     """
     index = _Index(packages, relations)
-    edges = [
-        {
-            provider
-            for need in (*one.requires, *(one.recommends if weak else ()))
-            for operand in _operands(need)
-            for provider in index.providers(operand)
-        }
-        for one in index.relations
-    ]
     # Sets of specs as the bits of a number: thousands of specs may want the same packages.
     ordered = sorted(specs)
+    needs = [set(index.needs(one, weak=weak)) for one in index.relations]
+    wishes = [index.roots(spec, members) for spec in ordered]
+    edges, roots = used.edges(needs, wishes, index.rank)
     wanted = [0] * len(packages)
-    for bit, spec in enumerate(ordered):
-        for root in index.roots(spec, members):
+    for bit, found in enumerate(roots):
+        for root in found:
             wanted[root] |= 1 << bit
     fresh = {number for number, bits in enumerate(wanted) if bits}
     while fresh:
@@ -209,20 +199,36 @@ class _Index:
         offers = self._offered.get(need.name, ())
         return (number for number, offered in offers if need.is_met_by(offered))
 
-    def roots(self, spec: str, members: Mapping[str, Collection[str]]) -> list[int]:
-        """Give the packages that a spec names, as yum would choose among them."""
+    def needs(self, one: Relations, *, weak: bool) -> Iterator[used.Alternatives]:
+        """Give the packages that fulfil each thing that one needs."""
+        for need in (*one.requires, *(one.recommends if weak else ())):
+            found = [frozenset(self.providers(operand)) for operand in _operands(need)]
+            joined = _JOINING.intersection(need.name.split()) if need.name[:1] == "(" else set()
+            if joined == {"or"}:
+                yield frozenset().union(*found)
+            elif joined == {"with"} and found:
+                yield frozenset.intersection(*found)
+            else:
+                yield from found
+
+    def roots(self, spec: str, members: Mapping[str, Collection[str]]) -> set[used.Alternatives]:
+        """Give the packages that a spec names; of what it only asks for, those that have it."""
         if spec.startswith("@"):
             found = [n for name in members.get(spec, ()) for n in self._named.get(name, ())]
-        else:
-            found = self._spelled.get(spec) or list(self.providers(Capability(spec)))
-        ranks = {number: self._rank(number) for number in found}
+        elif not (found := self._spelled.get(spec, [])):
+            return {frozenset(self._best([*self.providers(Capability(spec))]))}
+        return {frozenset({number}) for number in self._best(found)}
+
+    def _best(self, found: Sequence[int]) -> list[int]:
+        """Give of each name those that yum would choose."""
+        ranks = {number: self.rank(number) for number in found}
         best: dict[str, tuple[bool, object]] = {}
         for number, rank in ranks.items():
             name = self._packages[number].name
             best[name] = max(best.get(name, rank), rank)
         return [n for n, rank in ranks.items() if rank == best[self._packages[n].name]]
 
-    def _rank(self, number: int) -> tuple[bool, object]:
+    def rank(self, number: int) -> tuple[bool, object]:
         """Prefer the machine's own architecture to the older one it also runs, then the newest."""
         package = self._packages[number]
         return package.arch not in {"i386", "i486", "i586", "i686"}, evr_key(package.evr)
@@ -238,6 +244,7 @@ def _spellings(package: Package) -> set[str]:
 
 
 _CONDITIONS = {"if", "unless", "without"}
+_JOINING = {"and", "or", "with", "else", *_CONDITIONS}
 _OPERATORS = {"<", "<=", "=", ">=", ">"}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+import time
 
 import pytest
 
@@ -245,3 +246,71 @@ def test_a_rich_dependency_pulls_in_its_operands_not_its_conditions(
     assert {p.name for p in found if p.wanted} == {
         "root", *wanted.replace("liba.so()(64bit)", "so").split()
     }  # fmt: skip
+
+
+# --- where several packages provide what one needs --------------------------------------------
+
+WEB = """
+app-1-1.noarch: requires webserver
+page-1-1.noarch: requires webserver | base
+httpd-2-1.noarch: requires mime; provides webserver
+nginx-1-1.noarch: provides webserver
+mime-1-1.noarch:
+base-1-1.noarch:
+either-1-1.noarch: requires (httpd or nginx)
+both-1-1.noarch: requires (webserver with httpd)
+old-1-1.noarch: requires httpd
+"""
+
+
+def explained(*specs: str, without: str = "") -> dict[str, list[str]]:
+    """Give who wanted each package of a closure that has but some of `WEB`."""
+    lines = [
+        line for line in WEB.strip().splitlines() if line.split("-")[0] not in without.split()
+    ]
+    packages, relations = closure("\n".join(lines))
+    found = attribute(packages, relations, specs, {}, weak=False)
+    return {package.name: list(package.wanted) for package in found}
+
+
+def test_of_several_that_provide_a_thing_the_one_that_is_there_anyway_was_used() -> None:
+    """nginx is asked for, so that the app needs no httpd; which `old` brought in."""
+    found = explained("app", "nginx", "old", without="page either both")
+    assert found["nginx"] == ["app", "nginx"]
+    assert found["httpd"] == found["mime"] == ["old"]
+
+
+def test_what_nothing_else_explains_was_brought_in_for_it() -> None:
+    found = explained("app", "nginx", without="page either both old")
+    assert found["httpd"] == found["mime"] == ["app"]
+    assert found["nginx"] == ["app", "nginx"]
+
+
+def test_a_thing_that_a_spec_asks_for_itself_is_no_other_than_one_that_is_needed() -> None:
+    assert explained("webserver", "nginx", "old", without="app page either both")["httpd"] == [
+        "old"
+    ]
+
+
+@pytest.mark.parametrize("spec", ["either", "app"])
+def test_one_of_a_rich_dependency_s_alternatives_was_used(spec: str) -> None:
+    found = explained(spec, "nginx", "old", without="page both")
+    assert found["httpd"] == ["old"]
+    assert found["nginx"] == sorted([spec, "nginx"])
+
+
+def test_what_must_be_both_is_one_package() -> None:
+    found = explained("both", "nginx", without="app page either old")
+    assert (found["httpd"], found["nginx"]) == (["both"], ["nginx"])
+
+
+def test_thousands_of_such_needs_are_settled_in_seconds() -> None:
+    many = 1500
+    lines = [f"app{n}-1-1.noarch: requires thing{n} | thing{n + 1}" for n in range(many)]
+    lines += [
+        f"lib{n}-1-1.noarch: provides thing{n // 2}; requires thing{n}" for n in range(2 * many)
+    ]
+    packages, relations = closure("\n".join(lines))
+    before = time.process_time()
+    attribute(packages, relations, [f"app{n}" for n in range(many)], {}, weak=False)
+    assert time.process_time() - before < 10
