@@ -22,7 +22,8 @@ OPENING = 10.0
 CHUNK = 4 * 2**20
 """Bytes. More than the window lets in, so that a read takes all that is there."""
 STDERR_KEPT = 2**20
-"""Bytes of the end of standard error."""
+"""Bytes of standard error, half of its beginning and half of its end."""
+_HALF = STDERR_KEPT // 2
 LOGIN_LIMIT = 64 * 1024
 """Bytes that a login may print before the command begins, on each of the two."""
 BROKEN = (paramiko.SSHException, OSError, EOFError)
@@ -163,8 +164,8 @@ def read(channel: paramiko.Channel, limit: int, ears: Ears, *logins: Login) -> O
             chunk = complaints.feed(channel.recv_stderr(CHUNK))
             err.feed(chunk)
             stderr += chunk
-            if len(stderr) > 2 * STDERR_KEPT:
-                del stderr[:-STDERR_KEPT]
+            if len(stderr) > 2 * STDERR_KEPT:  # its head has the cause, its end what came of it
+                del stderr[_HALF:-_HALF]
         elif ended:
             break
         else:
@@ -174,4 +175,6 @@ def read(channel: paramiko.Channel, limit: int, ears: Ears, *logins: Login) -> O
     printed, exited = login.printed + complaints.printed, channel.recv_exit_status()
     if not login.passed:
         raise NoCommandError(exited, printed)
-    return Output(exited, bytes(stdout), bytes(stderr[-STDERR_KEPT:]), printed)
+    if len(stderr) > STDERR_KEPT:
+        del stderr[_HALF:-_HALF]
+    return Output(exited, bytes(stdout), bytes(stderr), printed)

@@ -59,12 +59,15 @@ def test_output_may_be_as_large_as_the_limit_and_no_larger(
     connection.close()
 
 
-def test_of_standard_error_the_end_is_kept(connection: ssh.Connection) -> None:
-    """Whatever its size; what went wrong stands last."""
-    says = ("sh", "-c", f"head -c {3 * channel.STDERR_KEPT} /dev/zero >&2; echo why >&2; exit 7")
+def test_of_standard_error_the_beginning_and_the_end_are_kept(connection: ssh.Connection) -> None:
+    """Whatever its size: the cause stands first, and what came of it last."""
+    much = f"head -c {3 * channel.STDERR_KEPT} /dev/zero >&2"
+    says = ("sh", "-c", f"echo cause >&2; {much}; echo why >&2; exit 7")
     result = connection.run(says, "failing", 60)
     assert (result.exited, result.ok, result.stdout) == (7, False, "")
-    assert (len(result.stderr), result.stderr[-5:]) == (channel.STDERR_KEPT, "\0why\n")
+    assert len(result.stderr) == channel.STDERR_KEPT
+    assert result.stderr.startswith("cause\n\0")
+    assert result.stderr.endswith("\0why\n")
 
 
 def test_large_output_takes_linear_work(
