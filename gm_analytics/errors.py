@@ -878,6 +878,17 @@ class UpstreamUnavailable(TransientError, fault="upstream", code=Exit.NOT_NOW):
         return network_cure(self.message) or self.advice
 
 
+class BadMetadata(GmError, fault="upstream", code=Exit.REFUSED):
+    """Groups, advisories or modules of a repository that are not what they should be."""
+
+    text = "mirror {mirror}: reading upstream's groups, advisories and modules: {words}"
+    public_text = "mirror {mirror}: reading upstream's groups, advisories and modules: {words!p}"
+    advice = "Tell who makes that repository; leave it out until it is repaired."
+
+    mirror: str
+    words: str
+
+
 class NoUpstream(GmError, fault="operator", code=Exit.SET_UP):
     """The mirror's yum has no repository to take packages from, or passes over one."""
 

@@ -14,7 +14,7 @@ from gm_analytics.mirror.printed import refusals
 from gm_analytics.rpm import foreign, grammar
 from gm_analytics.rpm.foreign import Named
 from gm_analytics.rpm.package import Package
-from gm_analytics.rpm.repodata import Data, parse_foreign
+from gm_analytics.rpm.repodata import Data
 from gm_analytics.rpm.strict import Malformed
 
 _DOING = "taking over the repository"
@@ -61,7 +61,8 @@ def named(host: Host) -> tuple[Named, ...]:
 
     """
     try:
-        primary = _primary(parse_foreign(_read(host, "repodata/repomd.xml", checking.MAX_REPOMD)))
+        repomd = _read(host, "repodata/repomd.xml", checking.MAX_REPOMD)
+        primary = _primary(foreign.parse_repomd(repomd))
         return foreign.named(primary, _read(host, primary, checking.MAX_FILE))
     except Malformed as error:
         raise BadAnswer(host.name, _DOING, f"reading its metadata: {error}") from error

@@ -9,14 +9,15 @@ from __future__ import annotations
 import hashlib
 import posixpath
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from urllib.parse import unquote
 
 from gm_analytics.errors import MetadataForged
-from gm_analytics.rpm.compressed import pieces
+from gm_analytics.rpm.compressed import opened, pieces
 from gm_analytics.rpm.package import Package
 from gm_analytics.rpm.repodata import (
     GROUP,
+    LISTS,
     Data,
     Details,
     Digest,
@@ -34,6 +35,8 @@ _SOURCE = {"src", "nosrc"}
 
 Fetch = Callable[[str, int], bytes]
 """Reads a file, given its path below the metadata's directory, of at most so many bytes."""
+Documents = Mapping[str, Collection[str]]
+"""By the type: SHA-256, of which the file or what is in it must have one."""
 
 
 def check(
@@ -44,29 +47,69 @@ def check(
     *,
     prefix: str = "",
     groups: str | None = None,
-) -> None:
+    documents: Documents | None = None,
+) -> dict[str, str]:
     """Compare repomd.xml and all that it names with a list of packages.
 
+    Gives the SHA-256 of what else it names, by path.
+
     `prefix` is what stands before each package's file name; `groups` the SHA-256 of the groups
-    file, empty if there must be none, None if it is not known.
+    file, empty if there must be none, None if it is not known; `documents` those of what else
+    there must be, by type, None likewise.
 
     Raises:
         MetadataForged: anything is not as expected; it says what.
 
     """
-    file = "repomd.xml"
+    file, more = "repomd.xml", {}
     try:
         found = parse_repomd(repomd)
         known = tuple(packages)
         for data in found:
             file = data.href
             content = fetch(data.href, size_of(data))
-            _read(data, content, known, prefix, groups)
-        if groups and not any(GROUP.fullmatch(data.type) for data in found):
-            file = "repomd.xml"
-            raise Malformed("no groups file", "the one that the service wrote")
+            if _is_list(data):
+                _read(data, content, known, prefix, groups)
+            else:
+                more[data.href] = _document(data, content, documents)
+        file = "repomd.xml"
+        _want_all(found, groups, documents)
     except Malformed as error:
         raise MetadataForged(mirror, file, error.found, error.expected) from error
+    return more
+
+
+def _is_list(data: Data) -> bool:
+    return data.type in LISTS or GROUP.fullmatch(data.type) is not None
+
+
+def _want_all(found: tuple[Data, ...], groups: str | None, documents: Documents | None) -> None:
+    there = {data.type for data in found}
+    if groups and not any(map(GROUP.fullmatch, there)):
+        raise Malformed("no groups file", "the one that the service wrote")
+    if missing := [kind for kind in documents or () if kind not in there]:
+        raise Malformed(f"no {', '.join(missing)}", "what the service wrote")
+
+
+def _document(data: Data, content: bytes, documents: Documents | None) -> str:
+    """Give the SHA-256 of a document beside the lists, if it is one that is to be there."""
+    _same_size(data, content)
+    digest = hashlib.sha256(content).hexdigest()
+    if documents is None:
+        return digest
+    if (expected := documents.get(data.type)) is None:
+        raise Malformed(f"data of type {data.type[:80]!r}", "primary, filelists, other and group")
+    if digest not in expected and _inside(content) not in expected:
+        raise Malformed(f"a {data.type} of SHA-256 {digest}", "the one that the service wrote")
+    return digest
+
+
+def _inside(content: bytes) -> str:
+    """Give the SHA-256 of what is in a file, whatever its name says."""
+    found = hashlib.sha256()
+    for piece in opened(content, MAX_OPEN):
+        found.update(piece)
+    return found.hexdigest()
 
 
 def size_of(data: Data) -> int:
@@ -80,9 +123,7 @@ def size_of(data: Data) -> int:
 def _read(
     data: Data, content: bytes, packages: tuple[Package, ...], prefix: str, groups: str | None
 ) -> None:
-    if len(content) != data.sizes["size"]:
-        raise Malformed(f"{len(content):,} bytes", f"{data.sizes['size']:,}, as in repomd.xml")
-    _same_digest(data.digests["checksum"], hashlib.new, content)
+    _same_size(data, content)
     stream = _opened(data, content)
     if data.type == "primary":
         _primary(stream, packages, prefix)
@@ -90,6 +131,12 @@ def _read(
         _groups(stream, groups)
     else:
         _details(data.type, stream, packages)
+
+
+def _same_size(data: Data, content: bytes) -> None:
+    if len(content) != data.sizes["size"]:
+        raise Malformed(f"{len(content):,} bytes", f"{data.sizes['size']:,}, as in repomd.xml")
+    _same_digest(data.digests["checksum"], hashlib.new, content)
 
 
 def _same_digest(digest: Digest, new: Callable[[str, bytes], object], content: bytes) -> None:

@@ -91,6 +91,7 @@ class Host:
         if locked and service and not taking_over:
             self.ssh.first = ownership.owner(self.target)
             self.ssh.admit = self._admit
+        self.has_asked_upstream = False  # whether yum has solved by what upstream has now
         self._tools: Tools | None = None
 
     def close(self) -> None:
@@ -98,12 +99,7 @@ class Host:
         self.ssh.close()
 
     def look(self) -> Survey:
-        """Look at the mirror without changing it, whatever is missing there.
-
-        Raises:
-            UnreadablePublication: what describes the live one is damaged, or newer.
-
-        """
+        """Look at the mirror without changing it; may raise `UnreadablePublication`."""
         doing = "looking at the repository"
         said = self.run(survey.survey(self.target), doing)
         with self.answer(doing):

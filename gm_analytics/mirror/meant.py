@@ -7,8 +7,8 @@ from functools import partial
 
 from gm_analytics.errors import UnknownPackages
 from gm_analytics.mirror import grouping, printed, yum
-from gm_analytics.mirror.groups import read_groups
 from gm_analytics.mirror.host import Host
+from gm_analytics.mirror.reading import Reader
 from gm_analytics.remote.commands import Argv
 from gm_analytics.rpm import comps
 from gm_analytics.rpm import suggestions as near
@@ -26,7 +26,8 @@ def look_up(error: UnknownPackages, host: Host, update_id: str, ask: Ask) -> Non
     error.hidden = grouping.hidden(error.specs, error.hidden, rows, tools.manager)
     specs = [spec for spec in error.specs if spec not in error.hidden][:MAX_SPECS]
     groups = any(spec.startswith("@") for spec in specs)
-    ids = comps.ids(read_groups(host, "", update_id)) if groups else ()
+    read = Reader(host).read("").upstreams("group") if groups else []
+    ids = comps.ids(document.text() for document in read)
     error.near = near.suggest(specs, rows, ids, partial(_providers, host, update_id, ask))
 
 

@@ -16,7 +16,6 @@ from gm_analytics.errors import (
 from gm_analytics.mirror import complaints, downloads, survey, yum
 from gm_analytics.mirror.complaints import unknown_specs, words
 from gm_analytics.mirror.exact import Basis, Comparer
-from gm_analytics.mirror.groups import read_groups
 from gm_analytics.mirror.host import Host
 from gm_analytics.mirror.publication import Closure, Download
 from gm_analytics.mirror.solver import Solver, YumCommand, needed_for, run_yum, spelled_out
@@ -187,7 +186,3 @@ class PackageManager:
     def _refuse_what_does_not_fit(self, rows: tuple[Row, ...], free: int) -> None:
         if (needed := needed_for(rows)) > free:
             raise DiskFull(self._host.name, self._host.config.root, needed, free)
-
-    def comps(self, live: str, update_id: str) -> list[bytes]:
-        """Read the groups files: the publication's, the reviewed preview's, then upstream's."""
-        return read_groups(self._host, live, update_id)

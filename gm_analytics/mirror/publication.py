@@ -177,6 +177,25 @@ class Download:
         return tuple(spec for group in self.groups for spec in group)
 
 
+@dataclass(frozen=True)
+class Built:
+    """What the service put beside the packages of a candidate."""
+
+    groups: Digest = ""
+    """SHA-256 of the groups file, empty without one."""
+    documents: dict[Line, tuple[Annotated[str, grammar.SHA256.field], ...]] = field(
+        default_factory=dict
+    )
+    """Of what else its repomd.xml names, by type: SHA-256 of the file or of what is in it."""
+    adopted: Digest = ""
+    """SHA-256 of the repomd.xml of the repository that was taken over, as far as it goes on."""
+
+    @classmethod
+    def of(cls, made: Built | str | None) -> Built | None:
+        """Give it; a version without documents noted the groups alone, or nothing."""
+        return cls(made) if isinstance(made, str) else made
+
+
 Whereabouts = Literal["new", "pool", "live", "differs"]
 
 

@@ -3,34 +3,39 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 
 from gm_analytics.errors import (
+    BadMetadata,
     BadPackages,
     BytesDiffer,
+    Malformed,
     Overtaken,
     PoolIncomplete,
     Untrusted,
 )
 from gm_analytics.mirror import (
+    carried,
     downloads,
     repository,
     survey,
     yum,
 )
+from gm_analytics.mirror.carried import Carried
 from gm_analytics.mirror.history import Held
 from gm_analytics.mirror.host import SHORT, Host
 from gm_analytics.mirror.mending import Mender, beside
 from gm_analytics.mirror.package_manager import PackageManager
 from gm_analytics.mirror.preview_repo import repo_file
-from gm_analytics.mirror.publication import Closure, Download, Publication, Whereabouts
+from gm_analytics.mirror.publication import Built, Closure, Download, Publication, Whereabouts
 from gm_analytics.mirror.publications import Publications
+from gm_analytics.mirror.reading import Reader
 from gm_analytics.mirror.signer import Signer
 from gm_analytics.mirror.signing import PUBLIC_NAME
-from gm_analytics.mirror.trust import Trust
 from gm_analytics.remote.commands import Argv
-from gm_analytics.rpm import comps
+from gm_analytics.rpm import comps, strict
 from gm_analytics.rpm import provenance as wanted
 from gm_analytics.rpm.grammar import CAPABILITY, FILE, lines, printable, shown
 from gm_analytics.rpm.package import Package
@@ -49,13 +54,13 @@ class Publisher:
         package_manager: PackageManager,
         publications: Publications,
         signer: Signer,
-        trust: Trust | None,
+        reader: Reader,
     ) -> None:
         self._host = host
         self._package_manager = package_manager
         self._publications = publications
         self._signer = signer
-        self._trust = trust
+        self._reader = reader
         self._mender = Mender(host, package_manager)
         self.accepts_resigned = False
         """Whether RPMs that upstream signed again are taken, beside the older ones."""
@@ -124,16 +129,16 @@ class Publisher:
 
     def build(
         self, update_id: str, live: str, closure: Closure, publication: Publication
-    ) -> str | None:
+    ) -> Built | str | None:
         """Write the candidate's metadata: the closure, and `live` too unless it is exact.
 
-        Gives what `sign` needs: the SHA-256 of the groups file, empty without one.
+        Gives what `sign` needs.
         """
-        groups = self._describe(update_id, live, closure, publication)
+        built = self._describe(update_id, live, closure, publication)
         exact = publication.exact
         argv = repository.build(self._host.target, self._host.tools, update_id, live, exact=exact)
         self._build(argv, closure.packages, signed=bool(publication.key))
-        return groups
+        return built
 
     def _build(self, argv: Argv, needed: tuple[Package, ...], *, signed: bool) -> None:
         """Have createrepo write metadata; of files that are lost, it can say nothing.
@@ -156,14 +161,14 @@ class Publisher:
 
     def build_preview(
         self, update_id: str, live: str, closure: Closure, publication: Publication
-    ) -> str | None:
+    ) -> Built | str | None:
         """Write the metadata of a preview: the closure alone, its packages in the pool."""
-        groups = self._describe(update_id, live, closure, publication)
+        built = self._describe(update_id, live, closure, publication)
         argv = repository.build_preview(
             self._host.target, self._host.tools, update_id, publication.number
         )
         self._build(argv, closure.packages, signed=True)
-        return groups
+        return built
 
     def switch(self, update_id: str, live: str, publication: Publication) -> str:
         """Make the candidate live; give the SHA-256 of its repomd.xml.
@@ -194,18 +199,26 @@ class Publisher:
 
     def rebuild(
         self, update_id: str, live: str, older: Held, closure: Closure, publication: Publication
-    ) -> str | None:
+    ) -> Built | str | None:
         """Write the candidate's metadata: those of an older publication, again."""
         self._host.prepare(update_id)
         packages = self._signer.contents(live, closure, publication)
-        self._signer.write(update_id, packages, publication, older.manifests)
-        groups = self._signer.stage_groups(update_id, older.directory)
+        records = self._reader.of_publication(older.directory)
+        made = self._made(lambda: carried.again(records))
+        self._signer.write(update_id, packages, publication, older.manifests, made.files())
         argv = repository.rebuild(
             self._host.target, self._host.tools, update_id, live, older.directory
         )
         rolled_back = publication.kind == "rollback"
         self._build(argv, closure.packages if rolled_back else (), signed=bool(publication.key))
-        return groups
+        return made.built()
+
+    def _made(self, carry: Callable[[], Carried]) -> Carried:
+        """Give what a candidate repeats; a document that is none is upstream's fault."""
+        try:
+            return carry()
+        except (Malformed, strict.Malformed) as error:
+            raise BadMetadata(self._host.name, str(error)) from error
 
     def _explain(self, update_id: str, live: str, closure: Closure, download: Download) -> Closure:
         """Say which specs wanted the packages of a closure, and what to warn of."""
@@ -226,8 +239,8 @@ class Publisher:
             p.file: related[p.canonical] for p in closure.packages if p.canonical in related
         }
         groups = [spec for spec in download.specs if spec.startswith("@")]
-        documents = self._package_manager.comps(live, update_id) if groups else []
         names = {package.name for package in closure.packages}
+        documents = self._groups(live, update_id) if groups else []
         with self._host.packages_of_upstream():
             members = {spec: comps.members(documents, spec[1:], names) for spec in groups}
         packages = wanted.attribute(
@@ -236,18 +249,19 @@ class Publisher:
         told = wanted.warnings(relations, weak=weak)
         return replace(closure, packages=packages, warnings=told)
 
+    def _groups(self, live: str, update_id: str) -> list[bytes]:
+        """Give the groups files by which yum solved: upstream's alone."""
+        found = self._reader.read(live, update_id).upstreams("group")
+        return [document.text() for document in found]
+
     def _describe(
         self, update_id: str, live: str, closure: Closure, publication: Publication
-    ) -> str:
-        """Put what a candidate is made of into staging; give the SHA-256 of its groups."""
+    ) -> Built:
+        """Put what a candidate is made of into staging; give what the signature needs of it."""
         packages = self._signer.contents(live, closure, publication)
-        self._signer.write(update_id, packages, publication, (publication.manifest,))
-        if groups := [spec.lstrip("@") for spec in publication.specs if spec.startswith("@")]:
-            ours, *others = self._package_manager.comps(live, update_id)
-            if self._trust:
-                ours = self._trust.groups(live) or b"<comps/>"
-            documents = [b"<comps/>", *others, ours] if publication.exact else [ours, *others]
-            with self._host.packages_of_upstream():
-                merged = comps.merge(documents, groups) or "<comps/>"
-            return self._signer.put_groups(update_id, merged.encode())
-        return "" if publication.exact else self._signer.stage_groups(update_id, live)
+        records = self._reader.read(live, update_id)
+        specs, exact = publication.specs, publication.exact
+        made = self._made(lambda: carried.carry(records, specs, exact=exact))
+        satisfied = (publication.manifest,)
+        self._signer.write(update_id, packages, publication, satisfied, made.files())
+        return made.built()

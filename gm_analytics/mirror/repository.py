@@ -51,28 +51,38 @@ PREVIEW_PREFIX = "../.."
 def build(target: Target, tools: Tools, update_id: str, base: str, *, exact: bool) -> Argv:
     """Write the metadata of the packages in staging's `packages.txt`, as a candidate there.
 
-    `base` is the publication that it follows; its groups stay, unless `exact`.
+    `base` is the publication that it follows. What an adopted repository brought along goes on,
+    unless `exact`.
     """
-    return _build(
-        target, update_id, base, "" if exact else base, createrepo_of(tools, target.root)
-    )
+    adopted = "" if exact else base
+    return _build(target, tools, update_id, base, adopted)
 
 
 def rebuild(target: Target, tools: Tools, update_id: str, base: str, older: str) -> Argv:
-    """Write as a candidate the metadata of an older publication again, with the groups it had."""
-    return _build(target, update_id, base, older, createrepo_of(tools, target.root))
+    """Write as a candidate the metadata of an older publication again."""
+    return _build(target, tools, update_id, base, older)
 
 
 def build_preview(target: Target, tools: Tools, update_id: str, number: int) -> Argv:
     """Write a preview's metadata as a candidate: its packages are the pool's, two levels up."""
-    argv = (*createrepo_of(tools, target.root), f"--location-prefix={PREVIEW_PREFIX}")
-    return _build(target, update_id, f"previews/{number}", "", argv)
+    prefix = f"--location-prefix={PREVIEW_PREFIX}"
+    return _build(target, tools, update_id, f"previews/{number}", "", prefix)
 
 
-def _build(target: Target, update_id: str, base: str, groups: str, argv: Argv) -> Argv:
+def _build(
+    target: Target, tools: Tools, update_id: str, base: str, adopted: str, *more: str
+) -> Argv:
     staging, grace = target.staging(update_id), str(target.grace_minutes)
-    inner = script("mirror", "build", target.root, staging, base, grace, groups, *argv)
-    return ("env", f"METADATA={METADATA.ere}", *inner)
+    createrepo = (*createrepo_of(tools, target.root), *more)
+    inner = script("mirror", "build", target.root, staging, base, grace, adopted, *createrepo)
+    return ("env", f"METADATA={METADATA.ere}", f"MODIFYREPO={_modifyrepo(tools)}", *inner)
+
+
+def _modifyrepo(tools: Tools) -> str:
+    """Give the command that adds a document to a repomd.xml; it comes with createrepo."""
+    if PurePosixPath(tools.createrepo).name == "createrepo":  # it opens and compresses by itself
+        return "modifyrepo"
+    return "modifyrepo_c --no-compress"
 
 
 def createrepo_of(tools: Tools, root: str) -> Argv:
@@ -133,7 +143,7 @@ def drop_preview(target: Target, number: int) -> Argv:
 
 
 def take_groups(target: Target, update_id: str, number: int) -> Argv:
-    """Put the groups that a preview names into staging."""
+    """Put the groups and advisories that a preview has into staging."""
     preview = f"{target.root}/previews/{number}"
     return script("mirror", "take-groups", preview, target.staging(update_id))
 
@@ -152,7 +162,7 @@ def sweep(target: Target, update_id: str, cache: str) -> Argv:
     return script("mirror", "sweep", target.root, target.staging(update_id), cache)
 
 
-_SUM = re.compile(r"([0-9a-f]{64}) ((?:\.publications/\d{6,12}|previews/\d{1,12})/[a-z.]{1,20})")
+_SUM = re.compile(r"([0-9a-f]{64}) ((?:\.publications/\d{6,12}|previews/\d{1,12})/[a-z./]{1,30})")
 
 
 def made_of(target: Target) -> Argv:

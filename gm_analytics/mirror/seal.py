@@ -16,8 +16,8 @@ from pydantic import TypeAdapter, ValidationError
 from gm_analytics import stored
 
 FORMAT = 1
-PACKAGES, PUBLICATION, GROUPS, REPOMD = (
-    "packages.txt", "publication.json", "comps.xml", "repodata/repomd.xml",
+PACKAGES, PUBLICATION, GROUPS, REPOMD, ADOPTED = (
+    "packages.txt", "publication.json", "comps.xml", "repodata/repomd.xml", "adopted/repomd.xml",
 )  # fmt: skip
 FILE, LIST_SIGNATURE = "signed.json", "packages.txt.asc"
 """The statement with its signature in one file, so that neither is ever newer than the other."""

@@ -24,6 +24,7 @@ from gm_analytics.mirror.package_manager import PackageManager
 from gm_analytics.mirror.publication import Publication
 from gm_analytics.mirror.publications import Publications
 from gm_analytics.mirror.publisher import Publisher
+from gm_analytics.mirror.reading import Reader
 from gm_analytics.mirror.served import SIGNATURE
 from gm_analytics.mirror.signer import Signer
 from gm_analytics.mirror.survey import Survey
@@ -62,8 +63,9 @@ class Session:
         self.mender = Mender(self.host, self.package_manager)
         self.publications = Publications(self.host, self.package_manager, self._trust)
         self.signer = Signer(self.host, self.publications, key, self._trust)
+        self.reader = Reader(self.host, self._trust, self.package_manager.ask_upstream)
         self.publisher = Publisher(
-            self.host, self.package_manager, self.publications, self.signer, self._trust
+            self.host, self.package_manager, self.publications, self.signer, self.reader
         )
 
     def _get(self, path: str, most: int) -> bytes | None:

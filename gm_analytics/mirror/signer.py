@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 
@@ -18,7 +18,7 @@ from gm_analytics.mirror import (
     signing,
 )
 from gm_analytics.mirror.host import Host
-from gm_analytics.mirror.publication import AGAIN, Closure, Publication
+from gm_analytics.mirror.publication import AGAIN, Built, Closure, Publication
 from gm_analytics.mirror.publications import Publications
 from gm_analytics.mirror.trust import MAX_LIST, Trust
 from gm_analytics.rpm.changes import merge
@@ -76,7 +76,7 @@ class Signer:
         closure: Closure,
         publication: Publication,
         *,
-        groups: str | None,
+        built: Built | str | None,
         manifests: tuple[str, ...],
     ) -> None:
         """Compare the candidate with what the service knows, and sign exactly these bytes.
@@ -93,13 +93,14 @@ class Signer:
         assert self._trust is not None  # noqa: S101  # there is one if there is a key
         key, staging = self._key, self._host.target.staging(update_id)
         candidate = f"{staging}/candidate"
-        if groups is None:
-            groups = self._groups_of(candidate)
+        made = Built.of(built) or Built(self._groups_of(candidate))
         packages = self.contents(live, closure, publication)
-        repomd = self._checked(candidate, packages, publication, groups)
+        repomd, more = self._checked(candidate, packages, publication, made)
         files = _files(packages, publication, manifests, self._host)
         digests = {name: seal.digest(text.encode()) for name, text in files.items()}
-        digests |= {seal.REPOMD: seal.digest(repomd)} | ({seal.GROUPS: groups} if groups else {})
+        digests |= {seal.REPOMD: seal.digest(repomd), **more}
+        digests |= {seal.GROUPS: made.groups} if made.groups else {}
+        digests |= {seal.ADOPTED: made.adopted} if made.adopted else {}
         statement = seal.Statement(
             mirror=self._host.name,
             place="preview" if publication.kind == "preview" else "publication",
@@ -131,9 +132,12 @@ class Signer:
         return tuple(merge(base, closure.packages, exact=publication.exact))
 
     def _checked(
-        self, candidate: str, packages: tuple[Package, ...], publication: Publication, groups: str
-    ) -> bytes:
-        """Give the candidate's repomd.xml once it and all that it names was compared."""
+        self, candidate: str, packages: tuple[Package, ...], publication: Publication, made: Built
+    ) -> tuple[bytes, dict[str, str]]:
+        """Give the candidate's repomd.xml once it and all that it names was compared.
+
+        Beside it the SHA-256 of its documents beside the lists of packages.
+        """
         repomd = self._host.ssh.get(f"{candidate}/{seal.REPOMD}", checking.MAX_REPOMD)
         if repomd is None:
             raise MetadataForged(self._host.name, seal.REPOMD, "no file", "what createrepo wrote")
@@ -142,8 +146,16 @@ class Signer:
             return self._host.ssh.get(checking.below(candidate, href), most) or b""
 
         prefix = f"{repository.PREVIEW_PREFIX}/" if publication.kind == "preview" else ""
-        checking.check(self._host.name, repomd, fetch, packages, prefix=prefix, groups=groups)
-        return repomd
+        more = checking.check(
+            self._host.name,
+            repomd,
+            fetch,
+            packages,
+            prefix=prefix,
+            groups=made.groups,
+            documents=made.documents,
+        )
+        return repomd, more
 
     def _groups_of(self, candidate: str) -> str:
         """Give the SHA-256 of the groups that a version built that did not note it."""
@@ -170,23 +182,15 @@ class Signer:
                 self._trust.saw(statement.number, repomd)
         return repomd
 
-    def stage_groups(self, update_id: str, directory: str) -> str:
-        """Put a publication's groups into staging as they were signed; give their SHA-256."""
-        found = self._trust.groups(directory) if self._trust else None
-        return self.put_groups(update_id, found) if found is not None else ""
-
-    def put_groups(self, update_id: str, content: bytes) -> str:
-        """Put a groups file into staging, in whatever encoding it is; give its SHA-256."""
-        self._host.ssh.put(self._host.target.staging(update_id, seal.GROUPS), content)
-        return seal.digest(content)
-
     def write(
         self,
         update_id: str,
         packages: Iterable[Package],
         publication: Publication,
         manifests: Iterable[str],
+        documents: Mapping[str, bytes] | None = None,
     ) -> None:
-        """Put what lies beside a publication's metadata into staging."""
-        files = _files(packages, publication, manifests, self._host)
+        """Put what a candidate is made of into staging, with the documents of its metadata."""
+        files: dict[str, str | bytes] = {**(documents or {})}
+        files |= _files(packages, publication, manifests, self._host)
         self._host.ssh.put_all(self._host.target.staging(update_id), files)

@@ -280,6 +280,7 @@ def run_yum(
     result = host.ssh.run(argv, doing, host.target.timeout, aloud=aloud)
     if not result.ok and (failure := host.failure(result, argv, doing)).crash:
         raise failure
+    host.has_asked_upstream = True
     if passed := complaints.passed_over(result.stdout + result.stderr):
         raise NoUpstream(host.name, passed, host.target.reposdir)
     return result

@@ -108,17 +108,16 @@ class Trust:
         text = statement.text()
         return Sealed(text, self._key.sign(text.encode())).text()
 
-    def groups(self, directory: str) -> bytes | None:
-        """Read the groups file of a publication; None if it has no groups."""
-        path, vouched, known = f"{directory}/{seal.GROUPS}", self.of(directory), self.known
-        content = self._get(path, MAX_LIST)
-        if vouched.statement:
-            expected = vouched.statement.files.get(seal.GROUPS)
-        else:
-            expected = known.adopted.get(path) if known else _digest(content)
-        if _digest(content) != expected:
-            raise self._refuse(path, "not the one that was signed")
-        return content
+    def documents(self, directory: str) -> tuple[str, str]:
+        """Give the SHA-256 of the repomd.xml files that say what is beside its packages.
+
+        They are its own, and that of the repository which was taken over, as far as it goes on.
+        """
+        if said := self.of(directory).statement:
+            return said.files[seal.REPOMD], said.files.get(seal.ADOPTED, "")
+        known = self.known
+        found = known.adopted.get(f"{directory}/{seal.REPOMD}", "") if known else ""
+        return found, found
 
     # --- what is remembered ------------------------------------------------------------------
 

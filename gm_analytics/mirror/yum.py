@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from gm_analytics.mirror.survey import (
-    HELPER_CACHE,
-    REFUSED,
     UNREADABLE,
     Manager,
     Signatures,
@@ -17,8 +15,6 @@ from gm_analytics.mirror.survey import (
     Tools,
 )
 from gm_analytics.remote.commands import Argv, script
-from gm_analytics.rpm import comps as comps_of
-from gm_analytics.rpm.grammar import HREF
 from gm_analytics.rpm.package import Row
 
 POOL_ID = "gm-pool"
@@ -32,12 +28,15 @@ SPECS = "specs.txt"
 # --- resolve, download, prove ----------------------------------------------------------------
 
 
-def repo_file(base_url: str, name: str = POOL_ID) -> str:
-    """Give a yum repository file that offers a directory as the pool."""
+def repo_file(base_url: str, name: str = POOL_ID, *, groups: bool = True) -> str:
+    """Give a yum repository file that offers a directory as the pool.
+
+    What is solved with upstream has no groups of the pool's: yum would take both definitions.
+    """
     return (
         f"[{name}]\nname=packages of this mirror\nbaseurl={base_url}\n"
         "enabled=1\ngpgcheck=0\nrepo_gpgcheck=0\ncost=1\nmetadata_expire=1\n"
-    )
+    ) + ("" if groups else "enablegroups=0\n")
 
 
 def is_here(row: Row) -> bool:
@@ -53,9 +52,9 @@ def prepare(target: Target, tools: Tools, update_id: str, number: int) -> Argv:
     maybe under another policy. Prints what `Target.local` has.
     """
     preview = f"{target.root}/previews/{number}"
-    pool = repo_file(f"file://{target.root}/")
+    pool = repo_file(f"file://{target.root}/", groups=False)
     candidate = repo_file(f"file://{target.staging(update_id, 'candidate')}/")
-    again = repo_file(f"file://{preview}/", PREVIEW_ID)
+    again = repo_file(f"file://{preview}/", PREVIEW_ID, groups=False)
     staging, keys = target.staging(update_id), "keys" if target.signatures == "required" else ""
     more = (preview, again, target.reposdir, keys, target.cache(tools.manager), target.root)
     # With the helper root may be who reads them.
@@ -170,6 +169,7 @@ def _yum(target: Target, tools: Tools, update_id: str, reposdir: str) -> Argv:
     if tools.manager == "yum3":
         # skip_if_unavailable is known to repositories alone; before EL 7.3 yum warns of the other.
         options |= {"*.skip_if_unavailable": "0", "skip_missing_names_on_install": "0"}
+        options |= {"mdpolicy": "group:small"}  # with the advisories
     else:
         options |= {
             # Repository files have their own values, which count before those of all.
@@ -179,6 +179,8 @@ def _yum(target: Target, tools: Tools, update_id: str, reposdir: str) -> Argv:
             "install_weak_deps": "1" if target.weak_dependencies else "0",
             "logdir": target.staging(update_id, "log"),
             "best": "1",
+            # Of a file of chunks nobody but librepo can read what is in it.
+            "zchunk": "0",
         }
         if target.module_platform_id:
             options["module_platform_id"] = target.module_platform_id
@@ -223,20 +225,3 @@ def aside(target: Target, tools: Tools) -> Argv:
 def in_empty_root(target: Target, update_id: str, argv: Argv) -> Argv:
     """Run a yum command after emptying the install root it names."""
     return script("mirror", "empty-root", target.staging(update_id, "root"), *argv)
-
-
-def comps(target: Target, tools: Tools, live: str, update_id: str) -> Argv:
-    """Print groups files, base64 and a line each: a publication's, a taken preview's, upstream's.
-
-    The preview's is there only after `repository.take_groups`; upstream's are yum's cached ones.
-    """
-    more = (f"{HELPER_CACHE}/{tools.manager}",) if tools.elevation == "helper" else ()
-    places = (
-        f"{target.root}/{live}",
-        target.cache(tools.manager),
-        target.staging(update_id),
-        *more,
-    )
-    largest = comps_of.MAX_BYTES + 1  # one more tells that it is too large
-    environment = (f"HREF={HREF.ere}", f"LARGEST={largest}", f"REFUSED={REFUSED}")
-    return ("env", *environment, *script("mirror", "comps", *places))

@@ -80,10 +80,10 @@ def publish(
     older, closure = replace(held, manifests=again.manifests), Closure.of_pool(again.packages)
     publisher = session.publisher
     try:
-        groups = step("createrepo", publisher.rebuild, update_id, live.live, older, closure, made)
+        built = step("createrepo", publisher.rebuild, update_id, live.live, older, closure, made)
         if made.key:
             known = (update_id, live.live, closure, made)
-            step("sign", session.signer.sign, *known, groups=groups, manifests=again.manifests)
+            step("sign", session.signer.sign, *known, built=built, manifests=again.manifests)
         if again.groups:
             step("prove", session.package_manager.prove, update_id, again.groups)
         repomd = step("switch", publisher.switch, update_id, live.live, made)

@@ -34,8 +34,8 @@ from gm_analytics.mirror.survey import Survey
 from gm_analytics.operations import upstream
 from gm_analytics.operations.by_hand import Operations
 from gm_analytics.operations.findings import Finding, wrong
+from gm_analytics.rpm import foreign, repodata
 from gm_analytics.rpm.package import Package
-from gm_analytics.rpm.repodata import parse_foreign, parse_repomd
 from gm_analytics.rpm.strict import Malformed
 from gm_analytics.settings import Settings
 from gm_analytics.updates.ports import Forge
@@ -289,7 +289,7 @@ def _all(
 def _named(repomd: bytes, *, made: bool) -> list[File]:
     """Give the files that a repomd.xml names, with their checksums. Raises `Differs`."""
     try:
-        found = (parse_repomd if made else parse_foreign)(repomd)
+        found = (repodata if made else foreign).parse_repomd(repomd)
         sizes = [size_of(data) if "size" in data.sizes else MAX_FILE for data in found]
     except Malformed as error:
         raise Differs(REPOMD, str(error)) from error

@@ -86,3 +86,22 @@ def _streamed(decompressor: _Decompressor, content: bytes) -> Iterator[bytes]:
             raise EOFError("it ends too early")
     if decompressor.unused_data:
         raise EOFError("more follows its end")
+
+
+_MAGIC = {b"\x1f\x8b": ".gz", b"BZh": ".bz2", b"\xfd7zXZ\0": ".xz", b"\x28\xb5\x2f\xfd": ".zst"}
+
+
+def opened(content: bytes, most: int) -> Iterator[bytes]:
+    """Give the content of a file in pieces, decompressed as its first bytes say.
+
+    Raises:
+        Malformed: it is damaged, or holds more than `most` bytes.
+
+    """
+    suffix = next((one for magic, one in _MAGIC.items() if content.startswith(magic)), ".xml")
+    size = 0
+    for piece in pieces(suffix, content):
+        size += len(piece)
+        if size > most:
+            raise Malformed(f"more than {most:,} bytes in it", "no more")
+        yield piece

@@ -20,26 +20,59 @@ MAX_DEPTH = 20
 """Of elements; comps.xml has five."""
 
 
-def merge(documents: Iterable[bytes], groups: Iterable[str]) -> str | None:
-    """Give one comps.xml with every group of the first document and the named ones of all.
+def merge(
+    current: Iterable[bytes], others: Iterable[bytes], groups: Collection[str], kept: bytes | None
+) -> bytes | None:
+    """Give one comps.xml with all of `kept` and the named groups; None if that is nothing.
 
-    `documents` starts with what the mirror has (or an empty document); later definitions of
-    the same id lose. None if there is no group at all.
+    A group is what the `current` documents make of it together, as the package manager has it;
+    only of one that they do not have, what the first of `others`, or `kept`, says.
 
     Raises:
         Malformed: a document is not a comps.xml.
 
     """
-    wanted = set(groups)
-    root = ET.Element("comps")
-    seen: set[str] = set()
-    for index, document in enumerate(documents):
+    defined = union(current)
+    older = [union([document]) for document in others]
+    root = read(kept) if kept is not None else ET.Element("comps")
+    there, same = set(), kept is not None
+    for index, element in enumerate(root):
+        if element.tag != "group":
+            continue
+        name = element.findtext("id", "")
+        there.add(name)
+        if name in defined and ET.tostring(defined[name]) != ET.tostring(element):
+            root[index], same = defined[name], False
+    for name in sorted(set(groups) - there):
+        found = (known[name] for known in (defined, *older) if name in known)
+        if (group := next(found, None)) is not None:
+            root.append(group)
+            same = False
+    if same:
+        return kept  # whatever encoding it has
+    return ET.tostring(root, encoding="utf-8", xml_declaration=True) if len(root) else None
+
+
+def union(documents: Iterable[bytes]) -> dict[str, ET.Element]:
+    """Give groups by their ids; the packages of a group are those of all documents.
+
+    All else of it is as the first document says. Raises as `read`.
+    """
+    found: dict[str, ET.Element] = {}
+    for document in documents:
         for group in read(document).iter("group"):
             name = group.findtext("id", "")
-            if name not in seen and (index == 0 or name in wanted):
-                seen.add(GROUP.check(name))
-                root.append(group)
-    return ET.tostring(root, encoding="unicode", xml_declaration=True) if seen else None
+            if found.setdefault(name, group) is not group:
+                _add_packages(found[name], group)
+    return found
+
+
+def _add_packages(group: ET.Element, more: ET.Element) -> None:
+    listed = group.find("packagelist")
+    if listed is None:
+        listed = ET.SubElement(group, "packagelist")
+    there = {request.text for request in listed}
+    listed.extend(one for one in more.iter("packagereq") if one.text not in there)
 
 
 def members(documents: Iterable[bytes], group: str, present: Collection[str]) -> frozenset[str]:

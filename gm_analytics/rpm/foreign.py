@@ -1,4 +1,4 @@
-"""The primary.xml of a repository that another program made: which RPM files it names. No I/O.
+"""The repomd.xml and the primary.xml of a repository that another program made. No I/O.
 
 Read tolerantly, since whatever wrote it decides what else is in it.
 """
@@ -14,14 +14,79 @@ from urllib.parse import unquote
 
 from gm_analytics.rpm.compressed import pieces
 from gm_analytics.rpm.package import Package
-from gm_analytics.rpm.repodata import Digest
-from gm_analytics.rpm.strict import Malformed
+from gm_analytics.rpm.repodata import DIGESTS, HREF, REPO, Data, Digest
+from gm_analytics.rpm.strict import Malformed, number
 
 _COMMON = "{http://linux.duke.edu/metadata/common}"
 _MAX_HREF = 1024
 _ALGORITHMS = {"sha": "sha1", "sha1": "sha1", "md5": "md5"} | {
     name: name for name in ("sha224", "sha256", "sha384", "sha512")
 }
+
+_DIGITS = {"sha1": 40, "sha224": 56, **DIGESTS}
+"""Of what createrepo ever wrote, but for MD5."""
+
+# --- repomd.xml ------------------------------------------------------------------------------
+
+
+def parse_repomd(content: bytes) -> tuple[Data, ...]:
+    """Give the files that a repomd.xml names: of any type; a size may be missing.
+
+    Raises:
+        Malformed: it is no repomd.xml, or names a file in a way that cannot be compared.
+
+    """
+    return tuple(map(_data, _elements(content)))
+
+
+def documents_of(content: bytes) -> tuple[Data, ...]:
+    """Give the files that a repomd.xml names; of what cannot be compared the type alone.
+
+    Raises:
+        Malformed: it is no repomd.xml.
+
+    """
+    return tuple(map(_comparable, _elements(content)))
+
+
+def _comparable(element: ET.Element) -> Data:
+    try:
+        return _data(element)
+    except Malformed:
+        return Data(element.get("type", ""))
+
+
+def _elements(content: bytes) -> list[ET.Element]:
+    try:
+        found = ET.fromstring(content)  # noqa: S314  # expat bounds what entities become
+    except (ET.ParseError, ValueError, LookupError) as error:
+        raise Malformed(str(error), "well-formed XML") from error
+    if found.tag != f"{{{REPO}}}repomd":
+        raise Malformed(f"a first element {found.tag[:80]!r}", "repomd")
+    return found.findall(f"{{{REPO}}}data")
+
+
+def _data(element: ET.Element) -> Data:
+    parts = {name: element.find(f"{{{REPO}}}{name}") for name in ("location", "checksum", "size")}
+    location, checksum, size = parts.values()
+    if location is None or checksum is None:
+        raise Malformed("a file without location or checksum", "both")
+    data = Data(element.get("type", ""), location.get("href", ""))
+    if not HREF.fullmatch(data.href):
+        raise Malformed(f"location {data.href[:200]!r}", "a file of repodata/")
+    kind, value = checksum.get("type", ""), (checksum.text or "").strip()
+    algorithm = "sha1" if kind == "sha" else kind
+    if algorithm not in _DIGITS:
+        raise Malformed(f"checksum of type {kind[:80]!r}", ", ".join(_DIGITS))
+    if not re.fullmatch(rf"[0-9a-f]{{{_DIGITS[algorithm]}}}", value):
+        raise Malformed(f"checksum {value[:200]!r}", f"{algorithm} in lower case")
+    data.digests["checksum"] = Digest(algorithm, value)
+    if size is not None:
+        data.sizes["size"] = number((size.text or "").strip())
+    return data
+
+
+# --- primary.xml -----------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)

@@ -136,11 +136,13 @@ RPM_PATH = Grammar("a file's path", "/[^\x00-\x1f\x7f]*", 4096)
 
 REPOSITORY_ID = Grammar("a repository's id", "[A-Za-z0-9_.:@+][A-Za-z0-9_.:@+/-]*", 255)
 GROUP = Grammar("a group's id", "[A-Za-z0-9][A-Za-z0-9._-]*", 200)
+ADVISORY = Grammar("an advisory's id", "[A-Za-z0-9][A-Za-z0-9._:+-]*", 200)
 MODULE = Grammar("a module's name", "[A-Za-z0-9][A-Za-z0-9._+-]*", 200)
 STREAM = Grammar("a module's stream", "[A-Za-z0-9][A-Za-z0-9._+-]*", 200)
 _SEGMENT = "[A-Za-z0-9_+~^%@:,=][A-Za-z0-9._+~^%@:,=-]*"
 HREF = Grammar("a relative path", f"{_SEGMENT}(/{_SEGMENT})*", 1024)
 METADATA = Grammar("a metadata file", r"repodata/[A-Za-z0-9_][A-Za-z0-9._+-]*", 300)
+DOCUMENT = Grammar("a metadata file's name", "[A-Za-z0-9_][A-Za-z0-9._+-]*", 255)
 
 # What dnf takes behind `@`: the id of a group, or its name, which may have blanks ("Development
 # Tools"). One place for all that may stand there.

@@ -6,7 +6,6 @@ What createrepo writes, and nothing else; `strict` says why.
 from __future__ import annotations
 
 import re
-import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -17,12 +16,11 @@ from gm_analytics.rpm.strict import Grammar, Malformed, Strict, number, only, ro
 GROUP = re.compile(r"group(_gz|_xz|_zst|_bz2)?")
 """Types of the groups file, as it was given and compressed."""
 LISTS = ("primary", "filelists", "other")
-_HREF = re.compile(r"repodata/[A-Za-z0-9_][A-Za-z0-9._+-]{0,200}")
-_DIGESTS = {"sha256": 64, "sha384": 96, "sha512": 128}
+_TYPE = re.compile("[A-Za-z][A-Za-z0-9_.+-]{0,59}")
+HREF = re.compile(r"repodata/[A-Za-z0-9_][A-Za-z0-9._+-]{0,200}")
+DIGESTS = {"sha256": 64, "sha384": 96, "sha512": 128}
 """Algorithms, and their hexadecimal digits."""
-_FOREIGN_DIGESTS = {"sha1": 40, "sha224": 56, **_DIGESTS}
-"""What createrepo ever wrote, but for MD5."""
-_REPO = "http://linux.duke.edu/metadata/repo"
+REPO = "http://linux.duke.edu/metadata/repo"
 _DATA = ("checksum", "open-checksum", "location", "timestamp", "size", "open-size")
 _REPOMD: Grammar = {"repomd": {"revision": {}, "data": {name: {} for name in _DATA}}}
 
@@ -48,7 +46,7 @@ class Data:
 
 
 def parse_repomd(content: bytes) -> tuple[Data, ...]:
-    """Give the files that a repomd.xml names: each of `LISTS` once, and a groups file perhaps.
+    """Give the files that a repomd.xml names: each of `LISTS` once, and perhaps more.
 
     Raises:
         Malformed: it is anything else.
@@ -67,44 +65,6 @@ def parse_repomd(content: bytes) -> tuple[Data, ...]:
     return found
 
 
-def parse_foreign(content: bytes) -> tuple[Data, ...]:
-    """Give the files that the repomd.xml of a repository taken over names: of any type.
-
-    It is whatever wrote it that decides which there are; a size may be missing.
-
-    Raises:
-        Malformed: it is no repomd.xml, or names a file in a way that cannot be compared.
-
-    """
-    try:
-        found = ET.fromstring(content)  # noqa: S314  # expat bounds what entities become
-    except (ET.ParseError, ValueError, LookupError) as error:
-        raise Malformed(str(error), "well-formed XML") from error
-    if found.tag != f"{{{_REPO}}}repomd":
-        raise Malformed(f"a first element {found.tag[:80]!r}", "repomd")
-    return tuple(_foreign(data) for data in found.iterfind(f"{{{_REPO}}}data"))
-
-
-def _foreign(element: ET.Element) -> Data:
-    parts = {name: element.find(f"{{{_REPO}}}{name}") for name in ("location", "checksum", "size")}
-    location, checksum, size = parts.values()
-    if location is None or checksum is None:
-        raise Malformed("a file without location or checksum", "both")
-    data = Data(element.get("type", ""), location.get("href", ""))
-    if not _HREF.fullmatch(data.href):
-        raise Malformed(f"location {data.href[:200]!r}", "a file of repodata/")
-    kind, value = checksum.get("type", ""), (checksum.text or "").strip()
-    algorithm = "sha1" if kind == "sha" else kind
-    if algorithm not in _FOREIGN_DIGESTS:
-        raise Malformed(f"checksum of type {kind[:80]!r}", ", ".join(_FOREIGN_DIGESTS))
-    if not re.fullmatch(rf"[0-9a-f]{{{_FOREIGN_DIGESTS[algorithm]}}}", value):
-        raise Malformed(f"checksum {value[:200]!r}", f"{algorithm} in lower case")
-    data.digests["checksum"] = Digest(algorithm, value)
-    if size is not None:
-        data.sizes["size"] = number((size.text or "").strip())
-    return data
-
-
 class _Repomd:
     def __init__(self) -> None:
         self.found: dict[str, Data] = {}
@@ -114,7 +74,7 @@ class _Repomd:
 
     def start(self, name: str, attributes: dict[str, str]) -> bool:
         if name == "repomd":
-            root(attributes, _REPO)
+            root(attributes, REPO)
         elif name == "data":
             self._begin(*only(attributes, "type"))
         else:
@@ -122,8 +82,8 @@ class _Repomd:
         return name not in {"repomd", "data", "location"}
 
     def _begin(self, kind: str) -> None:
-        if kind not in LISTS and not GROUP.fullmatch(kind):
-            raise Malformed(f"data of type {kind[:80]!r}", "primary, filelists, other and group")
+        if not _TYPE.fullmatch(kind):
+            raise Malformed(f"data of type {kind[:80]!r}", "a word")
         if kind in self.found:
             raise Malformed(f"data of type {kind!r} twice", "it once")
         self._data = self.found[kind] = Data(kind)
@@ -135,19 +95,19 @@ class _Repomd:
         self._seen.add(name)
         if name == "location":
             (href,) = only(attributes, "href")
-            if not _HREF.fullmatch(href):
+            if not HREF.fullmatch(href):
                 raise Malformed(f"location {href[:200]!r}", "a file of repodata/")
             self._data.href = href
         elif name.endswith("checksum"):
             (self._algorithm,) = only(attributes, "type")
-            if self._algorithm not in _DIGESTS:
-                raise Malformed(f"checksum of type {self._algorithm[:80]!r}", ", ".join(_DIGESTS))
+            if self._algorithm not in DIGESTS:
+                raise Malformed(f"checksum of type {self._algorithm[:80]!r}", ", ".join(DIGESTS))
         else:
             only(attributes)
 
     def text(self, name: str, text: str) -> None:
         if name.endswith("checksum"):
-            if not re.fullmatch(rf"[0-9a-f]{{{_DIGESTS[self._algorithm]}}}", text):
+            if not re.fullmatch(rf"[0-9a-f]{{{DIGESTS[self._algorithm]}}}", text):
                 raise Malformed(f"checksum {text[:200]!r}", f"{self._algorithm} in lower case")
             self._data.digests[name] = Digest(self._algorithm, text)
         elif name.endswith("size"):

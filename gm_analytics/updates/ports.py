@@ -14,7 +14,14 @@ from typing import ParamSpec, Protocol, TypeVar
 from gm_analytics.manifest import Manifest
 from gm_analytics.mirror.history import Held
 from gm_analytics.mirror.lock import Lock
-from gm_analytics.mirror.publication import Closure, Download, Preview, Publication, Standing
+from gm_analytics.mirror.publication import (
+    Built,
+    Closure,
+    Download,
+    Preview,
+    Publication,
+    Standing,
+)
 from gm_analytics.mirror.solve_key import SolveKey
 from gm_analytics.mirror.survey import Asked, Survey
 from gm_analytics.remote.stop import Stop
@@ -74,22 +81,22 @@ class Publisher(Protocol):
 
     def build(
         self, update_id: str, live: str, closure: Closure, publication: Publication
-    ) -> str | None:
+    ) -> Built | str | None:
         """Write the candidate's metadata: the closure, and `live` too unless it is exact.
 
-        This and the next two give the SHA-256 of the groups file, for `Signer.sign`.
+        This and the next two give what they put beside the packages, for `Signer.sign`.
         """
         ...
 
     def build_preview(
         self, update_id: str, live: str, closure: Closure, publication: Publication
-    ) -> str | None:
+    ) -> Built | str | None:
         """Write the metadata of a preview: the closure alone."""
         ...
 
     def rebuild(
         self, update_id: str, live: str, older: Held, closure: Closure, publication: Publication
-    ) -> str | None:
+    ) -> Built | str | None:
         """Write the metadata of an older publication again."""
         ...
 
@@ -117,7 +124,7 @@ class Signer(Protocol):
         closure: Closure,
         publication: Publication,
         *,
-        groups: str | None,
+        built: Built | str | None,
         manifests: tuple[str, ...],
     ) -> None:
         """Compare the candidate with the closure, and sign it."""

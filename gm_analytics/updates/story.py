@@ -17,7 +17,7 @@ from dataclasses import replace
 from gm_analytics.errors import GmError, Overtaken, Stopped
 from gm_analytics.manifest import Manifest
 from gm_analytics.mirror.preview_repo import address
-from gm_analytics.mirror.publication import Publication
+from gm_analytics.mirror.publication import Built, Publication
 from gm_analytics.mirror.survey import Survey
 from gm_analytics.rpm.changes import Plan
 from gm_analytics.updates import untouched
@@ -149,17 +149,19 @@ def _publish(scene: Scene, live: Survey, found: Found) -> Shown:
     """
     update, mirror, step = scene.update, scene.mirror, scene.step
     publication = describe(scene, live, found)
-    groups = _build(scene, live, found, publication)
+    built = _build(scene, live, found, publication)
     if publication.key:
         known = (update.id, live.live, found.closure, publication)
         satisfied = found.older.manifests if found.older else (publication.manifest,)
-        step("sign", mirror.signer.sign, *known, groups=groups, manifests=satisfied)
+        step("sign", mirror.signer.sign, *known, built=built, manifests=satisfied)
     step("prove", mirror.package_manager.prove, update.id, found.groups)
     return Shown(publication, _switch(scene, live, publication))
 
 
-def _build(scene: Scene, live: Survey, found: Found, publication: Publication) -> str | None:
-    """Write the candidate's metadata; give the SHA-256 of its groups file."""
+def _build(
+    scene: Scene, live: Survey, found: Found, publication: Publication
+) -> Built | str | None:
+    """Write the candidate's metadata; give what they have beside the packages."""
     publisher, asked = scene.mirror.publisher, (scene.update.id, live.live)
     if found.older:
         rebuilt = (*asked, found.older, found.closure, publication)

@@ -25,6 +25,7 @@ from gm_analytics.manifest import Manifest
 from gm_analytics.mirror import previews, vetoes
 from gm_analytics.mirror.history import Held, History
 from gm_analytics.mirror.publication import (
+    Built,
     Closure,
     Download,
     Preview,
@@ -222,19 +223,21 @@ class _Publisher:
         for package in packages:
             self._state.pool.setdefault(package.file, package)
 
-    def build(self, update_id: str, live: str, closure: Closure, publication: Publication) -> str:
+    def build(
+        self, update_id: str, live: str, closure: Closure, publication: Publication
+    ) -> Built:
         before = self._state.publications[live].packages
         packages = merge(before, closure.packages, exact=publication.exact)
         return self._stage(update_id, packages, publication, (publication.manifest,))
 
     def build_preview(
         self, update_id: str, live: str, closure: Closure, publication: Publication
-    ) -> str:
+    ) -> Built:
         return self._stage(update_id, closure.packages, publication, (publication.manifest,))
 
     def rebuild(
         self, update_id: str, live: str, older: Held, closure: Closure, publication: Publication
-    ) -> str:
+    ) -> Built:
         staged = self._stage(update_id, closure.packages, publication, older.manifests)
         self._state.staging[update_id].solved = self._state.publications[older.directory].solved
         return staged
@@ -245,11 +248,11 @@ class _Publisher:
         packages: Iterable[Package],
         publication: Publication,
         manifests: tuple[str, ...],
-    ) -> str:
+    ) -> Built:
         candidate = self._state.staging.setdefault(update_id, Candidate())
         candidate.packages = tuple(packages)
         candidate.publication, candidate.manifests = publication, manifests
-        return ""
+        return Built()
 
     def switch(self, update_id: str, live: str, publication: Publication) -> str:
         following = Publication.directory(publication.number)
@@ -289,7 +292,7 @@ class _Signer:
         closure: Closure,
         publication: Publication,
         *,
-        groups: str | None,
+        built: Built | str | None,
         manifests: tuple[str, ...],
     ) -> None:
         assert self._state.key

@@ -45,11 +45,10 @@ def document(**groups: str) -> bytes:
     return f"<?xml version='1.0'?><comps>{''.join(texts)}</comps>".encode()
 
 
-def merged(documents: list[bytes], groups: list[str]) -> dict[str, str]:
-    text = comps.merge(documents, groups)
+def groups_of(text: bytes | None) -> dict[str, list[str | None]]:
     assert text is not None
     return {
-        group.findtext("id", ""): group.findtext("packagelist/packagereq", "")
+        group.findtext("id", ""): [request.text for request in group.iter("packagereq")]
         for group in ET.fromstring(text).iter("group")
     }
 
@@ -57,23 +56,39 @@ def merged(documents: list[bytes], groups: list[str]) -> dict[str, str]:
 # --- comps ----------------------------------------------------------------------------------
 
 
-def test_the_mirror_s_groups_stay_and_the_named_ones_come_from_upstream() -> None:
-    upstream = document(tools="tree", games="chess")
-    assert merged([document(old="zlib"), upstream], ["tools"]) == {"old": "zlib", "tools": "tree"}
+def test_what_is_served_stays_and_upstream_says_what_each_group_is_now() -> None:
+    """What is served is as old as the publication that brought it."""
+    served, now = document(old="zlib", tools="stale"), document(tools="tree", games="chess")
+    merged = comps.merge([now], [served], {"games"}, served)
+    assert groups_of(merged) == {"old": ["zlib"], "tools": ["tree"], "games": ["chess"]}
 
 
-def test_the_first_definition_of_a_group_wins() -> None:
-    documents = [document(a="mine"), document(a="one", b="one"), document(a="two", b="two")]
-    assert merged(documents, ["a", "b"]) == {"a": "mine", "b": "one"}
+def test_a_group_of_two_repositories_is_what_both_say() -> None:
+    now = [document(a="one", b="x"), document(a="two", b="x")]
+    assert groups_of(comps.merge(now, [], {"a", "b"}, None)) == {"a": ["one", "two"], "b": ["x"]}
 
 
-@pytest.mark.parametrize("documents", [[], [b"<comps/>"], [b"<comps/>", document(games="chess")]])
-def test_without_any_group_there_is_no_document(documents: list[bytes]) -> None:
-    assert comps.merge(documents, ["tools"]) is None
+def test_a_group_that_upstream_lacks_is_as_it_was_reviewed_or_served() -> None:
+    others = [document(a="reviewed"), document(a="served", b="served")]
+    merged = comps.merge([document(c="now")], others, {"a", "b"}, None)
+    assert groups_of(merged) == {"a": ["reviewed"], "b": ["served"]}
 
 
-def test_text_that_is_not_ascii_survives() -> None:
-    assert merged([document(a="café")], []) == {"a": "café"}
+def test_what_is_beside_groups_stays_and_what_does_not_change_keeps_its_bytes() -> None:
+    served = (
+        b'<?xml version="1.0" encoding="ISO-8859-1"?><comps><group><id>a</id><name>caf\xe9</name>'
+        b"</group><environment><id>minimal</id></environment></comps>"
+    )
+    assert comps.merge([document(b="x")], [served], (), served) == served
+    merged = comps.merge([document(b="x")], [served], {"b"}, served)
+    assert merged
+    assert "caf\u00e9".encode() in merged
+    assert b"<environment><id>minimal</id></environment>" in merged
+
+
+@pytest.mark.parametrize("current", [[], [b"<comps/>"], [document(games="chess")]])
+def test_without_any_group_there_is_no_document(current: list[bytes]) -> None:
+    assert comps.merge(current, [], {"tools"}, None) is None
 
 
 def test_a_group_installs_no_optional_package_and_a_conditional_one_with_its_condition() -> None:

@@ -1,18 +1,36 @@
 #!/bin/sh -eu
 # Writes the metadata of the packages that staging's packages.txt lists, as a candidate in staging.
 #
-#   build ROOT STAGING BASE GRACE GROUPS CREATEREPO [ARGUMENT...]
+#   build ROOT STAGING BASE GRACE ADOPTED CREATEREPO [ARGUMENT...]
 #
 # BASE      the directory of what the candidate is to follow; it may be missing
 # GRACE     minutes for which clients may go on using the metadata that are live now
-# GROUPS    the directory whose comps.xml the candidate keeps if staging has none, or empty
+# ADOPTED   the directory of a publication from which the candidate has what an adopted repository
+#           brought along, and what upstream looked like; or empty
 # METADATA  what the name of a metadata file looks like, an extended regular expression
+# MODIFYREPO  the command, and its options, that adds a document to a repomd.xml
+# Of staging it takes, beside what lies at the top of a publication,
+#           records.txt, a line FILE TYPE for each document of its own; the groups are a file
+#           that createrepo takes, others are compressed
+#           adopted.txt, a line FILE TYPE for each document of ADOPTED that goes on; TYPE is empty
+#           for one that its own one stands for
 # Prints    lost FILE, for each that the pool has lost, or has with another size
 # Exits     as CREATEREPO does, if it fails
 
 . ./left_out.sh
 
-root=$1 staging=$2 base=$3 grace=$4 groups=$5; shift 5
+# Adds the documents of a list in staging, which are in a directory, to the candidate's repomd.xml.
+add_documents() {
+    [ -f "$staging/$1" ] || return 0
+    while IFS="$tab" read -r file type; do
+        case $type in '' | group) continue ;; esac
+        # shellcheck disable=SC2086  # a command and its options
+        $MODIFYREPO --mdtype="$type" "$2/$file" "$staging/candidate/repodata" > /dev/null
+    done < "$staging/$1"
+}
+
+tab=$(printf '\t')
+root=$1 staging=$2 base=$3 grace=$4 adopted=$5; shift 5
 cd "$root"
 rm -rf "$staging/candidate"; mkdir -p "$staging/candidate"
 cut -f 1 "$staging/packages.txt" > "$staging/pkglist"
@@ -22,8 +40,8 @@ cp "$staging/packages.txt" "$staging/publication.json" "$staging/manifests.txt" 
 if [ -s "$staging/upstream" ]; then
     sed "s/\$/ $(head -n 1 "$staging/upstream")/" "$staging/manifests.txt" \
         > "$staging/candidate/upstream.txt"
-elif [ -n "$groups" ] && [ -f "$groups/upstream.txt" ]; then
-    cp "$groups/upstream.txt" "$staging/candidate/"
+elif [ -n "$adopted" ] && [ -f "$adopted/upstream.txt" ]; then
+    cp "$adopted/upstream.txt" "$staging/candidate/"
 fi
 find . -maxdepth 1 -name '*.rpm' -printf '%f\t%s\t%y\n' > "$staging/sizes"
 # A link of a repository that was taken over has another size than its file.
@@ -38,17 +56,25 @@ if [ -s "$staging/lost" ]; then
     grep -vxF -f "$staging/lost" "$staging/pkglist" > "$staging/left" || :
     mv "$staging/left" "$staging/pkglist"
 fi
-for file in "$staging/comps.xml" ${groups:+"$groups/comps.xml"}; do
-    [ -f "$file" ] || continue
-    cp "$file" "$staging/candidate/comps.xml"
+if grep -qxF "comps.xml${tab}group" "$staging/records.txt" 2> /dev/null; then
+    cp "$staging/comps.xml" "$staging/candidate/comps.xml"
     set -- "$@" --groupfile="$staging/candidate/comps.xml"
-    break
-done
+fi
 if [ -s "$staging/pkglist" ]; then
     "$@" --pkglist="$staging/pkglist" --outputdir="$staging/candidate" . || left_out
 else
     # Without packages: the Python createrepo takes an empty --pkglist for none.
     "$@" --outputdir="$staging/candidate" "$staging/candidate"
+fi
+add_documents records.txt "$staging"
+if [ -n "$adopted" ] && [ -s "$staging/adopted.txt" ]; then
+    # A repository as it was found is its own.
+    if [ -e "$adopted/publication.json" ]; then from=$adopted/adopted; else from=$adopted/repodata; fi
+    mkdir "$staging/candidate/adopted"
+    for file in repomd.xml $(cut -f 1 "$staging/adopted.txt"); do
+        ln "$from/$file" "$staging/candidate/adopted/"
+    done
+    add_documents adopted.txt "$staging/candidate/adopted"
 fi
 # The metadata of sets that were live within the grace period stay beside the new ones: a client
 # that holds an old repomd.xml still finds what it names.

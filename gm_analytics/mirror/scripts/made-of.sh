@@ -5,6 +5,6 @@
 
 cd "$1"
 for file in .publications/*/packages.txt .publications/*/publication.json \
-    .publications/*/comps.xml previews/*/packages.txt previews/*/publication.json; do
+    .publications/*/comps.xml .publications/*/repodata/repomd.xml previews/*/packages.txt previews/*/publication.json; do
     if [ -f "$file" ]; then echo "$(sha256sum < "$file" | cut -c 1-64) $file"; fi
 done

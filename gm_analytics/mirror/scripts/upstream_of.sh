@@ -37,11 +37,31 @@ is_fresh() {
     done
 }
 
-enabled_in() {
-    cat "$1"/*.repo 2>/dev/null | awk '
-        function flush() { if (enabled && id != "" && id != "main") print id }
+# Prints the ids of the repositories that yum uses: those of REPOSDIR, and those of its own files.
+enabled_in() { _without enabled "$1"; }
+
+# Prints the ids of those whose groups do not count.
+without_groups_in() {
+    enabled_in "$1" | grep -avxF -e "$(_without enablegroups "$1")" || :
+}
+
+# Prints the ids of the repositories but those for which an option is off.
+_without() {
+    cat "$2"/*.repo /etc/dnf/dnf.conf /etc/yum.conf 2>/dev/null | awk -v option="$1" '
+        function flush() { if (on && id != "" && id != "main" && !seen[id]++) print id }
         /^[ \t]*[#;]/ { next }
-        /^\[/ { flush(); id = $0; sub(/^\[/, "", id); sub(/\].*$/, "", id); enabled = 1; next }
-        tolower($0) ~ /^enabled[ \t]*[=:][ \t]*(0|no|false|off)[ \t\r]*$/ { enabled = 0 }
+        /^\[/ { flush(); id = $0; sub(/^\[/, "", id); sub(/\].*$/, "", id); on = 1; next }
+        tolower($0) ~ "^" option "[ \t]*[=:][ \t]*(0|no|false|off)[ \t\r]*$" { on = 0 }
         END { flush() }'
+}
+
+# Prints the directory of the newest metadata that yum has cached of a repository.
+#
+#   cached_of ID CACHE...
+cached_of() {
+    # yum may have put the value of a variable into an id.
+    pattern=$(printf '%s\n' "$1" | sed 's/\$[A-Za-z0-9_]*\({[A-Za-z0-9_]*}\)\{0,1\}/*/g'); shift
+    find "$@" -mindepth 2 -maxdepth 4 -type f \( -path "*/$pattern/repomd.xml" -o \
+        -path "*/$pattern-????????????????/repodata/repomd.xml" \) -printf '%T@ %h\n' 2>/dev/null |
+        sort -rn | head -n 1 | cut -d ' ' -f 2-
 }

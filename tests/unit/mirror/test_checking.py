@@ -202,9 +202,9 @@ HREF = r'<location href="[^"]*"/>'
 @pytest.mark.parametrize(
     ("pattern", "text", "words"),
     [
-        ("</revision>", '</revision><data type="updateinfo"/>', "type 'updateinfo'"),
-        ("</revision>", '</revision><data type="Primary"/>', "type 'Primary'"),
-        ("</revision>", '</revision><data type="primary_db"/>', "type 'primary_db'"),
+        ("</revision>", '</revision><data type="updateinfo"/>', "updateinfo without location"),
+        ("</revision>", '</revision><data type="Pri mary"/>', "type 'Pri mary'"),
+        ("</revision>", '</revision><data type="primary_db"/>', "primary_db without location"),
         ("</revision>", "</revision><x/>", "element 'x'"),
         ("</revision>", '</revision><data type="primary"/>', "twice"),
         ('type="other"', 'type="filelists"', "twice"),

@@ -23,6 +23,7 @@ from gm_analytics.mirror import (
     mending,
     ownership,
     previews,
+    records,
     repository,
     survey,
     yum,
@@ -59,6 +60,7 @@ MODULES = (
     ownership,
     mending,
     previews,
+    records,
 )
 FUNCTIONS = {
     name: function

@@ -220,10 +220,10 @@ class World:
         closure: Closure,
         publication: Publication,
         *,
-        groups: str | None,
+        built: str | None,
         manifests: tuple[str, ...],
     ) -> None:
-        assert groups == GROUPS
+        assert built == GROUPS
         self.signed_for = manifests
 
     def preview(self, number: int) -> Preview | None:

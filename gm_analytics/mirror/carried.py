@@ -1,0 +1,110 @@
+"""What a candidate repeats of metadata beside packages: groups, advisories, modules. No I/O.
+
+Each is made of upstream's current documents for each publication. What a repository that was taken
+over brought along is a second source, of all that follows but of an exact set; upstream's counts
+where both know an id.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from gm_analytics.mirror.publication import Built
+from gm_analytics.mirror.records import Document, Records, Source
+from gm_analytics.rpm import comps
+from gm_analytics.rpm.strict import Malformed
+
+OWN = ("group", "updateinfo", "modules")
+"""Kinds that are made anew; others of an adopted repository go on as they are."""
+FILES = {"updateinfo": "updateinfo.xml.gz", "modules": "modules.yaml.gz"}
+
+
+@dataclass(frozen=True)
+class Carried:
+    """The documents of a candidate, their content as it is."""
+
+    groups: bytes | None = None
+    documents: dict[str, bytes] = field(default_factory=dict)
+    """By the kind."""
+    adopted: Source = field(default_factory=lambda: Source("adopted"))
+    """What goes on being the second source."""
+
+    def files(self) -> dict[str, bytes]:
+        """Give what build.sh takes from staging, by name."""
+        files = {} if self.groups is None else {"comps.xml": self.groups}
+        types = dict.fromkeys(files, "group")
+        for kind, content in self.documents.items():
+            types[FILES[kind]] = kind
+            # Without a time, so that the same content is the same file.
+            files[FILES[kind]] = gzip.compress(content, 6, mtime=0)
+        adopted = {one.name: "" if one.kind in OWN else one.type for one in self.adopted.documents}
+        return {**files, "records.txt": _list(types), "adopted.txt": _list(adopted)}
+
+    def built(self) -> Built:
+        """Give what the service knows of it, for the signature."""
+        files = {kind: _digests(content) for kind, content in self.documents.items()}
+        files |= {
+            one.type: _digests(one.content, *_opened(one))
+            for one in self.adopted.documents
+            if one.kind not in OWN
+        }
+        adopted = self.adopted.digest if self.adopted.documents else ""
+        return Built(_digest(self.groups) if self.groups is not None else "", files, adopted)
+
+
+def carry(records: Records, specs: Iterable[str], *, exact: bool) -> Carried:
+    """Give the documents of what follows a publication.
+
+    Raises:
+        errors.Malformed, strict.Malformed: one of the documents is none.
+
+    """
+    adopted = Source("adopted") if exact else records.of("adopted")
+    return Carried(_groups(records, specs, exact=exact), {}, adopted)
+
+
+def again(records: Records) -> Carried:
+    """Give the documents of a publication, to be published again. Raises as `carry`."""
+    served = records.of("served")
+    groups = served.find("group")
+    kept = {kind: found.text() for kind in FILES if (found := served.find(kind))}
+    return Carried(groups.text() if groups else None, kept, records.of("adopted"))
+
+
+def _groups(records: Records, specs: Iterable[str], *, exact: bool) -> bytes | None:
+    """Give the groups that are named and, unless `exact`, those that are served already."""
+    served = records.of("served").find("group")
+    wanted = {spec[1:] for spec in specs if spec.startswith("@")}
+    kept = served.text() if served and not exact else None
+    if not wanted and kept is None:
+        return None
+    others = [one for one in (records.of("reviewed").find("group"), served) if one]
+    current = [one.text() for one in records.upstreams("group")]
+    return comps.merge(current, [one.text() for one in others], wanted, kept)
+
+
+def _list(types: Mapping[str, str]) -> bytes:
+    return "".join(f"{name}\t{kind}\n" for name, kind in types.items()).encode()
+
+
+def _opened(document: Document) -> Iterator[bytes]:
+    """Give what is in a document of another program, if that can be told."""
+    with suppress(Malformed):
+        yield document.text()
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _digests(*contents: bytes) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(map(_digest, contents)))
+
+
+def documents_of(sources: Iterable[Source], kind: str) -> list[Document]:
+    """Give the documents of a kind, one a source that has it."""
+    return [found for one in sources if (found := one.find(kind))]
