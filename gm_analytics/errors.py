@@ -627,6 +627,24 @@ class ConfigurationChanged(GmError, fault="operator", code=Exit.SET_UP):
     changes: list[str]
 
 
+class MadeOtherwise(GmError, fault="operator", code=Exit.SET_UP):
+    """An older publication is of another system than the configuration is about now."""
+
+    text = (
+        "mirror {mirror}: rolling back to publication {number}: it was made with another "
+        "configuration: {changes:; }"
+    )
+    public_text = "mirror {mirror!p}: publication {number!p} was made with another configuration"
+    advice = (
+        "Give the configuration its old values, run `gm-analytics accept-change {mirror}`, and "
+        "roll back then."
+    )
+
+    mirror: str
+    number: str
+    changes: list[str]
+
+
 class StillNeeded(GmError, fault="operator", code=Exit.REFUSED):
     """Packages that are to be removed and that others need: each with the specs that do."""
 

@@ -20,9 +20,11 @@ Happening = Literal[
     "other",
     "advanced",
     "queued",
+    "dequeued",
 ]
 """`ready`: a draft no more; `retargeted`: given another base branch; `other`: anything else;
-`advanced`: a branch, not a pull request, was pushed to; `queued`: a merge group was made."""
+`advanced`: a branch, not a pull request, was pushed to; `queued`: a merge group was made;
+`dequeued`: it is no more."""
 
 
 @dataclass(frozen=True)
@@ -134,20 +136,23 @@ class PushEvent(_BranchEvent):
 
 @dataclass(frozen=True)
 class QueueEvent(_BranchEvent):
-    """Pull requests are to be merged together, if the commit that they would become is good."""
+    """Pull requests are to be merged together if the commit that they would become is good.
+
+    Or they are not any more: merged, taken out of the queue, or put into another group.
+    """
 
     queued_at: str = ""
     """ISO 8601 in UTC."""
     default_branch: str = ""
     repository_id: int = 0
-    happened: Literal["queued"] = "queued"
+    happened: Literal["queued", "dequeued"] = "queued"
     number: int = 0
     """None: a group may have several pull requests."""
 
     @property
     def action(self) -> str:
         """The forge's own word for it."""
-        return "checks_requested"
+        return "checks_requested" if self.happened == "queued" else "destroyed"
 
     @property
     def at(self) -> str:

@@ -30,7 +30,8 @@ from gm_analytics.operations import status as drift
 from gm_analytics.operations.by_hand import DirectStep
 from gm_analytics.operations.findings import Severity
 from gm_analytics.operations.repair import Repaired
-from gm_analytics.operations.work import idle
+from gm_analytics.operations.status import MOST
+from gm_analytics.operations.work import idle, waiting
 from gm_analytics.rpm.changes import size_text
 from gm_analytics.wording import counted
 
@@ -98,7 +99,8 @@ def status(config: Path | None, mirror: str | None, checksums: bool, as_json: bo
     names = [mirror_name(service, mirror)] if chosen(mirror) else known
     found = []
     undone = idle(lambda: service.store.workforce())  # noqa: PLW0108  # it may not open
-    for finding in (*undone, *drift.run(service, names, checksums=checksums)):
+    waits = waiting(lambda one: service.store.recent(MOST, state="waiting", mirror=one), names)
+    for finding in (*undone, *waits, *drift.run(service, names, checksums=checksums)):
         found.append(finding)
         if not as_json:
             click.echo(finding_text(finding, bad="DIFF"))
@@ -202,9 +204,5 @@ def _collected_text(found: Collected, dry_run: bool) -> str:
         *(f"rpm {rpm.file}  {size_text(rpm.size)}" for rpm in found.rpms),
     ]
     verb = "would go" if dry_run else "went"
-    counts = (
-        f"{counted(len(found.publications), 'publication')}, "
-        f"{counted(len(found.previews), 'preview')} and {counted(len(found.rpms), 'RPM')}"
-    )
     sizes = f"{found.before:,} bytes before, {found.after:,} after"
-    return "\n".join([*lines, f"{counts} {verb}: {sizes}"])
+    return "\n".join([*lines, f"{found.counts} {verb}: {sizes}"])

@@ -24,7 +24,7 @@ from gm_analytics.engine.database import NAME, connect, guarded, locked, prepare
 from gm_analytics.engine.handover import FEEDBACK, NOTICE, QUEUES
 from gm_analytics.engine.schema import UPDATES, WORKFLOWS
 from gm_analytics.engine.taking import Taking
-from gm_analytics.events import PullRequestEvent
+from gm_analytics.events import Identity, PullRequestEvent
 from gm_analytics.mirror.publication import Standing
 from gm_analytics.updates.model import Record, Update
 
@@ -198,6 +198,25 @@ class Store(Taking):
         """
         with guarded(f"cancelling update {update_id}"), self._engine.begin() as connection:
             return cancelling.ask(connection, update_id, asked_by)
+
+    def withdraw(self, event: Identity, asked_by: str) -> list[str]:
+        """Cancel what an event caused, on each mirror where it has not ended; give those ids.
+
+        Raises:
+            AnotherRepository: the repository's name was another's when its id was learned.
+            StoreUnavailable: the store did not answer.
+
+        """
+        with (
+            guarded(f"cancelling an event of {event.repository}"),
+            self._engine.begin() as connection,
+        ):
+            seen.hold(connection, event)
+            key = seen.repository(connection, event, seen.around(connection, event, None))
+            known = [one.update_id for one in seen.thread(connection, key, event)]
+            query = sa.select(UPDATES.c.workflow_id).where(UPDATES.c.update_id.in_(known))
+            ids = connection.scalars(query.order_by(UPDATES.c.workflow_id)).all()
+            return [one for one in ids if cancelling.ask(connection, one, asked_by) != "ended"]
 
     def _retry_if_failed(self, workflow_id: str) -> bool:
         both = sa.outerjoin(WORKFLOWS, UPDATES, UPDATES.c.workflow_id == WORKFLOWS.c.workflow_uuid)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from gm_analytics.errors import BadDelivery
 from gm_analytics.events import Happening, PullRequestEvent, PushEvent, QueueEvent
@@ -58,14 +58,20 @@ def read_push(payload: Mapping[str, Any]) -> PushEvent:
     )
 
 
+_QUEUE: dict[str, Literal["queued", "dequeued"]] = {
+    "checks_requested": "queued",
+    "destroyed": "dequeued",
+}
+
+
 def why_no_group(payload: Mapping[str, Any]) -> str:
-    """Say why a `merge_group` asks for no check, if it does not."""
+    """Say why a `merge_group` is about no check, if it is not."""
     action = _matching(WORD, payload, "action")
-    return "" if action == "checks_requested" else f"merge_group {action}"
+    return "" if action in _QUEUE else f"merge_group {action}"
 
 
 def read_merge_group(payload: Mapping[str, Any]) -> QueueEvent:
-    """Read the payload of a `merge_group` event that asks for checks.
+    """Read the payload of a `merge_group` event that asks for checks, or for none any more.
 
     Raises:
         BadDelivery: a field is missing or not of its kind; it is named.
@@ -81,6 +87,7 @@ def read_merge_group(payload: Mapping[str, Any]) -> QueueEvent:
         branch=base.removeprefix(_BRANCH),
         head_sha=_matching(_SHA, group, "head_sha", at="merge_group."),
         queued_at=_committed_at(group.get("head_commit")),
+        happened=_QUEUE[payload["action"]],
         default_branch=_optional(_REF, repository, "default_branch", at="repository."),
         repository_id=_repository_id(repository),
     )

@@ -94,7 +94,8 @@ class Mirrors:
 
     def read(self, name: str) -> Session:
         """Give a mirror to read from, without its lock."""
-        return Session(self._config.mirror(name), locked=False, stop=self._stop)
+        config = self._config.mirror(name)
+        return Session(config, locked=False, stop=self._stop, basis=self.basis(name))
 
     def changes(self, name: str, publication: str) -> list[str]:
         """Say how a mirror's configuration differs from what a publication was made with."""

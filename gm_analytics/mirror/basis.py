@@ -9,8 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from gm_analytics import settings
-from gm_analytics.errors import Malformed
+from gm_analytics.errors import MadeOtherwise, Malformed
 from gm_analytics.mirror.publication import Publication
+
+POLICY = "publish"
+"""Decides what the next update does, and not which packages a publication has."""
 
 
 def basis_of(mirror: settings.Mirror, publish: str) -> dict[str, str]:
@@ -21,7 +24,7 @@ def basis_of(mirror: settings.Mirror, publish: str) -> dict[str, str]:
         "arch": upstream.arch or "",
         "module_platform_id": upstream.module_platform_id or "",
         "reposdir": upstream.reposdir,
-        "publish": publish,
+        POLICY: publish,
     }
 
 
@@ -31,9 +34,24 @@ def changes(publication: str, now: Mapping[str, str]) -> list[str]:
     What an older version made says nothing, and is taken as it is.
     """
     try:
-        made = Publication.parse(publication)
+        return _differences(Publication.parse(publication), now)
     except Malformed:  # of which others tell
         return []
+
+
+def require(mirror: str, number: int, made: Publication | None, now: Mapping[str, str]) -> None:
+    """See that an older publication's packages were solved as they would be now.
+
+    Raises:
+        MadeOtherwise: they are of another system.
+
+    """
+    system = {name: value for name, value in now.items() if name != POLICY}
+    if changed := _differences(made, system):
+        raise MadeOtherwise(mirror, str(number), changed)
+
+
+def _differences(made: Publication | None, now: Mapping[str, str]) -> list[str]:
     before = made.made_with if made else {}
     return [
         f"{name}: {before[name] or 'none'}, now {value or 'none'}"

@@ -16,7 +16,7 @@ from gm_analytics.errors import (
     UnreadablePublication,
     Untrusted,
 )
-from gm_analytics.mirror import history, lock, previews, repository, retention, seal, vetoes
+from gm_analytics.mirror import basis, history, lock, previews, repository, retention, seal, vetoes
 from gm_analytics.mirror.history import Held, History
 from gm_analytics.mirror.host import Host
 from gm_analytics.mirror.locked import fetch_locked
@@ -119,6 +119,7 @@ class Publications:
         Raises:
             UnknownPublication: it is not kept.
             RollbackRefused: it is live, or not there.
+            MadeOtherwise: it was made with another configuration.
 
         """
         past = self.history()
@@ -130,7 +131,9 @@ class Publications:
         if older.served:
             raise RollbackRefused(self._host.name, str(older.number), "it is live")
         past = vetoes.believed(past, older, self._believed)
-        return replace(self._believed(older), vetoes=vetoes.after_rollback(past, older))
+        older = replace(self._believed(older), vetoes=vetoes.after_rollback(past, older))
+        basis.require(self._host.name, older.number, older.publication, self._host.basis)
+        return older
 
     def _believed(self, held: Held) -> Held:
         """Give of a publication what was signed, where a mirror has a key."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from gm_analytics import settings
 from gm_analytics.mirror.history import Held, History, Pool, Pooled
+from gm_analytics.wording import counted
 
 DAY, MINUTE = 86_400, 60
 """Seconds."""
@@ -91,6 +92,14 @@ class Collected:
     after: int = 0
     unreadable: tuple[str, ...] = ()
     """Directories whose publication.json is damaged or newer; the rules count them as others."""
+
+    @property
+    def counts(self) -> str:
+        """Say how much of each kind."""
+        return (
+            f"{counted(len(self.publications), 'publication')}, "
+            f"{counted(len(self.previews), 'preview')} and {counted(len(self.rpms), 'RPM')}"
+        )
 
     @classmethod
     def of(cls, decision: Decision, pool: Pool, rpms: tuple[Pooled, ...]) -> Collected:

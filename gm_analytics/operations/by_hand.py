@@ -16,6 +16,7 @@ from gm_analytics.mirror.ownership import Owner
 from gm_analytics.mirror.retention import Collected
 from gm_analytics.mirror.session import Session
 from gm_analytics.mirror.solve_key import SolveKey
+from gm_analytics.operations.again import update_of
 from gm_analytics.operations.listed import Book
 from gm_analytics.rpm.changes import Plan, compare, diff
 from gm_analytics.updates.closures import placed, warnings_of
@@ -23,6 +24,7 @@ from gm_analytics.updates.model import ROLLBACK, Aim, Mode, Outcome, Update
 from gm_analytics.updates.ports import P, R, World
 from gm_analytics.updates.progress import Telling
 from gm_analytics.updates.story import perform
+from gm_analytics.wording import counted
 
 log = logging.getLogger(__name__)
 
@@ -187,29 +189,37 @@ class Operations:
 
     def collect(self, mirror: str, *, dry_run: bool) -> Collected:
         """Remove what retention does not keep, or say what would be, and change nothing."""
-        name = f"gc-{uuid.uuid4()}"
+        update = update_of("gc", mirror)
         if dry_run:
-            with self._read(mirror) as session, session.host.aside(name):
-                return session.publications.collect(name, dry_run=True)
-        with self.mirrors.open(mirror) as session:
+            with self._read(mirror) as session, session.host.aside(update.id):
+                return session.publications.collect(update.id, dry_run=True)
+        with self.book.of(update) as done, self.mirrors.open(mirror) as session:
             try:
-                return session.publications.collect(name)
+                found = session.publications.collect(update.id)
             finally:
-                session.sweep(name)
+                session.sweep(update.id)
+            done("unchanged", f"{mirror}: {found.counts} removed")
+            return found
 
     def take_over(self, mirror: str, seen: Owner) -> bool:
         """Publish on a mirror from this service from now on; tell whether it was as `seen`."""
-        with self.mirrors.open(mirror, taking_over=True) as session:
+        update, opened = update_of("takeover", mirror), self.mirrors.open(mirror, taking_over=True)
+        with self.book.of(update) as done, opened as session:
             if session.host.owner() != seen:
                 return False
             session.host.claim(seen.live)
+            done("unchanged", f"{mirror}: taken over; before, {seen.published}")
         return True
 
     def adopt(self, mirror: str) -> tuple[str, int]:
         """Trust what a mirror with a key holds now; give the live publication, its packages."""
-        with self.mirrors.open(mirror) as session:
+        update = update_of("adopt", mirror)
+        with self.book.of(update) as done, self.mirrors.open(mirror) as session:
             live = session.adopt().live
-            return live, len(session.publications.packages(live))
+            count = len(session.publications.packages(live))
+            held = counted(count, "package")
+            done("unchanged", f"{mirror}: {live} with {held} is trusted as it is")
+            return live, count
 
     def solve_key(self, manifest: Manifest, mirror: str) -> SolveKey:
         """Give what a publication must have noted that satisfies a manifest on a mirror."""

@@ -16,7 +16,7 @@ from gm_analytics.mirror.basis import basis_of, changes
 from gm_analytics.mirror.session import Session
 from gm_analytics.mirror.signing import Key
 from gm_analytics.mirror.survey import Survey
-from gm_analytics.operations import hosts, permissions, rights, served
+from gm_analytics.operations import hosts, permissions, rights, served, web
 from gm_analytics.operations.findings import Finding, look, wrong
 from gm_analytics.operations.hosts import SESSIONS
 from gm_analytics.operations.work import outdated, workers
@@ -49,6 +49,7 @@ def run(
     if work:
         yield workers(work)
         yield from outdated(work, config.files.config) if config.files else ()
+        yield from web.findings(config)
     yield from _renamed(renamed)
     hidden = {m.name: unread("identity_file", m.identity_file) for m in config.mirrors}
     # The web needs neither key nor token. Whoever may not read the webhook secret is the worker.

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, TypeVar
 
 from gm_analytics.errors import AnotherRepository, ConfigError, DeliveryError, StoreUnavailable
-from gm_analytics.events import Delivery, Event, Identity, PullRequestEvent
+from gm_analytics.events import Delivery, Event, Identity, PullRequestEvent, QueueEvent
 from gm_analytics.pull_requests.ports import Updates
 from gm_analytics.pull_requests.rules import Rules, is_followed
 from gm_analytics.updates.model import Aim, Update
@@ -126,6 +126,8 @@ class Intake:
 
         """
         listed = self._as_listed(event)
+        if isinstance(listed, QueueEvent) and listed.happened == "dequeued":
+            return self._withdraw(listed)
         aim, mirrors = self.rules.decide(listed), self.mirrors_of(listed.repository)
         if isinstance(aim, str):
             self._tell_why(listed, aim)
@@ -148,6 +150,16 @@ class Intake:
             # Who looks at the forge sees that its base is another one, however it came to be.
             self._tell_why(replace(listed, happened="pushed"), is_followed(listed, self.rules))
         return taken
+
+    def _withdraw(self, event: QueueEvent) -> Taken:
+        """End the trial of a merge group that is no more, so that no mirror works for it."""
+        queued = replace(event, happened="queued")
+        aim, said = self.rules.decide(queued), f"merge_group {event.action} causes no update"
+        if isinstance(aim, str):
+            return Taken(reason=aim)
+        identity = _identity(queued, event.repository, aim)
+        ended = self._stored(lambda: self.updates().withdraw(identity, "the merge queue"))
+        return Taken(reason="; ".join([said, *(f"{name} is cancelled" for name in ended)]))
 
     def _as_listed(self, event: Event) -> Event:
         """Give the event under the name that is configured, if its repository was renamed."""

@@ -30,6 +30,10 @@ class Updates(Protocol):
         """Store what an event causes on each of the mirrors, unless the event is known."""
         ...
 
+    def withdraw(self, event: Identity, asked_by: str) -> list[str]:
+        """Cancel what an event caused and has not ended; give the ids of that."""
+        ...
+
     def listed_as(self, repository_id: int) -> str | None:
         """Give the configured name of a repository whose id is known, in lower case."""
         ...

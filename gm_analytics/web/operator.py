@@ -12,6 +12,7 @@ import json
 import logging
 import re
 import socket
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import asdict
@@ -78,6 +79,7 @@ class Operator:
     def __init__(self, service: Service, works_here: bool) -> None:
         self._service = service
         self._works_here = works_here
+        self._began = time.time()
 
     def operation(self, name: str) -> Any:
         """Give what an operationId names."""
@@ -112,7 +114,11 @@ class Operator:
 
     def health(self) -> ConnexionResponse:
         """Tell how the service fares."""
-        known = {"version": __version__, "worker_here": self._works_here}
+        known = {
+            "version": __version__,
+            "worker_here": self._works_here,
+            "started_at": self._began,
+        }
         try:
             store = self._store.check()
             under_way, heard = self._store.under_way(), self._store.heard_at()

@@ -89,6 +89,23 @@ RSpec.describe ci do
     expect(described_class.config(site(github_ca: 'PEM'))['github']).to eq('ca_file' => '/etc/gm_analytics/github_ca.pem')
   end
 
+  it 'says what stands between: proxies, a bastion, an authority' do
+    jump = { 'host' => 'bastion.example', 'user' => nil }
+    mirror = site['mirror'].merge('jump' => jump, 'proxy' => 'none', 'ca' => 'PEM', 'signing' => 'off', 'url' => 'https://mirror.example/repo/')
+    found = described_class.config(site(mirror: mirror, github_proxy: 'http://proxy.example:3128'))
+    expect(found['github']).to eq('proxy' => 'http://proxy.example:3128')
+    expect(found['mirrors'].first).to include('jump' => { 'host' => 'bastion.example' }, 'proxy' => 'none', 'signing' => 'off', 'ca_file' => '/etc/gm_analytics/mirror_ca.pem', 'url' => 'https://mirror.example/repo/')
+  end
+
+  it 'needs no secret where GitHub is only looked at' do
+    polling = site(intake: 'poll', reconcile_seconds: 60, webhook_secret: nil)
+    expect { described_class.check!(polling, 'debian') }.not_to raise_error
+    found = described_class.config(polling)
+    expect(found).to include('intake' => 'poll', 'reconcile_seconds' => 60)
+    expect(found['webhook']).not_to include('secret_file')
+    expect(described_class.config(site(intake: 'webhook'))).not_to include('intake')
+  end
+
   it 'is the same service when its host is built again' do
     expect(described_class.config(site(service_id: 'ci'))['service_id']).to eq('ci')
     expect(described_class.config(site)).not_to include('service_id')
@@ -362,6 +379,11 @@ RSpec.describe 'ci_server::default' do
   it "writes the certificates of GitHub's authority, when there are some" do
     expect(run('EL 10')).not_to create_file("#{etc}/github_ca.pem")
     expect(run('EL 10', github_ca: "PEM\n")).to create_file("#{etc}/github_ca.pem").with(content: "PEM\n", mode: '0644')
+  end
+
+  it "writes the certificates of the authority of the mirror's web server, when there are some" do
+    expect(run('EL 10')).not_to create_file("#{etc}/mirror_ca.pem")
+    expect(run('EL 10', mirror: { ca: "PEM\n" })).to create_file("#{etc}/mirror_ca.pem").with(content: "PEM\n", mode: '0644')
   end
 
   it "keeps the host's own secret" do

@@ -72,7 +72,7 @@ def _serve(listeners: list[socket.socket]) -> None:
         port = listener.getsockname()[1]
 
         def forward(connection: socket.socket, port: int = port) -> None:
-            _pump(connection, socket.create_connection(("127.0.0.1", port)))
+            pump(connection, socket.create_connection(("127.0.0.1", port)))
 
         _background(_accept, listener, _proxy if port == PROXY else forward)
 
@@ -109,10 +109,10 @@ def _proxy(connection: socket.socket) -> None:
         name, _, port = host.partition(":")
         outside = socket.create_connection((name, int(port or 80)))
         outside.sendall(f"{method} /{path} {version}\r\nConnection: close\r\n".encode() + rest)
-    _pump(connection, outside)
+    pump(connection, outside)
 
 
-def _pump(one: socket.socket, other: socket.socket) -> None:
+def pump(one: socket.socket, other: socket.socket) -> None:
     """Give each what the other says, until both have ended."""
     with other:
         back = threading.Thread(target=_copy, args=(other, one))

@@ -1,7 +1,9 @@
 #!/bin/sh
-# Runs the blocks of docs/install.md in a bare root, in their order, each in a shell of its own.
+# Runs the blocks of docs/install.md in a bare root, in their order, each in a shell of its own;
+# then those of docs/maintenance.md and docs/github.md, for what was installed so.
 set -eu
 cd /root
+begun=$(date +%s)
 exec 3<&0 </dev/null
 PIP_PROXY=$(cat /install/proxy)
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C PIP_PROXY
@@ -20,7 +22,7 @@ mkdir -p /etc/nginx/conf.d
 cp /install/stand-in.conf /etc/nginx/conf.d/
 cp /install/*.whl /root/
 
-for block in /install/blocks/*; do
+for block in /install/install/*; do
     echo "== ${block##*/}"
     case $(cat "$block") in
         *'gm-analytics init '*) sh -eu "$block" <&3 ;;  # on a terminal, where a person answers
@@ -50,3 +52,22 @@ for block in /install/blocks/*; do
 done
 echo '== what the client has'
 rpm -q tree
+echo "the client has it after $(($(date +%s) - begun)) s"
+
+for block in /install/maintenance/* /install/github/*; do
+    echo "== ${block#/install/}"
+    cd /root
+    case $(cat "$block") in
+        *gm-analytics\ init*) sh -eu "$block" <&3 ;;
+        *'cat > /etc/gm_analytics/github_token'*)
+            echo lab-token | sh -eu "$block"
+            cat /install/github.yaml >>/etc/gm_analytics/config.yaml ;;
+        *) sh -eu "$block" ;;
+    esac
+done
+echo '== the last state'
+i=0
+until curl -fs http://127.0.0.1:8080/healthz | grep alive; do
+    i=$((i + 1)); [ "$i" -lt 300 ] || exit 1; sleep 0.1
+done
+runuser -u gm_analytics -- gm-analytics check

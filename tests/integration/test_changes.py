@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from gm_analytics import settings
-from gm_analytics.errors import ConfigurationChanged
+from gm_analytics.errors import ConfigurationChanged, MadeOtherwise
 from gm_analytics.manifest import Manifest
 from gm_analytics.service import Service
 from lab.packages import Package
@@ -130,6 +130,7 @@ def test_another_configuration_is_refused_until_it_is_accepted(
     done = configured(site, cli, "accept-change", "--yes", **changes)
     assert done.returncode == 0, done.stderr
     assert live(changed, site) == (before[0] + 1, before[1])
+    _only_another_policy_is_rolled_back(changed, site, before[0], case)
     listed = cli("updates").stdout
     assert re.search(
         r"^accept-change-\S+  published  .* accept-change by hand$", listed, re.MULTILINE
@@ -142,3 +143,16 @@ def test_another_configuration_is_refused_until_it_is_accepted(
     with pytest.raises(ConfigurationChanged):
         apply(plain, site, "leaf21")
     assert cli("accept-change", "--yes").returncode == 0, "and back"
+
+
+def _only_another_policy_is_rolled_back(
+    changed: Service, site: Site, number: int, case: str
+) -> None:
+    """What was made for another system is refused, whether it is only asked about or done."""
+    if case == "another policy":
+        assert changed.operations.look_back(site.mirror.name, number)[0] == number
+        return
+    with pytest.raises(MadeOtherwise, match=f"publication {number}: it was made with another"):
+        changed.operations.look_back(site.mirror.name, number)
+    with pytest.raises(MadeOtherwise, match=CHANGES[case][1]):
+        changed.operations.rollback(site.mirror.name, number, at_once())

@@ -22,7 +22,7 @@ from gm_analytics.pull_requests.intake import Reply
 from gm_analytics.service import Service
 from gm_analytics.settings import Settings
 from gm_analytics.updates.model import PREVIEW, Update
-from lab.deliveries import PullRequest
+from lab.deliveries import MergeGroup, PullRequest
 from tests.security.doors import configured
 
 from .engine import await_ends, sql, url, working
@@ -104,6 +104,27 @@ def update_id(reply: Reply) -> str:
 def ignored(reply: Reply) -> str:
     assert (reply.status, reply.body["command_return"]) == (200, "ignored"), reply
     return str(reply.body["reason"])
+
+
+# --- what is wanted no more -------------------------------------------------------------------
+
+
+def test_a_merge_group_that_is_no_more_is_not_tried(forge: Forge) -> None:
+    group = MergeGroup(M, "team/packages", timestamp=at(1))
+    gone, causes_none = (
+        replace(group, action="destroyed"),
+        "merge_group destroyed causes no update",
+    )
+    said = ignored(forge.deliver(gone.payload(), "merge_group"))
+    assert said == causes_none, "nothing was known of it"
+    trial = update_id(forge.deliver(group.payload(), "merge_group"))
+    other = update_id(forge.deliver(replace(group, head_sha=B).payload(), "merge_group"))
+    said = ignored(forge.deliver(gone.payload(), "merge_group"))
+    assert said == f"{causes_none}; {trial} is cancelled"
+    found = {name: forge.service.store.get(name)[0] for name in (trial, other)}
+    assert (found[trial].state, found[other].state) == ("cancelled", "waiting")
+    assert "the merge queue" in found[trial].message
+    assert ignored(forge.deliver(gone.payload(), "merge_group")) == causes_none, "it has ended"
 
 
 # --- the same event -------------------------------------------------------------------------

@@ -248,6 +248,8 @@ def test_after_ten_publications_the_disk_is_freed_and_every_kept_one_still_insta
     said = int(match[1].replace(",", "")) - int(match[2].replace(",", ""))
     assert said == before - bytes_on_disk(site)
     assert said > 7 * 100_000
+    by_hand = cli("updates").stdout
+    assert re.search(r"^gc-\S+  unchanged  .* gc by hand\n    .* removed$", by_hand, re.MULTILINE)
 
     kept = [one.number for one in published(site)]
     assert kept == [one.number for one in listed][-3:]

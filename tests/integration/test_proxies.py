@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import socket
 import ssl
 import subprocess
 import sys
 import threading
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,7 +19,8 @@ import pytest
 import requests
 
 from gm_analytics import settings
-from gm_analytics.errors import HostKeyRefused, MirrorUnreachable
+from gm_analytics.errors import GmError, HostKeyRefused, MirrorUnreachable
+from gm_analytics.github.client import GitHub
 from gm_analytics.manifest import Manifest
 from gm_analytics.operations import check
 from gm_analytics.service import Service
@@ -28,6 +31,7 @@ from lab.processes import reserve_port, run
 from lab.site import Service as Processes
 from lab.site import Site
 from lab.web import WebServer
+from tests.install.network import pump
 from tests.integration.conftest import at_once, manifest
 
 PROGRAM = str(Path(sys.executable).parent / "gm-analytics")
@@ -175,18 +179,89 @@ def test_a_proxy_of_the_environment_counts(
     assert (bool(asked), named) == (is_asked, is_asked), done.stdout
 
 
-def test_a_private_authority_is_believed_where_it_is_named(site: Site, tmp_path: Path) -> None:
+def certified(tmp_path: Path) -> Path:
+    """Make a certificate of 127.0.0.1, beside `public.pem`; give the file that has its key too."""
     certificate = tmp_path / "certificate.pem"
     run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
          "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1",
          "-keyout", str(certificate), "-out", str(tmp_path / "public.pem")])  # fmt: skip
     certificate.write_text(certificate.read_text() + (tmp_path / "public.pem").read_text())
+    return certificate
+
+
+def test_a_private_authority_is_believed_where_it_is_named(site: Site, tmp_path: Path) -> None:
+    certificate = certified(tmp_path)
     with forwarding([], site.mirror.web.url.rstrip("/").removesuffix("/repo"), certificate) as url:
         refused = said(site, "web", url=f"{url}/repo/")
         taken = said(site, "web", url=f"{url}/repo/", ca_file=str(tmp_path / "public.pem"))
     assert "certificate verify failed" in refused
     assert "mirrors[].ca_file" in refused
     assert taken.startswith("ok ")
+
+
+@contextmanager
+def connecting(asked: list[str], status: int = 200) -> Iterator[str]:
+    """A proxy for what is encrypted, which asks it to be let through: CONNECT."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_CONNECT(self) -> None:
+            asked.append(f"{self.path} {self.headers.get('Proxy-Authorization', '')}".rstrip())
+            self.send_response(status)
+            self.end_headers()
+            if status == 200:
+                host, _, port = self.path.partition(":")
+                with socket.create_connection((host, int(port))) as outside:
+                    pump(self.connection, outside)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def test_github_is_asked_over_tls_through_a_proxy(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    certificate = certified(tmp_path)
+    sha = site.push(manifest("tree"), "proxied").head_sha
+    lab = site.github.api_url.removesuffix("/api/v3")
+    asked: list[str] = []
+    elsewhere: list[str] = []
+
+    def read(**changes: Any) -> bytes:
+        addresses = {"api_url": f"{url}/api/v3", "raw_url": f"{url}/raw"}
+        files = {"ca_file": str(tmp_path / "public.pem")}
+        config = settings.GitHub.model_validate({**addresses, **files, **changes})
+        return GitHub(config).manifest(site.repository.name, sha)
+
+    with (
+        forwarding([], lab, certificate) as url,
+        connecting(asked) as proxy,
+        connecting(elsewhere, 403) as refusing,
+    ):
+        where = url.removeprefix("https://")
+        named = proxy.replace("//", "//ana:secret@")
+        assert b"tree" in read(proxy=named)
+        word = b64encode(b"ana:secret").decode()
+        assert asked == [f"{where} Basic {word}"]
+        monkeypatch.setenv("HTTPS_PROXY", refusing)
+        monkeypatch.delenv("NO_PROXY", raising=False)
+        monkeypatch.delenv("no_proxy", raising=False)
+        assert b"tree" in read(proxy="none")
+        assert b"tree" in read(proxy=proxy)
+        assert (asked[1:], elsewhere) == ([where], []), "that of the configuration goes before"
+        with pytest.raises(GmError, match="403") as caught:
+            read()
+        assert set(elsewhere) == {where}
+        with pytest.raises(GmError) as caught:
+            read(proxy=refusing.replace("//", "//ana:secret@"))
+        assert "secret" not in str(caught.value) + caught.value.hint
 
 
 # --- a reverse proxy ----------------------------------------------------------------------------

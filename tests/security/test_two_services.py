@@ -114,6 +114,9 @@ def test_a_second_service_is_refused_until_it_takes_over(site: Site, tmp_path: P
     assert not second.operations.take_over(name, Owner(".publications/000001"))
 
     assert cli(site, "second", "takeover", "--yes").exit_code == 0
+    listed = cli(site, "second", "updates").stdout
+    assert "takeover by hand" in listed
+    assert f"{name}: taken over; before, " in listed
     assert live(site) == before
     with pytest.raises(AnotherService, match=f"by service {second.identity}"):
         apply(first, site, "curl")

@@ -43,6 +43,7 @@ EXTERNAL = {
         "github.api",
         "mirror.served",
         "remote.fetch",
+        "remote.local",
         "cli.updates",
     },
     "fabric": {"remote.opening"},

@@ -23,6 +23,12 @@ default['ci_server']['database_url'] = 'sqlite:////var/lib/gm_analytics/updates.
 # Which service publishes on the mirror. The host's name outlives its disk, as the id that a
 # database makes for itself does not: a CI server that is built again is the same service.
 default['ci_server']['service_id'] = node['hostname']
+# The proxy by which GitHub is asked, http://HOST:PORT, or none; nil: the environment's, which a unit lacks.
+default['ci_server']['github_proxy'] = nil
+# poll: GitHub is only looked at, and no port need be open.
+default['ci_server']['intake'] = 'webhook'
+# Between two looks at GitHub; 0 for none, nil for the service's own default.
+default['ci_server']['reconcile_seconds'] = nil
 default['ci_server']['port'] = 8080
 default['ci_server']['mirror'] = {
   'name' => 'mirror.icesi.edu.co',
@@ -34,6 +40,9 @@ default['ci_server']['mirror'] = {
   'releasever' => '9',
   'module_platform_id' => 'platform:el9',
 }
+# More of the mirror, all nil: its bastion ('jump' => { 'host' => …, 'port', 'user', 'identity_file', 'known_hosts' }),
+# the 'proxy' by which its 'url' is read, and 'ca', certificates as PEM of who signed that of its web server;
+# 'url' itself, if it is not http://NAME/repo/; 'signing' => 'off', to publish unsigned what was signed.
 # true: a key is made in /var/lib/gm_analytics_worker/signing, and what the mirror serves is signed by it.
 # Clients may then have repo_gpgcheck, and gpgkey http://NAME/repo/RPM-GPG-KEY-gm-mirror.
 default['ci_server']['sign'] = false

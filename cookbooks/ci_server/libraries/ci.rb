@@ -50,7 +50,7 @@ module GmAnalytics
     #
     # @raise [Invalid] naming every attribute that is wrong, and no secret.
     def check!(site, family, kept: nil)
-      problems = secret_problems(site['webhook_secret'] || kept)
+      problems = polls?(site) ? [] : secret_problems(site['webhook_secret'] || kept)
       problems.concat(repository_problems(Array(site['repositories'])))
       %w(source home keys_dir).each do |key|
         problems << "#{key}: found #{site[key].inspect}; expected an absolute path" unless site[key].to_s.match?(%r{\A/[^\s]+\z})
@@ -59,6 +59,11 @@ module GmAnalytics
       problems.concat(mirror_problems(site['mirror']))
       problems.concat(ngrok_problems(site['ngrok'], family))
       raise Invalid, problems.map { |problem| "ci_server.#{problem}" }.join('; ') unless problems.empty?
+    end
+
+    # Without deliveries nobody signs any.
+    def polls?(site)
+      site['intake'] == 'poll'
     end
 
     def secret_problems(secret)
@@ -103,11 +108,13 @@ module GmAnalytics
       mirror = site['mirror']
       data = {
         'webhook' => {
-          'secret_file' => "#{ETC}/webhook_secret",
+          'secret_file' => ("#{ETC}/webhook_secret" unless polls?(site)),
           'repositories' => Array(site['repositories']),
           'trusted_associations' => site['trusted_associations'] && Array(site['trusted_associations']),
           'trusted_authors' => site['trusted_authors'] && Array(site['trusted_authors']),
         }.compact,
+        'intake' => (site['intake'] unless site['intake'] == 'webhook'),
+        'reconcile_seconds' => site['reconcile_seconds'],
         'publish' => site['publish'],
         'public_url' => site['public_url'] || domain_url(site['ngrok']),
         'service_id' => site['service_id'],
@@ -117,6 +124,7 @@ module GmAnalytics
       github = {
         'token_file' => ("#{ETC}/github_token" if site['github_token']),
         'ca_file' => ("#{ETC}/github_ca.pem" if site['github_ca']),
+        'proxy' => site['github_proxy'],
       }.compact
       data['github'] = github unless github.empty?
       merge(data, site['extra_config'] || {})
@@ -140,13 +148,14 @@ module GmAnalytics
       {
         'name' => mirror['name'], 'host' => mirror['address'], 'port' => mirror['port'], 'user' => mirror['user'],
         'identity_file' => "#{ETC}/id_ed25519", 'known_hosts' => "#{ETC}/known_hosts",
-        'root' => mirror['root'], 'url' => "http://#{mirror['name']}/repo/",
+        'root' => mirror['root'], 'url' => mirror['url'] || "http://#{mirror['name']}/repo/",
         'upstream' => {
           'reposdir' => mirror['reposdir'], 'releasever' => mirror['releasever'],
           'arch' => mirror['arch'], 'module_platform_id' => mirror['module_platform_id'],
           'signatures' => mirror['signatures']
         }.compact,
-        'helper' => mirror['helper']
+        'helper' => mirror['helper'], 'jump' => mirror['jump'] && mirror['jump'].to_h.compact, 'proxy' => mirror['proxy'],
+        'ca_file' => ("#{ETC}/mirror_ca.pem" if mirror['ca']), 'signing' => mirror['signing']
       }.compact
     end
 

@@ -25,6 +25,7 @@ ci_server_config 'gm_analytics' do
   webhook_secret site['webhook_secret']
   github_token site['github_token']
   github_ca site['github_ca']
+  mirror_ca site['mirror']['ca']
   database_url site['database_url']
   config GmAnalytics::Ci.config(site.to_h)
 end

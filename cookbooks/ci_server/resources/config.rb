@@ -17,6 +17,8 @@ property :github_token, [String, nil],
          description: "A token for GitHub's API; nil for none."
 property :github_ca, [String, nil],
          description: "Certificates of who signed GitHub's; nil for the usual authorities."
+property :mirror_ca, [String, nil],
+         description: "Certificates of who signed that of the mirror's web server; nil for the usual authorities."
 property :database_url, String,
          required: true,
          sensitive: true,
@@ -50,6 +52,13 @@ action :create do
   if new_resource.github_ca
     file "#{GmAnalytics::Ci::ETC}/github_ca.pem" do
       content new_resource.github_ca
+      mode '0644'
+    end
+  end
+
+  if new_resource.mirror_ca
+    file "#{GmAnalytics::Ci::ETC}/mirror_ca.pem" do
+      content new_resource.mirror_ca
       mode '0644'
     end
   end

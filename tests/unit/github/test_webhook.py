@@ -399,10 +399,13 @@ def test_a_merge_group_is_read_and_its_time_is_in_utc() -> None:
         assert group(head_commit=commit).event == replace(expected, queued_at="")
 
 
-def test_a_merge_group_that_is_gone_asks_for_nothing() -> None:
+def test_a_merge_group_that_is_gone_says_which_it_was() -> None:
     data = {**GROUP, "action": "destroyed", "reason": "dequeued"}
-    found = parse(data, **{"x-github-event": "merge_group"})
-    assert (found.event, found.reason) == (None, "merge_group destroyed")
+    found = parse(data, **{"x-github-event": "merge_group"}).event
+    assert isinstance(found, QueueEvent)
+    assert (found.happened, found.action, found.commit) == ("dequeued", "destroyed", SHA)
+    other = parse({**GROUP, "action": "else"}, **{"x-github-event": "merge_group"})
+    assert (other.event, other.reason) == (None, "merge_group else")
 
 
 @pytest.mark.parametrize(
