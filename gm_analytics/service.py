@@ -1,33 +1,33 @@
-"""The one place where the parts are put together, each made when it is first used."""
+"""The one place where the parts are put together, each made when it is first used.
+
+The engine and the client of GitHub are imported then, too: most commands need neither.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from gm_analytics.engine.client import Store
-from gm_analytics.engine.housekeeping import Keep
-from gm_analytics.engine.worker import worker
 from gm_analytics.github import webhook
-from gm_analytics.github.client import GitHub
 from gm_analytics.mirror.access import Mirrors
 from gm_analytics.operations.by_hand import Operations
 from gm_analytics.operations.listed import Book
 from gm_analytics.pull_requests.called import Called
 from gm_analytics.pull_requests.intake import Intake
-from gm_analytics.pull_requests.performer import Performer, Teller
-from gm_analytics.pull_requests.reconciler import reconciling
 from gm_analytics.pull_requests.reporter import Reporter
-from gm_analytics.pull_requests.request import StoredRequest
 from gm_analytics.pull_requests.rules import Rules
+from gm_analytics.pull_requests.teller import Teller
 from gm_analytics.settings import Settings, find, load
 from gm_analytics.updates.model import Mode
-from gm_analytics.updates.ports import World
-from gm_analytics.updates.waiting import Retry
+
+if TYPE_CHECKING:
+    from gm_analytics.engine.client import Store
+    from gm_analytics.github.client import GitHub
 
 INTAKE_THREADS = 8
 PAGE = "/ci_server/updates"
@@ -38,7 +38,7 @@ class Service:
 
     def __init__(self, config: Settings) -> None:
         self.settings = config
-        self._tell = Teller(config, lambda: self.store)
+        self.tell = Teller(config, lambda: self.store)
 
     @classmethod
     def from_file(cls, path: Path | None = None) -> Service:
@@ -53,6 +53,8 @@ class Service:
     @cached_property
     def store(self) -> Store:
         """The durable store; opening it may raise `StoreUnavailable`."""
+        from gm_analytics.engine.client import Store  # noqa: PLC0415
+
         return Store(self.settings.database_url)
 
     @cached_property
@@ -63,6 +65,8 @@ class Service:
     @cached_property
     def github(self) -> GitHub:
         """The one GitHub client."""
+        from gm_analytics.github.client import GitHub  # noqa: PLC0415
+
         return GitHub(self.settings.github)
 
     @cached_property
@@ -74,7 +78,7 @@ class Service:
     def operations(self) -> Operations:
         """What a person asks for."""
         mode: Mode = "exact" if self.settings.publishes_on_merge else "additive"
-        return Operations(self.mirrors, mode, self._tell.compared, Book(lambda: self.store))
+        return Operations(self.mirrors, mode, self.tell.compared, Book(lambda: self.store))
 
     @cached_property
     def intake(self) -> Intake:
@@ -87,7 +91,7 @@ class Service:
             rules=Rules.of(config),
             mirrors_of=lambda repository: [one.name for one in config.mirrors_of(repository)],
             updates=lambda: self.store,
-            tell=self._tell if config.github.has_token else None,
+            tell=self.tell if config.github.has_token else None,
             page=lambda update_id: self.page(update_id) or f"{PAGE}/{update_id}",
             threads=ThreadPoolExecutor(writers, thread_name_prefix="intake"),
         )
@@ -105,16 +109,17 @@ class Service:
         forge = Called(self.github, self.store.called_now)
         return Reporter(self.store, forge, self.page, self.settings)
 
-    @contextmanager
-    def worker(self, clock: Callable[[], float] = time.time) -> Iterator[None]:
+    def worker(self, clock: Callable[[], float] = time.time) -> AbstractContextManager[None]:
         """Perform updates in this process until the block ends."""
-        config, see, names = self.settings, self.mirrors.wait_until_visible, self.store.called_now
-        self.store.forget_events(time.time() - config.webhook.remember_seconds)
-        retry = Retry(config.retry_attempts, config.retry_seconds, config.waiting_hours)
-        request = StoredRequest(self.store, Called(self.github, names), config.manifest_of)
-        perform = Performer(config, World(request, self.mirrors), request.number_of)
-        watched = (self.github.watch, self.intake.take, names)
-        work = (config.database_url, perform, self.reporter, retry, config.executor_id)
-        working = worker(*work, tell=self._tell.ended, see=see, clock=clock, keep=Keep.of(config))
-        with working, reconciling(config, *watched):
-            yield
+        from gm_analytics.pull_requests.working import working  # noqa: PLC0415
+
+        return working(
+            self.settings,
+            store=self.store,
+            mirrors=self.mirrors,
+            github=self.github,
+            intake=self.intake,
+            teller=self.tell,
+            reporter=self.reporter,
+            clock=clock,
+        )

@@ -99,9 +99,6 @@ def accept_change(config: Path | None, mirror: str | None, yes: bool, as_json: b
     _say(name, made, as_json=as_json, accepted=list(planned.changes))
 
 
-COMMANDS = (remove, accept_change)
-
-
 def _done(name: str, made: Made | None) -> Made:
     if made is None:
         raise click.UsageError(f"{name} has changed meanwhile; call this again")

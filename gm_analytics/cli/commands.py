@@ -8,30 +8,53 @@ import sys
 import tempfile
 import traceback
 from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn
 
 import click
 
 from gm_analytics import __version__
-from gm_analytics.cli import (
-    changes,
-    init,
-    interruption,
-    mirror_setup,
-    mirrors,
-    publications,
-    serve,
-    set_up,
-    updates,
-)
+from gm_analytics.cli import interruption
 from gm_analytics.cli.logs import log_to_standard_error
 from gm_analytics.cli.output import CONFIG_FILE
 from gm_analytics.errors import Exit, GmError, LocalFault, Unexpected
 
+FAMILIES = {
+    "Run the service": dict.fromkeys(("serve", "web", "worker"), "serve"),
+    "Updates": dict.fromkeys(("plan", "apply", "updates", "retry", "cancel", "replay"), "updates"),
+    "Look at mirrors": {
+        **dict.fromkeys(("publications", "packages", "diff", "lock"), "publications"),
+        "status": "mirrors",
+    },
+    "Change mirrors": {
+        "rollback": "publications",
+        **dict.fromkeys(("gc", "repair", "adopt", "takeover"), "mirrors"),
+        **dict.fromkeys(("remove", "accept-change"), "changes"),
+    },
+    "Set up": {
+        "init": "init",
+        "mirror-setup": "mirror_setup",
+        **dict.fromkeys(("check", "key", "forget", "completion"), "set_up"),
+    },
+}
+"""The commands by family, each with the module of this room that has it."""
+_HOME = {name: module for family in FAMILIES.values() for name, module in family.items()}
+
 
 class Group(click.Group):
-    """Turns errors into a line or two on standard error, and an exit code."""
+    """Imports the command that is called; turns errors into a line or two, and an exit code."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Name the commands."""
+        return sorted({*_HOME, *super().list_commands(ctx)})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Give a command, None if there is none of this name."""
+        if cmd_name in _HOME and cmd_name not in self.commands:
+            home = import_module(f"gm_analytics.cli.{_HOME[cmd_name]}")
+            self.add_command(getattr(home, cmd_name.replace("-", "_")))
+        return super().get_command(ctx, cmd_name)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
@@ -48,13 +71,15 @@ class Group(click.Group):
                 raise
             _end(error)
 
-    def format_commands(self, _: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the commands of each family under its heading."""
-        width = formatter.width - 6 - max(map(len, self.commands))
-        for title, family in _FAMILIES.items():
+        width = formatter.width - 6 - max(map(len, _HOME))
+        for title, family in FAMILIES.items():
+            found = [(name, self.get_command(ctx, name)) for name in family]
             with formatter.section(title):
-                rows = [(one.name or "", one.get_short_help_str(width)) for one in family]
-                formatter.write_dl(rows)
+                formatter.write_dl(
+                    [(name, one.get_short_help_str(width)) for name, one in found if one]
+                )
 
 
 def _interrupted() -> NoReturn:
@@ -82,13 +107,6 @@ def _told(error: Exception) -> GmError:
 
 
 _CODES = "\n".join(f"{code.value:>4}  {code.meaning}" for code in Exit)
-_FAMILIES = {
-    "Run the service": serve.COMMANDS,
-    "Updates": updates.COMMANDS,
-    "Look at mirrors": (*publications.COMMANDS, *mirrors.LOOKING),
-    "Change mirrors": (*mirrors.CHANGING, *changes.COMMANDS),
-    "Set up": (*init.COMMANDS, *mirror_setup.COMMANDS, *set_up.COMMANDS),
-}
 _LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -113,11 +131,6 @@ def cli(ctx: click.Context, config: Path | None, debug: bool, log_level: str | N
         log_to_standard_error(log_level)
     if os.environ.get("NO_COLOR"):  # https://no-color.org
         ctx.color = False
-
-
-for family in _FAMILIES.values():
-    for command in family:
-        cli.add_command(command)
 
 
 def _first_line(error: Exception) -> str:

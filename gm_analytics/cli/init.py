@@ -152,6 +152,3 @@ def _confirmed(kind: str) -> bool:
     click.echo("compare it with what the mirror itself says, on its console:")
     click.echo(f"  ssh-keygen -lf /etc/ssh/ssh_host_{short}_key.pub")
     return click.confirm("is it that one?")
-
-
-COMMANDS = (init,)

@@ -39,6 +39,3 @@ def mirror_setup(config: Path | None, mirror: str | None, sources: tuple[str, ..
         )
     key = texts.authorized_key(installation.public_key(target.identity_file), sources)
     click.echo(texts.mirror_script(target, key), nl=False)
-
-
-COMMANDS = (mirror_setup,)

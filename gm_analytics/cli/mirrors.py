@@ -21,7 +21,7 @@ from gm_analytics.cli.output import (
     print_json,
 )
 from gm_analytics.cli.progress import shown
-from gm_analytics.cli.publications import PUBLICATION, rollback
+from gm_analytics.cli.publications import PUBLICATION
 from gm_analytics.errors import Exit
 from gm_analytics.mirror.retention import Collected
 from gm_analytics.mirror.signing import key_of
@@ -169,10 +169,6 @@ def repair(
     else:
         click.echo(_repaired_text(name, found))
     sys.exit(Exit.REFUSED if found.mended.refused else Exit.DONE)
-
-
-LOOKING = (status,)
-CHANGING = (rollback, gc, repair, adopt, takeover)
 
 
 # --- what is printed ----------------------------------------------------------------------

@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 import click
 from click.shell_completion import CompletionItem
@@ -18,9 +18,11 @@ from gm_analytics.cli import interruption
 from gm_analytics.operations.findings import Finding, Severity
 from gm_analytics.operations.listed import Book
 from gm_analytics.rpm.changes import Plan, size_text
-from gm_analytics.service import Service
 from gm_analytics.updates.model import Update
 from gm_analytics.web.update_json import record_json
+
+if TYPE_CHECKING:
+    from gm_analytics.service import Service
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 _NAMED = "gm_analytics.mirror"

@@ -10,10 +10,9 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from gm_analytics.cli import interruption
-from gm_analytics.engine.client import Store
 from gm_analytics.rpm.changes import size_text
 from gm_analytics.updates.model import Record, StepRecord
 from gm_analytics.updates.progress import (
@@ -28,6 +27,9 @@ from gm_analytics.updates.progress import (
     UpdateEnded,
 )
 from gm_analytics.wording import counted
+
+if TYPE_CHECKING:
+    from gm_analytics.engine.client import Store
 
 FOLLOW_PAUSE = 0.2
 _CLEAR = "\r\x1b[K"

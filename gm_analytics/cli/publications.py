@@ -148,9 +148,6 @@ def lock(config: Path | None, mirror: str | None, number: int | None) -> None:
     click.echo(service.operations.lock(mirror_name(service, mirror), number).text())
 
 
-COMMANDS = (publications, packages, diff, lock)
-
-
 # --- what is printed ----------------------------------------------------------------------
 
 

@@ -102,6 +102,7 @@ def _start(config: Path | None, *, web: bool = False, worker: bool = False) -> S
     service = opened(config)
     permissions.require(service.settings)
     service.settings.require(web=web, worker=worker)
+    service.store.prepare()
     service.store.check()
     return service
 
@@ -127,6 +128,3 @@ def _listening(
     ):
         app = create_app(handlers.webhook_secret, prefix=service.settings.prefix)
         yield lambda: run(app, listening)
-
-
-COMMANDS = (serve, web, worker)

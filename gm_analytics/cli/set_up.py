@@ -119,6 +119,3 @@ def completion(ctx: click.Context, shell: str) -> None:
         raise click.UsageError(f"no completion for {shell}")
     root = ctx.find_root()
     click.echo(found(root.command, {}, "gm-analytics", _COMPLETE).source())
-
-
-COMMANDS = (check, key, forget, completion)

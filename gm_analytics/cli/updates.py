@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 import requests
@@ -31,7 +31,6 @@ from gm_analytics.cli.output import (
 )
 from gm_analytics.cli.progress import follow as follow_until_end
 from gm_analytics.cli.progress import shown
-from gm_analytics.engine.cancelling import Answer
 from gm_analytics.errors import Exit
 from gm_analytics.github.webhook import MAX_BODY, sign
 from gm_analytics.manifest import MAX_BYTES, Manifest
@@ -39,13 +38,15 @@ from gm_analytics.mirror.lock import MAX_BYTES as MAX_LOCK
 from gm_analytics.mirror.lock import Lock
 from gm_analytics.operations import cancel as operation
 from gm_analytics.operations.by_hand import DirectStep, Operations
-from gm_analytics.pull_requests.performer import Teller
 from gm_analytics.remote import fetch
 from gm_analytics.service import Service
 from gm_analytics.updates.model import Record
 from gm_analytics.updates.states import BROKEN, State
 from gm_analytics.web.update_json import record_json, update_json
 from gm_analytics.wording import when
+
+if TYPE_CHECKING:
+    from gm_analytics.engine.cancelling import Answer
 
 REFRESH = click.option("--refresh", is_flag=True, help="Ask upstream now, whatever is cached.")
 MOST = 100_000
@@ -198,10 +199,9 @@ def cancel(config: Path | None, update_id: str, mirror: str | None, as_json: boo
     service = opened(config)
     update_id = service.store.meant(update_id)
     records = _to_cancel(service.store.get(update_id), update_id, mirror)
-    tell = Teller(service.settings, lambda: service.store)
     answers = []
     for record, answer in operation.run(
-        service.store, records, _who(), lambda update: tell.ended(update, None)
+        service.store, records, _who(), lambda update: service.tell.ended(update, None)
     ):
         answers.append(answer)
         if not as_json:
@@ -268,9 +268,6 @@ def replay(config: Path | None, payload: Any, url: str, event: str, delivery: st
         sys.exit(Exit.FAILED)
     click.echo(f"{reply.status_code} {reply.text.strip()}")
     sys.exit(Exit.DONE if reply.ok else Exit.FAILED)
-
-
-COMMANDS = (plan, apply, updates, retry, cancel, replay)
 
 
 # --- what is printed ----------------------------------------------------------------------

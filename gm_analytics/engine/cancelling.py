@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from gm_analytics.engine import index, progress, records, waiting
 from gm_analytics.engine.clock import now
-from gm_analytics.engine.codec import JSON
+from gm_analytics.engine.codec import serialize
 from gm_analytics.engine.lease_tables import LEASES, REQUESTS
 from gm_analytics.engine.schema import OUTPUTS, WAITS, WORKFLOWS
 from gm_analytics.errors import Cancelled
@@ -79,7 +79,7 @@ def _say(connection: sa.Connection, workflow_id: str, error: Cancelled) -> None:
     connection.execute(OUTPUTS.delete().where(OUTPUTS.c.workflow_uuid == workflow_id))
     values = {
         "workflow_uuid": workflow_id,
-        "error": JSON.serialize(error),
+        "error": serialize(error),
         "retention_timestamp": sa.cast(now(connection) * 1000, sa.BigInteger),
     }
     connection.execute(OUTPUTS.insert().values(values))

@@ -14,19 +14,23 @@ import logging
 import uuid
 from contextlib import ExitStack
 from dataclasses import asdict, replace
+from functools import cached_property
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
-from dbos import DBOS, DBOSClient, EnqueueOptions, error
 
 from gm_analytics.engine import cancelling, index, records, schema, seen, waiting
-from gm_analytics.engine.codec import JSON, refuse_pickles
-from gm_analytics.engine.database import NAME, connect, guarded, locked, prepare
+from gm_analytics.engine.database import connect, guarded, is_new, locked, prepare
 from gm_analytics.engine.handover import FEEDBACK, NOTICE, QUEUES
 from gm_analytics.engine.schema import UPDATES, WORKFLOWS
 from gm_analytics.engine.taking import Taking
 from gm_analytics.events import Identity, PullRequestEvent
 from gm_analytics.mirror.publication import Standing
 from gm_analytics.updates.model import Record, Update
+
+if TYPE_CHECKING:
+    from dbos import DBOSClient, EnqueueOptions
 
 QUEUE = QUEUES[index.WORKFLOW]
 APPLICATION_VERSION = "1"
@@ -40,39 +44,57 @@ class Store(Taking):
     """The durable store of updates."""
 
     def __init__(self, url: str) -> None:
-        """Open the store, and bring its tables up to date.
+        """Open the store, and bring the engine's tables up to date.
 
         Raises:
             StoreUnavailable: it cannot be opened, or a newer version of the service has used it.
 
         """
-        refuse_pickles()
+        self._url = url
         name = sa.make_url(url).render_as_string(hide_password=True)
         super().__init__(connect(url), name)
         with ExitStack() as undo, guarded("opening the database"):
             undo.callback(self._engine.dispose)
-            with locked(url, "migration", block=True):
-                self._migrate(url)
-            self._client = DBOSClient(
-                system_database_engine=self._engine,
-                serializer=JSON,
-                retry_connection_errors=False,
-                application_name=NAME,
-            )
+            if not self._is_current():
+                self.prepare()
             undo.pop_all()
 
-    def _migrate(self, url: str) -> None:
-        prepare(url)
-        DBOS.migrate(url)
+    def _is_current(self) -> bool:
+        if is_new(self._url):
+            return False
         with self._engine.connect() as connection:
-            if schema.migrate(connection):
-                while index.adopt(connection) or seen.adopt(connection):
-                    pass
-            connection.commit()
+            return schema.is_current(connection)
+
+    def prepare(self) -> None:
+        """Bring all tables up to date, and be ready to put something in.
+
+        Who only reads does not wait for it: DBOS's own tables are those of the service that runs.
+
+        Raises:
+            StoreUnavailable: the tables cannot be brought up to date.
+
+        """
+        with guarded("opening the database"):
+            _ = self._client
+
+    @cached_property
+    def _client(self) -> DBOSClient:
+        durable = _durable()
+        with locked(self._url, "migration", block=True):
+            prepare(self._url)
+            durable.migrate(self._url)
+            with self._engine.connect() as connection:
+                if schema.migrate(connection):
+                    while index.adopt(connection) or seen.adopt(connection):
+                        pass
+                connection.commit()
+        client: DBOSClient = durable.client(self._engine)
+        return client
 
     def close(self) -> None:
         """Close the connections."""
-        self._client.destroy()
+        if client := vars(self).get("_client"):
+            client.destroy()
         self._engine.dispose()
 
     def enqueue(self, update: Update) -> bool:
@@ -90,7 +112,7 @@ class Store(Taking):
             try:
                 with self._engine.begin() as connection:
                     self._put(connection, update)
-            except error.DBOSWorkflowIDInUseError:
+            except _durable().InUse:
                 return self._retry_if_failed(update.id)
         return True
 
@@ -241,7 +263,14 @@ class Store(Taking):
                 queue_name=QUEUE,
                 queue_partition_key=found.queue_partition_key,
             )
-        except error.DBOSException:
+        except _durable().Failed:
             # Another redelivery was quicker: it is active again.
             log.info("update %s is being retried already", workflow_id)
         return True
+
+
+def _durable() -> ModuleType:
+    """Import DBOS, which takes a third of a second."""
+    from gm_analytics.engine import durable  # noqa: PLC0415
+
+    return durable

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import IO, Any
 
 import sqlalchemy as sa
-from dbos import error
 from sqlalchemy.exc import SQLAlchemyError
 
 from gm_analytics.engine import lock_files
@@ -61,6 +60,11 @@ def is_sqlite(url: str) -> bool:
     return url.startswith(_SQLITE)
 
 
+def is_new(url: str) -> bool:
+    """Tell whether the database is a file that nobody has made yet."""
+    return is_sqlite(url) and not _file(url).exists()
+
+
 def _as_dbos_sets_it(connection: Any, _: object) -> None:
     """Take the write lock at the first write, so that no transaction is refused in its middle."""
     connection.isolation_level = "IMMEDIATE"
@@ -96,8 +100,18 @@ def guarded(doing: str) -> Iterator[None]:
     """
     try:
         yield
-    except (SQLAlchemyError, sqlite3.Error, error.DBOSException, OSError) as failure:
+    except Exception as failure:
+        if not (isinstance(failure, _FAILURES) or _is_of_dbos(failure)):
+            raise
         raise StoreUnavailable(doing, str(failure).partition("\n")[0]) from failure
+
+
+_FAILURES = (SQLAlchemyError, sqlite3.Error, OSError)
+
+
+def _is_of_dbos(failure: Exception) -> bool:
+    """Tell whether DBOS raised it, without importing what raises nothing until it is."""
+    return any(one.__module__ == "dbos._error" for one in type(failure).__mro__)
 
 
 def is_away(failure: BaseException) -> bool:

@@ -18,11 +18,11 @@ import sqlalchemy as sa
 from dbos import DBOSClient
 
 from gm_analytics.engine import records
-from gm_analytics.engine.codec import JSON
 from gm_analytics.engine.database import NAME
 from gm_analytics.engine.handover import FEEDBACK
 from gm_analytics.engine.lease_tables import REQUESTS
 from gm_analytics.engine.schema import PROGRESS, UNSEEN, UPDATES, WAITS, WORKFLOWS
+from gm_analytics.engine.serializer import JSON
 from gm_analytics.settings import Retention, Settings
 
 DAY = 24 * 3600.0

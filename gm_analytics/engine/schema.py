@@ -240,6 +240,16 @@ MIGRATIONS: tuple[Callable[[sa.Connection], None], ...] = (
 )
 
 
+def is_current(connection: sa.Connection) -> bool:
+    """Tell whether the tables are up to date.
+
+    Raises:
+        StoreUnavailable: a newer version of the service has been here.
+
+    """
+    return _version(connection) == len(MIGRATIONS)
+
+
 def migrate(connection: sa.Connection) -> bool:
     """Bring the tables up to date, all or nothing; tell whether that changed anything.
 
@@ -247,7 +257,7 @@ def migrate(connection: sa.Connection) -> bool:
         StoreUnavailable: a newer version of the service has been here.
 
     """
-    if _version(connection) == len(MIGRATIONS):
+    if is_current(connection):
         return False
     connection.rollback()
     _take_lock(connection)

@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable
 
 import sqlalchemy as sa
-from dbos import error
 
 from gm_analytics.engine import index, records
 from gm_analytics.engine.schema import UPDATES, WAITS, WORKFLOWS
@@ -28,8 +27,8 @@ _BATCH = 50
 
 log = logging.getLogger(__name__)
 Clock = Callable[[], float]
-Rewind = Callable[[str, str | None], None]
-"""Runs a workflow again that has ended, in a mirror's turn."""
+Rewind = Callable[[str, str | None], bool]
+"""Runs a workflow again that has ended, in a mirror's turn; tells whether that was to be done."""
 
 
 def read(connection: sa.Connection, workflow_id: str) -> Wait | None:
@@ -122,10 +121,6 @@ class Waits:
         with self._engine.begin() as connection:
             if not connection.execute(claim.values(values)).rowcount:
                 return False
-        try:
-            self._again(workflow_id, mirror)
-        except error.DBOSException as failure:  # it was retried or cancelled meanwhile
-            log.info("update %s: not run again: %s", workflow_id, failure)
-            return False
-        log.info("update %s: waited; trying again", workflow_id)
-        return True
+        if again := self._again(workflow_id, mirror):
+            log.info("update %s: waited; trying again", workflow_id)
+        return again

@@ -14,14 +14,13 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any, Protocol
 
-from dbos import DBOS, DBOSConfig
+from dbos import DBOS, DBOSConfig, error
 from dbos._utils import GlobalParams
 
 from gm_analytics.engine import given_up, housekeeping, index, unseen, waiting
 from gm_analytics.engine.attempts import Attempts, Perform, Tell
 from gm_analytics.engine.beside import Look, looking
 from gm_analytics.engine.client import APPLICATION_VERSION, QUEUE
-from gm_analytics.engine.codec import JSON, refuse_pickles
 from gm_analytics.engine.database import NAME, connect, engine_options, guarded, locked
 from gm_analytics.engine.given_up import GivenUp
 from gm_analytics.engine.handover import FEEDBACK, NOTICE
@@ -30,6 +29,7 @@ from gm_analytics.engine.housekeeping import Keep
 from gm_analytics.engine.leases import Timing
 from gm_analytics.engine.queries import POLL
 from gm_analytics.engine.run import LeaseLost
+from gm_analytics.engine.serializer import JSON, refuse_pickles
 from gm_analytics.engine.steps import DurableStep
 from gm_analytics.errors import GmError, Malformed
 from gm_analytics.updates.model import Update
@@ -120,14 +120,19 @@ def _take_name(executor: str) -> None:
     GlobalParams.executor_id = executor
 
 
-def _rewind(workflow_id: str, mirror: str | None) -> None:
-    """Run an update again, in its mirror's turn."""
-    DBOS.rewind_workflow(
-        workflow_id,
-        application_version=APPLICATION_VERSION,
-        queue_name=QUEUE,
-        queue_partition_key=mirror,
-    )
+def _rewind(workflow_id: str, mirror: str | None) -> bool:
+    """Run an update again, in its mirror's turn; tell whether that was to be done."""
+    try:
+        DBOS.rewind_workflow(
+            workflow_id,
+            application_version=APPLICATION_VERSION,
+            queue_name=QUEUE,
+            queue_partition_key=mirror,
+        )
+    except error.DBOSException as failure:  # it was retried or cancelled meanwhile
+        log.info("update %s: not run again: %s", workflow_id, failure)
+        return False
+    return True
 
 
 def _config(url: str, executor: str) -> DBOSConfig:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from gm_analytics.engine.cancelling import Answer
 from gm_analytics.updates.model import Record, Update
+
+if TYPE_CHECKING:
+    from gm_analytics.engine.cancelling import Answer
 
 PATIENCE = 60.0
 """Seconds that a worker may take to stop what it runs."""

@@ -7,9 +7,9 @@ import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gm_analytics import contract, settings
-from gm_analytics.engine.workforce import Workforce
 from gm_analytics.errors import AnotherService, ConfigurationChanged, GmError, StoreUnavailable
 from gm_analytics.github.client import GitHub
 from gm_analytics.mirror.basis import basis_of, changes
@@ -23,6 +23,9 @@ from gm_analytics.operations.work import outdated, workers
 from gm_analytics.pull_requests import reconciler
 from gm_analytics.remote import fetch, opening
 from gm_analytics.secret_files import Unread, unread
+
+if TYPE_CHECKING:
+    from gm_analytics.engine.workforce import Workforce
 
 STORE_RESERVE = 64 * 1024 * 1024
 """Bytes."""

@@ -5,13 +5,16 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gm_analytics import __version__
-from gm_analytics.engine.workforce import Workforce
 from gm_analytics.errors import GmError
 from gm_analytics.operations.findings import Finding, wrong
 from gm_analytics.updates.model import Record
 from gm_analytics.wording import when
+
+if TYPE_CHECKING:
+    from gm_analytics.engine.workforce import Workforce
 
 _SUBJECT = "workers"
 _START = "Start `gm-analytics serve` or `gm-analytics worker`, and see the log of the last one."

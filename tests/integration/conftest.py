@@ -7,7 +7,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,6 +21,7 @@ from lab.processes import Daemon, LabError, find_program, reserve_port, run
 from lab.site import Service as Processes
 from lab.site import Site
 from lab.upstream import built_catalog
+from tests.support import command_line
 
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -51,16 +51,8 @@ def cli(site: Site) -> Cli:
     config = site.config()
 
     def run(*arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
-        program = str(Path(sys.executable).parent / "gm-analytics")
-        return subprocess.run(
-            [program, *arguments],
-            input=stdin,
-            env={**os.environ, "GM_ANALYTICS_CONFIG": str(config)},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-        )
+        environment = {"GM_ANALYTICS_CONFIG": str(config)}
+        return command_line.run(arguments, stdin=stdin, environment=environment)
 
     return run
 

@@ -18,6 +18,7 @@ import pytest
 
 from lab.processes import run
 from lab.site import Site
+from tests.support import command_line
 
 from .conftest import needs_root
 
@@ -63,9 +64,11 @@ class Fresh:
         return self.run("init", *self.options, *self.answers, *more)
 
     def run(self, *arguments: str, stdin: int | None = None) -> subprocess.CompletedProcess[str]:
+        if stdin is None:
+            return command_line.run(arguments)
         return subprocess.run(
             [PROGRAM, *arguments],
-            stdin=subprocess.DEVNULL if stdin is None else stdin,
+            stdin=stdin,
             capture_output=True,
             text=True,
             check=False,
@@ -203,7 +206,8 @@ def test_an_account_that_is_missing_is_told_with_its_command(fresh: Fresh) -> No
 
 # The program is read as root, since this Python may lie where no other account comes.
 AS_ANOTHER = """
-import os, sys
+import getpass, os, sys
+from gm_analytics.cli import init
 from gm_analytics.cli.commands import cli
 uid, gid, umask, *arguments = sys.argv[1:]
 os.setgroups([])

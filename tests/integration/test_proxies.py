@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import socket
 import ssl
-import subprocess
 import sys
 import threading
 from base64 import b64encode
@@ -33,6 +32,7 @@ from lab.site import Site
 from lab.web import WebServer
 from tests.install.network import pump
 from tests.integration.conftest import at_once, manifest
+from tests.support import command_line
 
 PROGRAM = str(Path(sys.executable).parent / "gm-analytics")
 
@@ -167,13 +167,10 @@ def test_a_proxy_of_the_environment_counts(
     asked: list[str] = []
     more = {"proxy": configured} if configured else {}
     config = site.config(mirrors=[site.mirror.settings(**more)])
-    cleared = {k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy")}
+    cleared = dict.fromkeys(("https_proxy", "HTTP_PROXY", "no_proxy", "NO_PROXY"))
     with forwarding(asked) as proxy:
-        done = subprocess.run(
-            [PROGRAM, "check", "--config", str(config)],
-            env={**cleared, "http_proxy": proxy, **environment},
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
+        environment = {**cleared, "http_proxy": proxy, **environment}
+        done = command_line.run(("check", "--config", str(config)), environment=environment)
     assert done.returncode == 0, done.stdout
     named = f", through the proxy {proxy} of the environment serves the live" in done.stdout
     assert (bool(asked), named) == (is_asked, is_asked), done.stdout

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,8 +20,8 @@ from lab.processes import run
 from lab.site import Service as Processes
 from lab.site import Site
 from tests.integration.conftest import at_once, manifest
+from tests.support import command_line
 
-PROGRAM = str(Path(sys.executable).parent / "gm-analytics")
 BLOCK = "-----BEGIN PGP PUBLIC KEY BLOCK-----"
 
 
@@ -34,7 +33,7 @@ def signing() -> Iterator[Site]:
 
 
 def key(site: Site, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return run([PROGRAM, "key", "--config", str(site.config()), *arguments], check=False)
+    return command_line.run(("key", "--config", str(site.config()), *arguments))
 
 
 def service_of(site: Site, **changes: object) -> Service:

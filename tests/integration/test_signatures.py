@@ -24,6 +24,7 @@ from lab.processes import run
 from lab.site import Mirror, Site
 from lab.site import Service as Processes
 from lab.upstream import SigningKey, Upstream
+from tests.support import command_line
 
 from .conftest import at_once, manifest
 
@@ -202,9 +203,7 @@ def signing() -> Iterator[Site]:
 
 def key(site: Site, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run `gm-analytics key`."""
-    program = str(Path(sys.executable).parent / "gm-analytics")
-    command = [program, "key", "--config", str(site.config()), *arguments]
-    return run(command, check=False)
+    return command_line.run(("key", "--config", str(site.config()), *arguments))
 
 
 def trusting(site: Site, path: str = "") -> Client:
@@ -283,8 +282,8 @@ def test_a_client_refuses_the_signature_of_another_key(
 
 def accept_change(signing: Site, config: Path) -> None:
     """Go on with another policy, which a signed publication tells."""
-    program = str(Path(sys.executable).parent / "gm-analytics")
-    run([program, "accept-change", "--yes", "--config", str(config)])
+    done = command_line.run(("accept-change", "--yes", "--config", str(config)))
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_preview_is_signed_too(signing: Site) -> None:
@@ -312,8 +311,8 @@ def test_a_rollback_is_signed_too_also_to_what_was_not(signing: Site) -> None:
     apply(signing, "leaf01")
     signing.mirror.signing_home = home
     apply(signing, "leaf02")
-    program = str(Path(sys.executable).parent / "gm-analytics")
-    run([program, "rollback", "--config", str(signing.config())])
+    done = command_line.run(("rollback", "--config", str(signing.config())))
+    assert done.returncode == 0, done.stderr
     client = trusting(signing)
     client.install("leaf01")
     assert client.install("leaf02", check=False).returncode != 0

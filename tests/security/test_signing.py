@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,6 +24,7 @@ from lab.processes import run
 from lab.site import Mirror, Site
 from lab.site import Service as Processes
 from tests.integration.conftest import at_once, manifest
+from tests.support import command_line
 
 STRANGER = Package("stranger", "9")
 FILE = STRANGER.filename
@@ -329,9 +329,8 @@ def test_a_person_can_adopt_what_is_there(lab: Site, mirror: Mirror) -> None:
     assert apply(lab, mirror, "leaf02").state == "published"
     edit(mirror, "an older publication")
     assert f"gm-analytics adopt {mirror.name}" in error_of(lab, mirror, "leaf06")
-    program = str(Path(sys.executable).parent / "gm-analytics")
     config = str(lab.config(mirrors=[mirror.settings()]))
-    done = run([program, "adopt", "--config", config, mirror.name])
+    done = command_line.run(("adopt", "--config", config, mirror.name))
     assert done.stdout == (
         ".publications/000001 with 0 packages is trusted as it is, and what else is kept\n"
     )

@@ -21,7 +21,7 @@ import sqlalchemy as sa
 from dbos import DBOS
 from dbos._schemas.system_database import SystemSchema
 
-from gm_analytics.engine import codec, event_tables, lease_tables, schema
+from gm_analytics.engine import codec, event_tables, lease_tables, schema, serializer
 from gm_analytics.engine.client import Store
 from gm_analytics.engine.steps import DurableStep
 from gm_analytics.errors import ForeignFormat, StoreUnavailable, UnknownUpdate
@@ -228,7 +228,7 @@ def test_a_dbos_that_decodes_in_another_way_is_not_started(
 ) -> None:
     def deserialize_args(*_: object) -> None: ...
 
-    monkeypatch.setattr(codec._serialization, "deserialize_args", deserialize_args)
+    monkeypatch.setattr(serializer._serialization, "deserialize_args", deserialize_args)
     with pytest.raises(StoreUnavailable, match="deserialize_args takes pickles"):
         Store(f"sqlite:///{tmp_path}/updates.sqlite")
 
@@ -251,7 +251,7 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Updates that have ended, with 25 MB of outputs, steps and inputs among them."""
     found = f"sqlite:///{tmp_path_factory.mktemp('history')}/updates.sqlite"
     names = [f"{number % 16:x}{number:035d}" for number in range(MANY)]
-    output = codec.JSON.serialize({"state": "published", "message": "m", "added": ["x" * SIZE]})
+    output = codec.serialize({"state": "published", "message": "m", "added": ["x" * SIZE]})
     with opened(found) as store:
         for number, name in enumerate(names):
             store.enqueue(update(name, number=number, at=number % 60))

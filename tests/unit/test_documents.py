@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from gm_analytics.cli.commands import cli
 from gm_analytics.settings import Settings
+from tests.support.commands import ALL
 
 TOP = Path(__file__).parents[2]
 DOCUMENTS = [TOP / "README.md", TOP / "CONTRIBUTING.md", *sorted((TOP / "docs").glob("*.md"))]
@@ -57,7 +57,7 @@ def test_commands_in_blocks_exist_with_their_options(path: Path) -> None:
     )
     for line in "\n".join(blocks).replace("\\\n", " ").splitlines():
         for name, rest in re.findall(r"\bgm-analytics ([a-z][a-z-]*)([^#|>;&]*)", line):
-            command = cli.commands[name]
+            command = ALL[name]
             known = {option for one in command.params for option in one.opts}
             assert set(re.findall(r"(?<=\s)--[a-z-]+", rest)) <= known, line
 

@@ -13,7 +13,7 @@ import pytest
 from gm_analytics import settings
 from gm_analytics.cli import output as console
 from gm_analytics.cli import updates as cli
-from gm_analytics.engine.codec import JsonSerializer
+from gm_analytics.engine.serializer import JsonSerializer
 from gm_analytics.errors import (
     GitHubUnavailable,
     GmError,

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 import pty
 import pwd
 import re
-import signal
 import socket
 import subprocess
 import sys
@@ -20,26 +18,20 @@ from pathlib import Path
 
 import pytest
 import yaml
-from click.testing import CliRunner
 
-from gm_analytics.cli.commands import cli
 from gm_analytics.errors import Exit
 from gm_analytics.manifest import Manifest
 from gm_analytics.service import Service
 from gm_analytics.setup import ssh_key
+from tests.support import command_line
+from tests.support.commands import ALL
 
 PROGRAM = str(Path(sys.executable).parent / "gm-analytics")
 SECRET = "s" * 32
 BIG = "9" * 30
 
 
-@dataclass(frozen=True)
-class Done:
-    """How a command ended."""
-
-    returncode: int
-    stdout: str
-    stderr: str
+Done = subprocess.CompletedProcess[str]
 
 
 @dataclass(frozen=True)
@@ -83,17 +75,7 @@ class Place:
     def run(self, *arguments: str, stdin: str = "", **environment: str) -> Done:
         """Run a command in this process, as the console script does."""
         variables = {"GM_ANALYTICS_CONFIG": str(self.config), **environment}
-        umask, root = os.umask(0o022), logging.getLogger()
-        handlers = root.handlers[:]
-        try:
-            found = CliRunner(env=variables).invoke(cli, arguments, input=stdin)
-        finally:
-            os.umask(umask)
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
-            root.handlers[:] = handlers
-        if found.exception and not isinstance(found.exception, SystemExit):
-            raise found.exception
-        return Done(found.exit_code, found.stdout, found.stderr)
+        return command_line.run(arguments, stdin=stdin, environment=variables)
 
     def spawn(
         self, *arguments: str, stdin: str | None = "", redirect: str = "", **environment: str
@@ -117,7 +99,7 @@ def place(tmp_path: Path) -> Place:
     return Place(tmp_path).write()
 
 
-def told(done: Done | subprocess.CompletedProcess[str], code: int, words: str) -> None:
+def told(done: Done, code: int, words: str) -> None:
     """See that a command ended with a code and with words, in lines of its own."""
     said = done.stdout + done.stderr
     assert "Traceback" not in said, said
@@ -139,7 +121,7 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
 
 def test_the_table_has_every_command() -> None:
     without_configuration = {"init"}  # it makes one
-    assert set(ARGUMENTS) == set(cli.commands) - without_configuration
+    assert set(ARGUMENTS) == set(ALL) - without_configuration
 
 
 @pytest.mark.parametrize("command", sorted(set(ARGUMENTS) - {"completion"}))  # which reads none
@@ -188,7 +170,7 @@ def test_a_directory_that_may_not_be_entered_is_said_in_a_line(place: Place) -> 
     hidden.mkdir(mode=0o700)
     code = (
         "import os; from pathlib import Path; from gm_analytics import settings\n"
-        "from gm_analytics.cli import commands\n"
+        "from gm_analytics.cli import commands, updates\n"
         "os.setgid(65534); os.setuid(65534)\n"
         f"settings.PLACE = Path({str(hidden / 'config.yaml')!r})\n"
         "from gm_analytics.cli.main import main; import sys; sys.argv[1:] = ['updates']; main()\n"

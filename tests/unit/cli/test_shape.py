@@ -19,6 +19,7 @@ from gm_analytics.engine.client import Store
 from gm_analytics.errors import UnknownUpdate
 from gm_analytics.operations.findings import Finding
 from gm_analytics.updates.model import ROLLBACK, Record, Update
+from tests.support.commands import ALL
 
 from .test_no_traceback import ARGUMENTS, PROGRAM, Place, told
 
@@ -35,11 +36,11 @@ def place(tmp_path: Path) -> Place:
 
 
 def options(name: str) -> set[str]:
-    known = cli.commands[name].params
+    known = ALL[name].params
     return {option for one in known if not getattr(one, "hidden", False) for option in one.opts}
 
 
-@pytest.mark.parametrize("name", sorted(cli.commands))
+@pytest.mark.parametrize("name", sorted(ALL))
 def test_every_command_takes_the_same_options(name: str) -> None:
     assert ("--mirror" in options(name)) == (name not in ABOUT_NO_MIRROR | {"completion"})
     assert ("--json" in options(name)) == (name not in REPORTS_NOTHING)
@@ -51,7 +52,7 @@ def test_what_is_about_no_mirror_says_so(name: str, place: Place) -> None:
     told(place.run(name, "--mirror", "m", *ARGUMENTS[name]), 2, f"{name} is about no mirror")
 
 
-@pytest.mark.parametrize("name", sorted(set(cli.commands) - WITHOUT_CONFIGURATION))
+@pytest.mark.parametrize("name", sorted(set(ALL) - WITHOUT_CONFIGURATION))
 def test_the_configuration_is_named_before_the_command_or_behind_it(
     name: str, place: Place
 ) -> None:
@@ -67,7 +68,7 @@ def test_the_configuration_is_named_before_the_command_or_behind_it(
 
 TAKES_BOTH = sorted(
     name
-    for name, command in cli.commands.items()
+    for name, command in ALL.items()
     if any(isinstance(one, click.Argument) and one.name == "named" for one in command.params)
 )
 
@@ -93,7 +94,7 @@ def test_the_help_lists_each_command_once_under_what_it_is_for() -> None:
         "Options", "Run the service", "Updates", "Look at mirrors", "Change mirrors", "Set up",
     ]  # fmt: skip
     listed = re.findall(r"^  ([a-z][a-z-]+)  +\S", said, re.MULTILINE)
-    assert sorted(listed) == sorted(cli.commands)
+    assert sorted(listed) == sorted(ALL)
     assert max(map(len, said.partition("Exit codes")[0].splitlines())) <= 80
 
 
@@ -276,7 +277,7 @@ def test_what_was_done_by_hand_is_shown_with_how_it_ended(place: Place) -> None:
 
 def test_the_documents_name_every_command_and_option() -> None:
     said = (TOP / "docs" / "operations.md").read_text(encoding="utf-8")
-    for name in set(cli.commands) - {"serve", "web", "worker"}:
+    for name in set(ALL) - {"serve", "web", "worker"}:
         assert re.search(rf"`{name}[ `]", said), name
     for name in ("--log-level", "NO_COLOR", "--state", "--dry-run", "--json"):
         assert name in said

@@ -9,7 +9,7 @@ import zlib
 import pytest
 
 from gm_analytics.engine import codec
-from gm_analytics.engine.codec import JSON, PACKED_FROM, decode
+from gm_analytics.engine.codec import PACKED_FROM, decode, deserialize, serialize
 from gm_analytics.errors import ForeignFormat, Unresolvable
 
 LARGE = [{"name": f"leaf{number:03d}", "wanted": ["tree", "nmap"]} for number in range(100)]
@@ -21,14 +21,14 @@ def packed(text: bytes) -> str:
 
 @pytest.mark.parametrize("value", [LARGE, "é\U0001f600\n" * 1000, None, {}, [1, 2.5, True]])
 def test_what_is_stored_is_read_back(value: object) -> None:
-    assert JSON.deserialize(JSON.serialize(value)) == value
+    assert deserialize(serialize(value)) == value
 
 
 def test_a_large_value_is_packed_and_a_small_one_is_plain() -> None:
-    assert len(JSON.serialize(LARGE)) < len(json.dumps(LARGE)) / 5
+    assert len(serialize(LARGE)) < len(json.dumps(LARGE)) / 5
     small = "x" * (PACKED_FROM - 3)
-    assert JSON.serialize(small) == json.dumps(small)
-    assert JSON.serialize(small + "x").startswith('{"__zlib__": ')
+    assert serialize(small) == json.dumps(small)
+    assert serialize(small + "x").startswith('{"__zlib__": ')
 
 
 def test_what_was_stored_before_anything_was_packed_is_read() -> None:
@@ -38,7 +38,7 @@ def test_what_was_stored_before_anything_was_packed_is_read() -> None:
 
 def test_a_large_error_comes_back_as_itself() -> None:
     error = Unresolvable("m", ["tree"], "nothing provides it\n" * 1000)
-    stored = JSON.serialize(error)
+    stored = serialize(error)
     assert len(stored) < 2000
     found = decode(stored, codec.FORMAT)
     assert isinstance(found, Unresolvable)

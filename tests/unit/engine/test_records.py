@@ -78,7 +78,7 @@ def test_an_error_that_is_none_is_a_failure_that_says_so(stored: str) -> None:
 
 def test_an_error_comes_back_as_it_was() -> None:
     error = LockHeld("m", "/var/repo/.lock")
-    end = records.ending(row("ERROR", error=codec.JSON.serialize(error)))
+    end = records.ending(row("ERROR", error=codec.serialize(error)))
     assert (end.state, end.message, type(end.error)) == ("failed", str(error), LockHeld)
 
 
@@ -91,7 +91,7 @@ def test_an_end_without_words_is_its_state() -> None:
 
 @pytest.mark.parametrize("status", ["ERROR", "CANCELLED"])
 def test_an_update_that_was_cancelled_says_who_asked(status: str) -> None:
-    end = records.ending(row(status, error=codec.JSON.serialize(Cancelled("ana"))))
+    end = records.ending(row(status, error=codec.serialize(Cancelled("ana"))))
     assert (end.state, end.message) == ("cancelled", "cancelled by ana")
     assert end.error is not None
     assert "ana" not in end.error.public
