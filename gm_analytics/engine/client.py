@@ -62,8 +62,11 @@ class Store(Taking):
     def _is_current(self) -> bool:
         if is_new(self._url):
             return False
-        with self._engine.connect() as connection:
-            return schema.is_current(connection)
+        try:
+            with self._engine.connect() as connection:
+                return schema.is_current(connection)
+        except sa.exc.OperationalError:  # PostgreSQL may have to be asked for a database first
+            return False
 
     def prepare(self) -> None:
         """Bring all tables up to date, and be ready to put something in.
@@ -108,6 +111,7 @@ class Store(Taking):
             StoreUnavailable: it could not be stored.
 
         """
+        self.prepare()  # before the transaction, which it would wait for
         with guarded(f"storing update {update.id}"):
             try:
                 with self._engine.begin() as connection:

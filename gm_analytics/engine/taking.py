@@ -60,7 +60,9 @@ class Taking(Queries, ABC):
 
         """
         with guarded(f"storing an event of {event.repository}"):
-            _ = self._secret  # read before the transaction, since it may have to be written
+            # Before the transaction, since these may have to write themselves.
+            self.prepare()
+            _ = self._secret
             with self._engine.begin() as connection:
                 taken = self._take(connection, event, update, mirrors, delivery)
             if again and taken.update_id and not taken.begun:
@@ -138,6 +140,10 @@ class Taking(Queries, ABC):
         with self._engine.connect() as connection:
             found = list(_named(connection, update_id, update))
         return tuple(one for one in found if self._retry_if_failed(one.id))
+
+    @abstractmethod
+    def prepare(self) -> None:
+        """Be ready to put updates in; may raise `StoreUnavailable`."""
 
     @abstractmethod
     def _put(self, connection: sa.Connection, update: Update) -> None:

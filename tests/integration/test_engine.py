@@ -201,6 +201,16 @@ def test_a_redelivery_of_what_waits_or_ended_well_is_left_alone(url: str) -> Non
         assert work.of("one") == ["fetch manifest", "download"]
 
 
+def test_a_store_that_is_there_is_read_without_dbos_and_takes_updates_at_once(url: str) -> None:
+    with opened(url):
+        pass
+    with opened(url) as store:
+        assert store.recent() == []
+        assert "_client" not in vars(store)
+        assert store.enqueue(update("one"))
+        assert [record.update.id for record in store.recent()] == ["one"]
+
+
 def test_storing_is_one_transaction(url: str) -> None:
     """What the index refuses is not enqueued either."""
     with opened(url) as store:

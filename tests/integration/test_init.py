@@ -206,7 +206,7 @@ def test_an_account_that_is_missing_is_told_with_its_command(fresh: Fresh) -> No
 
 # The program is read as root, since this Python may lie where no other account comes.
 AS_ANOTHER = """
-import getpass, os, sys
+import getpass, importlib.readers, os, sys
 from gm_analytics.cli import init
 from gm_analytics.cli.commands import cli
 uid, gid, umask, *arguments = sys.argv[1:]

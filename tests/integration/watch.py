@@ -15,7 +15,7 @@ from lab.client import Client
 from lab.processes import CommandError
 
 REPO = "{http://linux.duke.edu/metadata/repo}"
-BETWEEN = 0.01
+BETWEEN = 0.03
 """Seconds from one look to the next, in which what is watched gets the processor."""
 
 
