@@ -1,7 +1,8 @@
 # Each target installs what it needs first; see lab/setup.
 PYTHON := .venv/bin/python
-# A site of the lab lasts for a file of tests, so a file stays with one of the two processes.
-PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
+# A site of the lab lasts for a file of tests, so a file stays with one process; a third one works
+# while others wait.
+PARALLEL := -n 3 --dist loadfile --no-loadscope-reorder
 
 .PHONY: demo check test test-cookbooks install-check release fuzz soak mutations lint bench \
 	bench-against lab vagrant-check captures helper clean

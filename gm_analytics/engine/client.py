@@ -64,7 +64,7 @@ class Store(Taking):
             return False
         try:
             with self._engine.connect() as connection:
-                return schema.is_current(connection)
+                return schema.version(connection) == len(schema.MIGRATIONS)
         except sa.exc.OperationalError:  # PostgreSQL may have to be asked for a database first
             return False
 

@@ -240,16 +240,6 @@ MIGRATIONS: tuple[Callable[[sa.Connection], None], ...] = (
 )
 
 
-def is_current(connection: sa.Connection) -> bool:
-    """Tell whether the tables are up to date.
-
-    Raises:
-        StoreUnavailable: a newer version of the service has been here.
-
-    """
-    return _version(connection) == len(MIGRATIONS)
-
-
 def migrate(connection: sa.Connection) -> bool:
     """Bring the tables up to date, all or nothing; tell whether that changed anything.
 
@@ -257,18 +247,19 @@ def migrate(connection: sa.Connection) -> bool:
         StoreUnavailable: a newer version of the service has been here.
 
     """
-    if is_current(connection):
+    if version(connection) == len(MIGRATIONS):
         return False
     connection.rollback()
     _take_lock(connection)
-    present = _version(connection)
+    present = version(connection)
     for number, migration in enumerate(MIGRATIONS[present:], present + 1):
         migration(connection)
         connection.execute(VERSION.insert().values(version=number, applied_at=time.time()))
     return present < len(MIGRATIONS)
 
 
-def _version(connection: sa.Connection) -> int:
+def version(connection: sa.Connection) -> int:
+    """Give how many migrations the tables have had; may raise `StoreUnavailable`."""
     if not sa.inspect(connection).has_table(VERSION.name, schema=_schema(connection)):
         return 0
     found = connection.execute(sa.select(sa.func.max(VERSION.c.version))).scalar() or 0

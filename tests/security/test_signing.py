@@ -334,7 +334,7 @@ def test_a_person_can_adopt_what_is_there(lab: Site, mirror: Mirror) -> None:
     assert done.stdout == (
         ".publications/000001 with 0 packages is trusted as it is, and what else is kept\n"
     )
-    assert "adopt by hand" in run([program, "updates", "--config", config]).stdout
+    assert "adopt by hand" in command_line.run(("updates", "--config", config)).stdout
     assert apply(lab, mirror, "leaf06").state == "published"
     assert client(lab, mirror).available() == {"leaf06-1.0-1.el9.noarch"}
 
