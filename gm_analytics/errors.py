@@ -1080,6 +1080,26 @@ class BadPackages(GmError, fault="author", code=Exit.REFUSED):
     words: str
 
 
+class KeyMissing(BadPackages, fault="operator", code=Exit.SET_UP):
+    """Signatures are to be checked, and the repository that a package is from names no key."""
+
+    advice = (
+        "Give the repository its `gpgkey=` in its file on the mirror's host; docs/security.md "
+        "says which signatures are checked."
+    )
+
+
+class SameFileName(GmError, fault="upstream", code=Exit.REFUSED):
+    """An upstream repository has two files of one name, which yum downloads to one place."""
+
+    text = "mirror {mirror}: downloading: upstream has files of one name: {files:, }"
+    public_text = "mirror {mirror}: downloading: upstream has files of one name: {files!p:, }"
+    advice = "Ask for one of them at a time, and tell who keeps that repository."
+
+    mirror: str
+    files: list[str]
+
+
 class AdoptionShort(GmError, fault="operator", code=Exit.SET_UP):
     """A plain repository cannot be taken over whole: clients would lose what it lacks."""
 

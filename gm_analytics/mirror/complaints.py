@@ -119,6 +119,11 @@ def words(output: str, limit: int = MAX_WORDS) -> str:
     return grammar.printable(_bounded(told, limit))
 
 
+def has_no_key(told: str) -> bool:
+    """Tell whether a repository's file names no key, by what `words` gave."""
+    return _WITHOUT_KEY.match(told) is not None
+
+
 def _bounded(lines: list[str], limit: int) -> str:
     """Cut what is too long in its middle: the cause comes first, what came of it last."""
     text = "\n".join(line for line, _ in groupby(lines))
@@ -159,9 +164,12 @@ _FAILURES: tuple[tuple[Failure, tuple[Sign, ...]], ...] = (
             _sign(
                 "checksum doesn't match|Inconsistent server data|does not match intended download"
             ),
+            _sign('from local repository "', '" has incorrect checksum'),
+            _sign("Loading repository '(?!gm-)", "' has failed"),
         ),
     ),
-    ("network", (_sign(r"curl#\d|Curl error \(\d"),)),  # of certificates too
+    # Of certificates too; and metadata that do not fit what names them.
+    ("network", (_sign(r"curl#\d|Curl error \(\d|does not match (?:checksum|metalink)"),)),
     (
         "signature",
         (

@@ -1,8 +1,9 @@
-"""What upstream has that is near to what it does not have, or hides: asked after a failed run."""
+"""What upstream has, asked after a run that failed: what is near, hidden, or of one file name."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Collection
 from functools import partial
 
 from gm_analytics.errors import UnknownPackages
@@ -12,6 +13,7 @@ from gm_analytics.mirror.reading import Reader
 from gm_analytics.remote.commands import Argv
 from gm_analytics.rpm import comps
 from gm_analytics.rpm import suggestions as near
+from gm_analytics.rpm.package import Row
 
 MAX_SPECS = 20
 """That are looked for."""
@@ -46,3 +48,18 @@ def _providers(host: Host, update_id: str, ask: Ask, name: str) -> list[str]:
     argv = (*yum.names(host.target, host.tools, update_id), f"--whatprovides={wanted}")
     rows = printed.listing(ask(argv, f"looking for who provides {name}"))
     return sorted({row.name for row in rows})
+
+
+def of_one_name(rows: Collection[Row], host: Host, update_id: str, ask: Ask) -> list[str]:
+    """Name the packages among these whose files have one name in upstream's repositories."""
+    if host.tools.elevation == "helper" or host.tools.manager == "yum3":
+        return []
+    argv = yum.names(host.target, host.tools, update_id)
+    located = (*argv[:-1], argv[-1].replace("%{repoid}", "%{location}"))
+    said = printed.listing(ask(located, "looking where upstream has the files"))
+    wanted = {(row.name, row.arch, row.evr.removeprefix("0:")) for row in rows}
+    found: defaultdict[str, set[str]] = defaultdict(set)
+    for row in said:
+        if (row.name, row.arch, row.evr.removeprefix("0:")) in wanted:
+            found[row.repository.rpartition("/")[2]].add(f"{row.nevra} ({row.repository})")
+    return [name for names in found.values() if len(names) > 1 for name in sorted(names)]

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection
+from contextlib import suppress
 from functools import partial
 
 from gm_analytics.errors import (
     BadPackages,
     CommandFailed,
     DiskFull,
+    GmError,
     NotInstallable,
+    SameFileName,
     UpstreamUnavailable,
 )
-from gm_analytics.mirror import complaints, downloads, survey, yum
+from gm_analytics.mirror import complaints, downloads, meant, survey, yum
 from gm_analytics.mirror.complaints import unknown_specs, words
 from gm_analytics.mirror.exact import Basis, Comparer
 from gm_analytics.mirror.host import Host
 from gm_analytics.mirror.publication import Closure, Download
 from gm_analytics.mirror.solver import Solver, YumCommand, needed_for, run_yum, spelled_out
 from gm_analytics.mirror.survey import REFUSED, Asked
+from gm_analytics.remote.commands import Argv
 from gm_analytics.rpm import grammar
 from gm_analytics.rpm.grammar import optional
 from gm_analytics.rpm.package import Row
@@ -168,6 +172,19 @@ class PackageManager:
         if damaged and len(found.packages) < len(rows):
             raise BadPackages(self._host.name, words(damaged))
         return found
+
+    def not_downloaded(
+        self, update_id: str, absent: Collection[str], rows: Collection[Row]
+    ) -> GmError:
+        """Say why packages were solved, and their files are not there."""
+
+        def ask(argv: Argv, doing: str) -> str:
+            return run_yum(self._host, update_id, argv, doing, aloud=False).stdout
+
+        with suppress(GmError):
+            if names := meant.of_one_name(rows, self._host, update_id, ask):
+                return SameFileName(self._host.name, names)
+        return BadPackages(self._host.name, f"solved, but not downloaded: {', '.join(absent)}")
 
     def _inspected(self, update_id: str, live: str, rows: Collection[Row]) -> tuple[Closure, str]:
         """Give what was found of some rows, and what rpm said of damaged files."""

@@ -9,7 +9,6 @@ from dataclasses import replace
 
 from gm_analytics.errors import (
     BadMetadata,
-    BadPackages,
     BytesDiffer,
     Malformed,
     Overtaken,
@@ -72,7 +71,7 @@ class Publisher:
         live names, where yum took it from there.
 
         Raises:
-            BadPackages: a file is missing or damaged.
+            BadPackages: a file is missing or damaged, or two have one name upstream.
             BytesDiffer: the pool has a NEVRA with other bytes.
 
         """
@@ -80,7 +79,7 @@ class Publisher:
         more = {row.nevra: row for row in download.rows if row.nevra not in shown}
         closure = self._package_manager.inspected(update_id, live, download, more.values())
         if absent := sorted(set(more) - {package.nevra for package in closure.packages}):
-            raise BadPackages(self._host.name, f"solved, but not downloaded: {', '.join(absent)}")
+            raise self._package_manager.not_downloaded(update_id, absent, download.rows)
         closure = self._beside(update_id, live, closure)
         if any(package.source == yum.PREVIEW_ID for package in closure.packages):
             with suppress(Untrusted):  # only says where packages came from

@@ -9,18 +9,18 @@ from functools import partial
 from typing import Protocol
 
 from gm_analytics.errors import (
-    BadPackages,
     CommandFailed,
     DiskFull,
     GmError,
     LockHeld,
     NoUpstream,
     PoolIncomplete,
+    SameFileName,
     UnknownPackages,
     Unresolvable,
     UpstreamUnavailable,
 )
-from gm_analytics.mirror import complaints, grouping, lost, meant, printed, yum
+from gm_analytics.mirror import complaints, grouping, lost, meant, printed, refused, yum
 from gm_analytics.mirror.complaints import unknown_specs, words
 from gm_analytics.mirror.host import Host, are_few
 from gm_analytics.mirror.printed import transaction
@@ -57,8 +57,8 @@ class Solved:
 class _MovedError(Exception):
     """Upstream has other files than the metadata say that were read; carries what to say of it."""
 
-    def __init__(self, error: GmError) -> None:
-        self.error = error
+    def __init__(self, error: UpstreamUnavailable, rows: tuple[Row, ...]) -> None:
+        self.error, self.rows = error, rows
 
 
 class Solver:
@@ -170,8 +170,8 @@ class _Asking:
 
     def _told(self, error: UnknownPackages | _MovedError, specs: tuple[str, ...]) -> GmError:
         """Give what to say where fresh metadata did not help."""
-        if isinstance(error, _MovedError):  # half synchronised: only time can help
-            return error.error
+        if isinstance(error, _MovedError):
+            return self._moved(error)
         with suppress(CommandFailed):
             self._host.want_repositories()
         self._look_besides(error, specs)
@@ -206,11 +206,19 @@ class _Asking:
             except (GmError, _MovedError):  # it would be told once the groups are known
                 pass
 
-    def _look_up(self, error: UnknownPackages) -> None:
-        def ask(argv: Argv, doing: str) -> str:
-            return run_yum(self._host, self._update_id, argv, doing, aloud=False).stdout
+    def _moved(self, error: _MovedError) -> GmError:
+        """Tell two files of one name, each in the other's place, from what only time can help."""
+        names: list[str] = []
+        if "checksum" in error.error.message:
+            with suppress(Exception):  # as before
+                names = meant.of_one_name(error.rows, self._host, self._update_id, self._ask)
+        return SameFileName(self.mirror, names) if names else error.error
 
-        meant.look_up(error, self._host, self._update_id, ask)
+    def _look_up(self, error: UnknownPackages) -> None:
+        meant.look_up(error, self._host, self._update_id, self._ask)
+
+    def _ask(self, argv: Argv, doing: str) -> str:
+        return run_yum(self._host, self._update_id, argv, doing, aloud=False).stdout
 
     def _why(
         self, result: ssh.Result, argv: Argv, specs: tuple[str, ...], rows: tuple[Row, ...]
@@ -230,8 +238,8 @@ class _Asking:
             "unknown": lambda: self._unknown(output, specs),
             "locked": lambda: LockHeld(name, f"{root}/.cache"),
             "space": lambda: DiskFull(name, root, needed, self._host.look().free),
-            "moved": lambda: _MovedError(unavailable),
-            "signature": lambda: BadPackages(name, words(output)),
+            "moved": lambda: _MovedError(unavailable, rows),
+            "signature": lambda: refused.signature(self._host, output, rows),
             "network": lambda: unavailable,
             "unsolvable": lambda: Unresolvable(name, list(specs), words(output)),
             "other": lambda: self._host.failure(result, argv, doing),

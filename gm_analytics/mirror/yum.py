@@ -22,6 +22,9 @@ POOL_ID = "gm-pool"
 PREVIEW_ID = "gm-pool-preview"
 """Id of the pull request's own preview: its last push fetched most of what this one needs."""
 
+_POOL_NAME = "packages of this mirror"
+OUR_NAMES = (f"[{POOL_ID}]", f"[{PREVIEW_ID}]", f'"{_POOL_NAME}"')
+"""How yum calls what is ours, within marks."""
 SPECS = "specs.txt"
 """The list in staging that `listed` takes."""
 
@@ -34,7 +37,7 @@ def repo_file(base_url: str, name: str = POOL_ID, *, groups: bool = True) -> str
     What is solved with upstream has no groups of the pool's: yum would take both definitions.
     """
     return (
-        f"[{name}]\nname=packages of this mirror\nbaseurl={base_url}\n"
+        f"[{name}]\nname={_POOL_NAME}\nbaseurl={base_url}\n"
         "enabled=1\ngpgcheck=0\nrepo_gpgcheck=0\ncost=1\nmetadata_expire=1\n"
     ) + ("" if groups else "enablegroups=0\n")
 

@@ -180,13 +180,24 @@ def test_what_came_into_the_pool_unchecked_is_checked_where_signatures_are_requi
     assert apply(signed, need.name, bad.name, foreign.name, signatures="off").state == "published"
     words = refused(signed, bad.name, signatures="required")
     assert f"Package {bad.filename} is not signed" in words
-    assert foreign.filename in refused(signed, foreign.name, signatures="required")
+    told = refused(signed, foreign.name, signatures="required")
+    assert foreign.filename in told
+    assert "packages of this mirror" not in told, "its own pool has no file to correct"
     asked = len(signed.upstream_web.requests())
     user = add(signed, Package("pooled-user", requires=(need.name,)), signed.upstream.key)
     assert apply(signed, user.name, signatures="required").state == "published"
     fetched = [Path(path).name for path in signed.upstream_web.paths()[asked:]]
     assert user.filename in fetched
     assert need.filename not in fetched
+    [file] = signed.mirror.host.reposdir.glob("*.repo")
+    with_key = file.read_text()
+    without = re.sub("^gpgkey=.*$", "", with_key, flags=re.MULTILINE)
+    file.write_text(without)
+    said = f"Problem repository: {with_key.partition(chr(10))[0]}: gpgcheck=1, and no gpgkey"
+    with pytest.raises(errors.KeyMissing, match=re.escape(said)) as caught:
+        apply(signed, need.name, "leaf29", signatures="required")
+    file.write_text(with_key)
+    assert caught.value.fault == "operator"
 
 
 # --- what is served -------------------------------------------------------------------------

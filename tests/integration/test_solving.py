@@ -17,6 +17,7 @@ from gm_analytics.updates.model import Outcome
 from lab.mirror_host import Command
 from lab.packages import Package
 from lab.site import Mirror, Site
+from lab.upstream import Upstream
 
 from .conftest import at_once, manifest, needs_root
 
@@ -245,6 +246,37 @@ def test_a_half_synchronised_upstream_is_upstream_s_fault_and_passes(
     assert len(runs(site)[0]) == 2
     site.upstream.add(package)
     assert apply(site, package.name).state == "published"
+
+
+@pytest.mark.parametrize("where", ["two repositories", "one repository"])
+def test_files_of_one_name_are_kept_apart_or_refused_by_name(site: Site, where: str) -> None:
+    """dnf downloads both to one place in one repository, and in two of them we would."""
+    mirror, kind = site.add_mirror(f"same-{where[:3]}.example"), where[:3]
+    trees = [site.directory / f"same-{kind}-{n}" for n in (1, 2)]
+    both = [Package(f"same-{kind}-{n}") for n in (1, 2)]
+    for tree, package in zip(trees, both, strict=True):
+        made = Upstream.create(tree / "part", [package])
+        made.path(package).rename(tree / "part" / "same.rpm")
+        made.refresh()
+    repositories = trees if where == "two repositories" else [site.directory / f"same-{kind}"]
+    if where == "one repository":
+        repositories[0].mkdir()
+        for tree in trees:
+            tree.rename(repositories[0] / tree.name)
+    for number, tree in enumerate(repositories):
+        whole = Upstream(tree)
+        whole.refresh()
+        whole.repo_file(mirror.host.reposdir, tree.as_uri(), name=f"same{number}")
+    names = [package.name for package in both]
+    if where == "two repositories":
+        apply(site, *names, mirror=mirror)
+        assert all((mirror.host.root / package.filename).exists() for package in both)
+        return
+    with pytest.raises(errors.SameFileName) as caught:
+        apply(site, *names, mirror=mirror)
+    assert all(f"{package.nevra} (same-one-{n}/part/same.rpm)" in str(caught.value)
+               for n, package in enumerate(both, 1))  # fmt: skip
+    assert caught.value.fault == "upstream"
 
 
 # --- exact --------------------------------------------------------------------------------

@@ -67,10 +67,20 @@ cd "$1/rpms"; pool=$2 live=$3 cache=$4
 upstream_of "$5" "$6" "$7" > ../upstream & upstream=$!
 trap wait EXIT  # nobody writes to staging after this
 shift 7
-# By rename: no name here, nor in the cache, is ever one of a file of the pool.
+# By rename: no name here, nor in the cache, is ever one of a file of the pool. Two repositories may
+# have files of one name, which have nothing else in common.
+downloads() { find "$cache" -mindepth 3 -maxdepth 3 -path '*/packages/*' -name '*.rpm' -type f "$@"; }
 if [ -d "$cache" ]; then
-    find "$cache" -mindepth 3 -maxdepth 3 -path '*/packages/*' -name '*.rpm' -type f \
-        -exec mv -f -t . -- {} +
+    if [ -n "$(downloads -printf '%f\n' | sort | uniq -d)" ]; then
+        count=0
+        for directory in "$cache"/*/packages; do
+            count=$((count + 1))
+            for file in "$directory"/*.rpm; do
+                if [ -f "$file" ]; then mv -fT "$file" "$directory/$count.${file##*/}"; fi
+            done
+        done
+    fi
+    downloads -exec mv -f -t . -- {} +
 fi
 : > ../facts
 described

@@ -62,6 +62,35 @@ def test_the_cause_survives_hundreds_of_mirrors() -> None:
     assert said.endswith("Error: all were tried")
 
 
+LOCAL = """Downloading Packages:
+Package "tree-1.8-1.el9.x86_64" from local repository "base" has incorrect checksum
+Error: Some packages from local repository have incorrect checksum
+"""
+UNFIT = """Errors during downloading metadata for repository 'base':
+  - Downloading successful, but checksum doesn't match. Calculated: dfb3(sha256)  Expected: 574b(sha256)
+Error: Failed to download metadata for repo 'base': Yum repo downloading error: Downloading error(s)
+"""  # noqa: E501  # as dnf 4.14 prints it
+
+
+@pytest.mark.parametrize(
+    ("output", "kind"),
+    [
+        (UNFIT, "moved"),
+        (LOCAL, "moved"),
+        ("Error: Loading repository 'base' has failed\n", "moved"),
+        ("Error: Loading repository 'gm-pool' has failed\n", "other"),
+        ("[Errno -1] Metadata file does not match checksum\nTrying other mirror.\n", "network"),
+        (
+            "Package tree-1.8-1.el9.x86_64.rpm is not signed\nError: GPG check FAILED\n",
+            "signature",
+        ),
+    ],
+)
+def test_metadata_that_do_not_fit_are_upstream_s(output: str, kind: str) -> None:
+    """An upstream that is being copied: its author asks for nothing wrong, and time cures it."""
+    assert failure(1, output, ["tree"]) == kind
+
+
 def test_the_cause_at_the_head_is_kept_in_whatever_words() -> None:
     said = words("\n".join(["it is broken", *(f"line {n}" for n in range(99)), "it ends"]))
     assert said.startswith("it is broken\n")
