@@ -907,6 +907,34 @@ class BadMetadata(GmError, fault="upstream", code=Exit.REFUSED):
     words: str
 
 
+class UndocumentedModules(GmError, fault="upstream", code=Exit.REFUSED):
+    """RPMs of module streams that are in no document of upstream's: no client installs them."""
+
+    text = (
+        "mirror {mirror}: of module streams, but in no module metadata of upstream, without which "
+        "no client installs them: {packages}"
+    )
+    public_text = text
+    advice = (
+        "Name another version, or tell who makes that repository: its modules.yaml lacks them."
+    )
+
+    mirror: str
+    packages: list[str]
+
+
+class ModulesNotPossible(GmError, fault="operator", code=Exit.SET_UP):
+    """What is asked for is of module streams, which the mirror's host cannot offer."""
+
+    text = "mirror {mirror}: of module streams: {packages}; {reason}"
+    public_text = text
+    advice = "Have a host with dnf mirror them; see `upstream.module_platform_id`."
+
+    mirror: str
+    packages: list[str]
+    reason: str
+
+
 class NoUpstream(GmError, fault="operator", code=Exit.SET_UP):
     """The mirror's yum has no repository to take packages from, or passes over one."""
 
@@ -947,7 +975,7 @@ _HIDDEN = {
 }
 _LET_IN = {
     "exclude": "Take out what is excluded, or have whoever runs the mirror change `exclude`.",
-    "modular": "Name another version, or have whoever runs the mirror set `module_platform_id`.",
+    "modular": "Ask for a module stream that has it, as `@nodejs:20`, or for another version.",
     "either": "Take it out, or have whoever runs the mirror look at `exclude` and modules there.",
 }
 

@@ -30,6 +30,7 @@ from gm_analytics.mistakes import (
 )
 from gm_analytics.pasted import Wrong, wishes
 from gm_analytics.rpm.grammar import SPEC
+from gm_analytics.rpm.streams import conflicts
 
 MAX_BYTES = 1024 * 1024
 MAX_ENTRIES = 1_000
@@ -139,6 +140,7 @@ class Manifest:
             for index, item in enumerate(items)
             if (entry := _entry(item, f"{at}/{index}", problems))
         )
+        problems += _two_streams(wish := cls(entries))
         count = sum(len(entry.specs) for entry in entries)
         if count > MAX_SPECS:
             problems.append(Problem(at or "/", f"{count} package specs", f"at most {MAX_SPECS}"))
@@ -151,7 +153,7 @@ class Manifest:
             problems.append(Problem(at or "/", found, f"at most {MAX_SPECS_LENGTH:,}"))
         if problems:
             raise ManifestError(problems, _names(items, at, problems))
-        return cls(entries)
+        return wish
 
 
 def schema() -> dict[str, Any]:
@@ -228,6 +230,14 @@ _DIRECTIONS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 def _is_a_line(name: str) -> bool:
     """Tell whether a label can be shown anywhere as it is."""
     return not any(unicodedata.category(c) in _UNSEEN or c in _DIRECTIONS for c in name)
+
+
+def _two_streams(wish: Manifest) -> Iterator[Problem]:
+    """Find specs that want two streams of one module: a client has one of them at a time."""
+    for first, other in conflicts(wish.specs):
+        at = wish.places((first, other))
+        expected = f"one stream of a module: {first} is wanted at {at[first]}"
+        yield Problem(at[other], shown(other), expected)
 
 
 _WANTED = {

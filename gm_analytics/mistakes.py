@@ -13,7 +13,8 @@ MAX_SHOWN = 60
 """Characters of the author's own text that are repeated: it fits a line."""
 ACCEPTED = (
     "a package name (tree), name-version (nmap-7.92), name.arch, an absolute path below "
-    "/usr or /etc, a capability (perl(JSON::XS)), or a group (@development)"
+    "/usr or /etc, a capability (perl(JSON::XS)), a group (@development), or a module's stream "
+    "(@nodejs:20)"
 )
 _REASONS = (
     (re.compile(r"-.*", re.DOTALL), "an option"),
@@ -31,7 +32,7 @@ _REASONS = (
     (re.compile(r"@.* .*"), "no name of a group"),
     (re.compile(r".* .*"), "a blank in a name"),
     (re.compile(r"[/.].*"), "a path outside /usr and /etc"),
-    (re.compile(r"@[^:]+:.*"), "a module stream (modules cannot be mirrored package by package)"),
+    (re.compile(r"@[^:]+:(/.*)?"), "a module without a stream"),
     (re.compile(r".*[^A-Za-z0-9._+~^:@/-].*"), "a shell character"),
 )
 _NO_JSON = (

@@ -232,6 +232,8 @@ def _instead_of(verb: str) -> str:
         return "what is to be there: what no entry asks for is left out"
     if verb in _RENEWS:
         return "`install`: the newest version is taken, or the one that is named"
+    if verb in {"module enable", "module switch-to"}:
+        return "`dnf module install`, or the stream as a package spec: @nodejs:20"
     if verb == "localinstall":
         return "`install` with the package's name: a mirror takes no files"
     return INSTEAD

@@ -45,6 +45,8 @@ class Package:
     programs: tuple[str, ...] = ()
     size: int = 0
     build: str = ""
+    module: str = ""
+    """The label of the module stream that it is of: name:stream:version:context."""
 
     @property
     def nvra(self) -> str:
@@ -91,7 +93,29 @@ class Group:
         )
 
 
-GROUPS = (
+@dataclass(frozen=True)
+class Environment:
+    """Groups of comps.xml that are installed together, by their ids."""
+
+    id: str
+    name: str
+    groups: tuple[str, ...]
+    options: tuple[str, ...] = ()
+
+    def xml(self) -> str:
+        """Give the environment's element of comps.xml."""
+        lists = [("grouplist", self.groups), ("optionlist", self.options)]
+        ids = "".join(
+            f"<{name}>{''.join(f'<groupid>{one}</groupid>' for one in known)}</{name}>"
+            for name, known in lists
+        )
+        return (
+            f"<environment><id>{self.id}</id><name>{self.name}</name><description/>"
+            f"<display_order>1</display_order>{ids}</environment>"
+        )
+
+
+GROUPS: tuple[Group | Environment, ...] = (
     Group(
         "development",
         "Development Tools",
@@ -321,6 +345,7 @@ def _subpackage(package: Package) -> str:
         f"Version: {package.version}",
         f"Release: {package.release}",
         *([f"Epoch: {package.epoch}"] if package.epoch else []),
+        *([f"ModularityLabel: {package.module}"] if package.module else []),
         *(["BuildArch: noarch"] if package.arch == NOARCH else []),
         "AutoReqProv: no",
         *(f"Requires: {item}" for item in package.requires),

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
-from lab.packages import CATALOG, GROUPS, Group, Package, build
+from lab.modules import ModuleDocument, modules_yaml
+from lab.packages import CATALOG, GROUPS, Environment, Group, Package, build
 from lab.processes import CommandError, LabError, find_program, run
 
 _CORRUPTED = 64
@@ -67,11 +68,15 @@ class Upstream:
     """A directory with RPMs and `repodata`, to be served; changes show after each call."""
 
     def __init__(
-        self, root: Path, key: SigningKey | None = None, groups: tuple[Group, ...] = GROUPS
+        self,
+        root: Path,
+        key: SigningKey | None = None,
+        groups: tuple[Group | Environment, ...] = GROUPS,
     ) -> None:
         self.root = root
         self.key = key
         self.groups = groups
+        self.modules: tuple[ModuleDocument, ...] = ()
 
     @classmethod
     def create(
@@ -146,6 +151,10 @@ class Upstream:
         done = run(argv, check=False)
         if done.returncode not in {0, _SOME_LEFT_OUT}:
             raise CommandError(argv, done.returncode, done.stdout + done.stderr)
+        if self.modules:
+            path = self.root / "modules.yaml"
+            path.write_text(modules_yaml(self.modules), encoding="utf-8")
+            run(["modifyrepo_c", "--mdtype=modules", str(path), str(self.root / "repodata")])
 
     def repo_file(
         self, reposdir: Path, baseurl: str, gpgcheck: bool | None = None, name: str = "upstream"
@@ -178,7 +187,7 @@ def built_catalog() -> Path:
     return directory
 
 
-def _comps(groups: Iterable[Group]) -> str:
+def _comps(groups: Iterable[Group | Environment]) -> str:
     return (
         '<?xml version="1.0" encoding="UTF-8"?>\n<comps>'
         + "".join(group.xml() for group in groups)

@@ -14,13 +14,17 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from gm_analytics.mirror.publication import Built
-from gm_analytics.mirror.records import Document, Records, Source
+from gm_analytics.mirror.records import Document, Origin, Records, Source
 from gm_analytics.rpm import comps
+from gm_analytics.rpm.modules import Modules
+from gm_analytics.rpm.package import Package
+from gm_analytics.rpm.streams import artifact
 from gm_analytics.rpm.strict import Malformed
 
 OWN = ("group", "updateinfo", "modules")
 """Kinds that are made anew; others of an adopted repository go on as they are."""
 FILES = {"updateinfo": "updateinfo.xml.gz", "modules": "modules.yaml.gz"}
+_PUBLISHED: tuple[Origin, ...] = ("reviewed", "served", "adopted")
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,9 @@ class Carried:
         return Built(_digest(self.groups) if self.groups is not None else "", files, adopted)
 
 
-def carry(records: Records, specs: Iterable[str], *, exact: bool) -> Carried:
+def carry(
+    records: Records, packages: Iterable[Package], specs: Iterable[str], *, exact: bool
+) -> Carried:
     """Give the documents of what follows a publication.
 
     Raises:
@@ -64,7 +70,17 @@ def carry(records: Records, specs: Iterable[str], *, exact: bool) -> Carried:
 
     """
     adopted = Source("adopted") if exact else records.of("adopted")
-    return Carried(_groups(records, specs, exact=exact), {}, adopted)
+    documents = {}
+    if modules := modules_of(records).carried([artifact(package) for package in packages]):
+        documents["modules"] = modules.encode()
+    return Carried(_groups(records, specs, exact=exact), documents, adopted)
+
+
+def modules_of(records: Records) -> Modules:
+    """Give the documents of modules: upstream's, and of what it has no more what was published."""
+    older = (records.of(origin).find("modules") for origin in _PUBLISHED)
+    current = [one.text() for one in records.upstreams("modules")]
+    return Modules(current, [one.text() for one in older if one])
 
 
 def again(records: Records) -> Carried:

@@ -47,7 +47,22 @@ def unknown_specs(output: str, specs: Iterable[str]) -> tuple[str, ...]:
         for pattern in _UNKNOWN
         if (match := pattern.match(line))
     }
-    return tuple(spec for spec in specs if spec in named or spec.lstrip("@") in named)
+    named |= {f"@{one}" for line in lines_of(output) for one in _of_a_module(line)}
+    return tuple(spec for spec in specs if spec in named or spec.lstrip("@^") in named)
+
+
+_NO_PROFILE = re.compile(
+    r"(?:No (?:default )?profiles for|Default profile \S+ not available in) module "
+    r"([^\s:]+):([^\s:]+?)(?:\. Available profiles: .*)?\Z"
+)
+_NO_STREAM = re.compile(r"Argument '([^\s']+)' matches [0-9]{1,6} streams ")
+
+
+def _of_a_module(line: str) -> tuple[str, ...]:
+    """Give what of a module dnf does not choose by itself: a profile, or a stream."""
+    if found := _NO_PROFILE.match(line):
+        return found[1], f"{found[1]}:{found[2]}"
+    return (found[1],) if (found := _NO_STREAM.match(line)) else ()
 
 
 def hidden(output: str) -> dict[str, Hidden]:
@@ -199,6 +214,8 @@ _FAILURES: tuple[tuple[Failure, tuple[Sign, ...]], ...] = (
         (
             _sign(r"\A *(?:Problem|Error: Package:)", ignoring_case=False),
             _sign(r"\A *Error: ", " conflicts", ignoring_case=False),
+            _sign("Modular dependency problem|Unable to resolve argument| are not active"),
+            _sign("Cannot enable (?:multiple|more) streams"),
             _sign(
                 "nothing provides|conflicts (?:with file|between attempted installs)",
                 ignoring_case=False,
@@ -212,6 +229,13 @@ def passed_over(output: str) -> str:
     """Give what yum said of a repository file that it cannot read, and goes on without."""
     said = (line for line in lines_of(output) if _PASSED_OVER.match(line))
     return grammar.printable(next(said, ""))[:MAX_LINE]
+
+
+def lacks_platform(output: str) -> bool:
+    """Tell whether dnf hid module streams since it knows of no platform that they are for."""
+    return "Detection of Platform Module failed" in output and (
+        "modular filtering" in output or " are not active" in output
+    )
 
 
 def was_solved(output: str) -> bool:

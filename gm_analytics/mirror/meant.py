@@ -7,9 +7,10 @@ from collections.abc import Callable, Collection
 from functools import partial
 
 from gm_analytics.errors import UnknownPackages
-from gm_analytics.mirror import grouping, printed, yum
+from gm_analytics.mirror import grouping, modular, printed, yum
 from gm_analytics.mirror.host import Host
 from gm_analytics.mirror.reading import Reader
+from gm_analytics.mirror.records import Records
 from gm_analytics.remote.commands import Argv
 from gm_analytics.rpm import comps
 from gm_analytics.rpm import suggestions as near
@@ -27,10 +28,11 @@ def look_up(error: UnknownPackages, host: Host, update_id: str, ask: Ask) -> Non
     rows = printed.listing(ask(yum.names(target, tools, update_id), "listing what upstream has"))
     error.hidden = grouping.hidden(error.specs, error.hidden, rows, tools.manager)
     specs = [spec for spec in error.specs if spec not in error.hidden][:MAX_SPECS]
-    groups = any(spec.startswith("@") for spec in specs)
-    read = Reader(host).read("").upstreams("group") if groups else []
-    ids = comps.ids(document.text() for document in read)
+    named = error.hidden or any(spec.startswith("@") for spec in specs)
+    records = Reader(host).read("") if named else Records()
+    ids = comps.ids(document.text() for document in records.upstreams("group"))
     error.near = near.suggest(specs, rows, ids, partial(_providers, host, update_id, ask))
+    error.near |= modular.near(error, records)
 
 
 _PROVIDED_AS = ("/usr/bin/{0}", "/usr/sbin/{0}", "*({0})")

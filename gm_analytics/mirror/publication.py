@@ -210,6 +210,8 @@ class Closure:
     states: tuple[Whereabouts, ...]
     warnings: tuple[str, ...] = ()
     """What a reviewer should know of it."""
+    stale: bool = False
+    """Whether what is live says something else of its module streams than upstream does now."""
 
     @classmethod
     def parse(cls, output: str, rows: Iterable[Row]) -> Closure:

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from typing import TypeVar
 
 from gm_analytics.errors import (
     BadMetadata,
@@ -18,11 +19,11 @@ from gm_analytics.errors import (
 from gm_analytics.mirror import (
     carried,
     downloads,
+    modular,
     repository,
     survey,
     yum,
 )
-from gm_analytics.mirror.carried import Carried
 from gm_analytics.mirror.history import Held
 from gm_analytics.mirror.host import SHORT, Host
 from gm_analytics.mirror.mending import Mender, beside
@@ -34,11 +35,12 @@ from gm_analytics.mirror.reading import Reader
 from gm_analytics.mirror.signer import Signer
 from gm_analytics.mirror.signing import PUBLIC_NAME
 from gm_analytics.remote.commands import Argv
-from gm_analytics.rpm import comps, strict
 from gm_analytics.rpm import provenance as wanted
+from gm_analytics.rpm import strict
 from gm_analytics.rpm.grammar import CAPABILITY, FILE, lines, printable, shown
 from gm_analytics.rpm.package import Package
 
+T = TypeVar("T")
 log = logging.getLogger(__name__)
 _LOST = "lost "
 """How build.sh begins a line about a file that is lost."""
@@ -212,8 +214,8 @@ class Publisher:
         self._build(argv, closure.packages if rolled_back else (), signed=bool(publication.key))
         return made.built()
 
-    def _made(self, carry: Callable[[], Carried]) -> Carried:
-        """Give what a candidate repeats; a document that is none is upstream's fault."""
+    def _made(self, carry: Callable[[], T]) -> T:
+        """Give what is made of documents; one that is none is upstream's fault."""
         try:
             return carry()
         except (Malformed, strict.Malformed) as error:
@@ -237,21 +239,20 @@ class Publisher:
         relations = {
             p.file: related[p.canonical] for p in closure.packages if p.canonical in related
         }
-        groups = [spec for spec in download.specs if spec.startswith("@")]
-        names = {package.name for package in closure.packages}
-        documents = self._groups(live, update_id) if groups else []
-        with self._host.packages_of_upstream():
-            members = {spec: comps.members(documents, spec[1:], names) for spec in groups}
+        specs = [spec for spec in download.specs if spec.startswith("@")]
+        labelled = [p for p in closure.packages if (r := relations.get(p.file)) and r.module]
+        members, stale = {}, False
+        if specs or labelled:
+            records = self._reader.read(live, update_id)
+            members = self._made(
+                lambda: modular.members(self._host, records, closure, specs, labelled)
+            )
+            stale = self._made(lambda: modular.are_stale(records, labelled))
         packages = wanted.attribute(
             closure.packages, relations, download.specs, members, weak=weak
         )
         told = wanted.warnings(relations, weak=weak)
-        return replace(closure, packages=packages, warnings=told)
-
-    def _groups(self, live: str, update_id: str) -> list[bytes]:
-        """Give the groups files by which yum solved: upstream's alone."""
-        found = self._reader.read(live, update_id).upstreams("group")
-        return [document.text() for document in found]
+        return replace(closure, packages=packages, warnings=told, stale=stale)
 
     def _describe(
         self, update_id: str, live: str, closure: Closure, publication: Publication
@@ -260,7 +261,7 @@ class Publisher:
         packages = self._signer.contents(live, closure, publication)
         records = self._reader.read(live, update_id)
         specs, exact = publication.specs, publication.exact
-        made = self._made(lambda: carried.carry(records, specs, exact=exact))
+        made = self._made(lambda: carried.carry(records, packages, specs, exact=exact))
         satisfied = (publication.manifest,)
         self._signer.write(update_id, packages, publication, satisfied, made.files())
         return made.built()

@@ -20,7 +20,7 @@ from gm_analytics.errors import (
     Unresolvable,
     UpstreamUnavailable,
 )
-from gm_analytics.mirror import complaints, grouping, lost, meant, printed, refused, yum
+from gm_analytics.mirror import complaints, grouping, lost, meant, modular, printed, refused, yum
 from gm_analytics.mirror.complaints import unknown_specs, words
 from gm_analytics.mirror.host import Host, are_few
 from gm_analytics.mirror.printed import transaction
@@ -72,14 +72,13 @@ class Solver:
     ) -> Download:
         """Have a command solve the specs; `fresh` by what upstream has now.
 
-        Raises:
-            UnknownPackages, Unresolvable, DiskFull, BadPackages, PoolIncomplete,
-                UpstreamUnavailable: as they say.
-
+        May raise `UnknownPackages`, `Unresolvable`, `DiskFull`, `BadPackages`, `PoolIncomplete`,
+        `UpstreamUnavailable`, `ModulesNotPossible`.
         """
         asking = _Asking(self._host, update_id, command, fresh=fresh)
         if not specs:
             return Download((), ())
+        modular.want_tools(self._host, specs)
         try:
             return Download((specs,), asking.of(specs).rows)
         except Unresolvable:
@@ -187,6 +186,7 @@ class _Asking:
         output = result.stdout + result.stderr
         with self._host.packages_of_upstream():
             rows = transaction(result.stdout)
+            modular.want_tools(self._host, (), rows)
             solved = Solved(rows, printed.left_out(result.stdout), grouping.problems(output))
         unknown = unknown_specs(output, specs)
         if unknown or not (result.ok or complaints.was_solved(output)):
@@ -229,6 +229,8 @@ class _Asking:
             return PoolIncomplete(self._host.name, damaged)
         needed = needed_for(rows)
         kind = complaints.failure(result.exited, output, specs)
+        if complaints.lacks_platform(output):
+            return modular.without_platform(self._host, unknown_specs(output, specs) or specs)
         if kind in {"signature", "network", "unsolvable", "other"} and rows:
             # dnf says in many ways that a disk is full, and in some not at all.
             kind = "space" if self._host.look().free < needed else kind
@@ -266,7 +268,8 @@ def named(specs: Sequence[str]) -> str:
 def spelled_out(
     host: Host, update_id: str, specs: tuple[str, ...], command: Callable[[tuple[str, ...]], Argv]
 ) -> Argv:
-    """Give a command of `yum` its specs, through a list in staging where they are many."""
+    """Give a command its specs as yum takes them, through a list in staging if they are many."""
+    specs = yum.taken(host.tools, specs)
     if are_few(specs):
         return command(specs)
     host.put_list(update_id, yum.SPECS, specs)

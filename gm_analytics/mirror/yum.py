@@ -16,6 +16,7 @@ from gm_analytics.mirror.survey import (
 )
 from gm_analytics.remote.commands import Argv, script
 from gm_analytics.rpm.package import Row
+from gm_analytics.rpm.streams import platform_of
 
 POOL_ID = "gm-pool"
 """Id of what is live where yum is offered it as a repository."""
@@ -104,6 +105,13 @@ def resolve(
     return (*base, "--assumeno", *_install(tools, specs, some=some))
 
 
+def taken(tools: Tools, specs: Iterable[str]) -> tuple[str, ...]:
+    """Give specs as a package manager takes them: `@^environment` is yum 3's alone."""
+    if tools.manager == "yum3":
+        return tuple(specs)
+    return tuple(f"@{spec[2:]}" if spec.startswith("@^") else spec for spec in specs)
+
+
 def listed(target: Target, tools: Tools, update_id: str, argv: Argv) -> Argv:
     """Give a command that has no operands yet those of staging's `specs.txt`.
 
@@ -185,8 +193,8 @@ def _yum(target: Target, tools: Tools, update_id: str, reposdir: str) -> Argv:
             # Of a file of chunks nobody but librepo can read what is in it.
             "zchunk": "0",
         }
-        if target.module_platform_id:
-            options["module_platform_id"] = target.module_platform_id
+        if platform := target.module_platform_id or platform_of(target.releasever):
+            options["module_platform_id"] = platform
         if (
             reposdir.split(",", maxsplit=1)[0] == target.reposdir
         ):  # a mirror list makes dnf fetch what it would only read

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from gm_analytics.errors import AnotherService, StoreUnavailable
 from gm_analytics.manifest import Manifest
+from gm_analytics.mirror import modular
 from gm_analytics.mirror.access import Mirrors
 from gm_analytics.mirror.lock import Lock
 from gm_analytics.mirror.ownership import Owner
@@ -127,6 +128,7 @@ class Operations:
                 solved = session.package_manager.resolve(
                     name, manifest.specs, live.live, exact=self._mode == "exact"
                 )
+                modular.want_documents(session.host, session.reader, live.live, name, solved.rows)
             found = diff(packages, solved.rows, exact=self._mode == "exact")
             return replace(found, warnings=warnings_of(solved))
 

@@ -6,6 +6,7 @@ group. Format: https://github.com/rpm-software-management/libcomps
 
 from __future__ import annotations
 
+import copy
 import xml.etree.ElementTree as ET
 from collections.abc import Collection, Iterable
 from xml.parsers import expat
@@ -20,10 +21,16 @@ MAX_DEPTH = 20
 """Of elements; comps.xml has five."""
 
 
+KINDS = ("environment", "group")
+Key = tuple[str, str]
+"""One of `KINDS`, and an id."""
+Definitions = dict[Key, ET.Element]
+
+
 def merge(
-    current: Iterable[bytes], others: Iterable[bytes], groups: Collection[str], kept: bytes | None
+    current: Iterable[bytes], others: Iterable[bytes], names: Collection[str], kept: bytes | None
 ) -> bytes | None:
-    """Give one comps.xml with all of `kept` and the named groups; None if that is nothing.
+    """Give one comps.xml with all of `kept` and what is named; None if that is nothing.
 
     A group is what the `current` documents make of it together, as the package manager has it;
     only of one that they do not have, what the first of `others`, or `kept`, says.
@@ -33,63 +40,111 @@ def merge(
 
     """
     defined = union(current)
-    older = [union([document]) for document in others]
+    sources = (defined, *(union([document]) for document in others))
     root = read(kept) if kept is not None else ET.Element("comps")
-    there, same = set(), kept is not None
-    for index, element in enumerate(root):
-        if element.tag != "group":
+    there = {key: index for index, element in enumerate(root) if (key := _key(element))}
+    wanted = {key for name in names for key in _first(meant(known, name) for known in sources)}
+    # What an environment that is there consists of now, too.
+    wanted |= {key for one in there for key in _with_groups(defined, {one})} - there.keys()
+    groups = {name for kind, name in (*there, *wanted) if kind == "group"}
+    same = kept is not None
+    for key in (*there, *sorted(wanted - there.keys())):
+        element = next((known[key] for known in sources if key in known), None)
+        if element is None or (key in there and key not in defined):
             continue
-        name = element.findtext("id", "")
-        there.add(name)
-        if name in defined and ET.tostring(defined[name]) != ET.tostring(element):
-            root[index], same = defined[name], False
-    for name in sorted(set(groups) - there):
-        found = (known[name] for known in (defined, *older) if name in known)
-        if (group := next(found, None)) is not None:
-            root.append(group)
-            same = False
+        element = _without_others(element, groups)
+        if key not in there:
+            root.append(element)
+        elif ET.tostring(element) != ET.tostring(root[there[key]]):
+            root[there[key]] = element
+        else:
+            continue
+        same = False
     if same:
         return kept  # whatever encoding it has
     return ET.tostring(root, encoding="utf-8", xml_declaration=True) if len(root) else None
 
 
-def union(documents: Iterable[bytes]) -> dict[str, ET.Element]:
-    """Give groups by their ids; the packages of a group are those of all documents.
+def meant(known: Definitions, name: str) -> frozenset[Key]:
+    """Tell what yum and dnf take a name for, behind `@`: ids or names; `^` is for environments.
+
+    Equal ones count; if there are none, those that are but for their case, in any language. An
+    environment stands for its groups as well, but for optional ones.
+    """
+    kinds, asked = (KINDS[:1], name[1:]) if name.startswith("^") else (KINDS, name)
+    found: set[Key] = set()
+    for kind in kinds:
+        spelled = {key: _names(one) for key, one in known.items() if key[0] == kind}
+        found |= {key for key, names in spelled.items() if asked in names[:2]} or {
+            key for key, names in spelled.items() if asked.casefold() in map(str.casefold, names)
+        }
+    return frozenset(_with_groups(known, found))
+
+
+def _names(element: ET.Element) -> list[str]:
+    """Give its id, and its names in all languages."""
+    return [element.findtext("id", ""), *(name.text or "" for name in element.iter("name"))]
+
+
+def _with_groups(known: Definitions, keys: Collection[Key]) -> set[Key]:
+    """Add the groups that environments among these consist of."""
+    listed = (known[key].find("grouplist") for key in keys if key in known)
+    ids = (one.text or "" for each in listed if each is not None for one in each)
+    return {*keys, *(("group", name) for name in ids)}
+
+
+def _without_others(element: ET.Element, groups: Collection[str]) -> ET.Element:
+    """Give an environment without optional groups that are not there: dnf complains of each."""
+    options = element.find("optionlist")
+    if options is None or all(one.text in groups for one in options):
+        return element
+    element = copy.deepcopy(element)
+    for options in element.iter("optionlist"):
+        options[:] = [one for one in options if one.text in groups]
+    return element
+
+
+def union(documents: Iterable[bytes]) -> Definitions:
+    """Give groups and environments by ids; what is in one are those of all documents.
 
     All else of it is as the first document says. Raises as `read`.
     """
-    found: dict[str, ET.Element] = {}
+    found: Definitions = {}
     for document in documents:
-        for group in read(document).iter("group"):
-            name = group.findtext("id", "")
-            if found.setdefault(name, group) is not group:
-                _add_packages(found[name], group)
+        for element in read(document):
+            key = _key(element)
+            if key and found.setdefault(key, element) is not element:
+                for name in ("packagelist", "grouplist", "optionlist"):
+                    _add(found[key], element, name)
     return found
 
 
-def _add_packages(group: ET.Element, more: ET.Element) -> None:
-    listed = group.find("packagelist")
+def _key(element: ET.Element) -> Key | None:
+    return (element.tag, element.findtext("id", "")) if element.tag in KINDS else None
+
+
+def _add(element: ET.Element, more: ET.Element, name: str) -> None:
+    """Add what the list of this name in another definition has more."""
+    if (given := more.find(name)) is None:
+        return
+    listed = element.find(name)
     if listed is None:
-        listed = ET.SubElement(group, "packagelist")
-    there = {request.text for request in listed}
-    listed.extend(one for one in more.iter("packagereq") if one.text not in there)
+        listed = ET.SubElement(element, name)
+    there = {one.text for one in listed}
+    listed.extend(one for one in given if one.text not in there)
 
 
-def members(documents: Iterable[bytes], group: str, present: Collection[str]) -> frozenset[str]:
-    """Name the packages that a group installs: no optional ones.
+def members(documents: Iterable[bytes], name: str, present: Collection[str]) -> frozenset[str]:
+    """Name the packages that are installed by what stands behind `@`: no optional ones.
 
     Conditional ones count if the package that they depend on is `present`.
     """
-    requests = [
-        request
-        for document in documents
-        for one in read(document).iter("group")
-        if one.findtext("id") == group
-        for request in one.iter("packagereq")
-    ]
+    known = union(documents)
+    groups = (known[key] for key in meant(known, name) if key in known)
     return frozenset(
         request.text or ""
-        for request in requests
+        for group in groups
+        for request in group.iter("packagereq")
         # Without a type a package is mandatory, as libcomps reads it.
         if request.get("type", "mandatory") in {"mandatory", "default"}
         or (request.get("type") == "conditional" and request.get("requires") in present)
@@ -97,13 +152,12 @@ def members(documents: Iterable[bytes], group: str, present: Collection[str]) ->
 
 
 def ids(documents: Iterable[bytes]) -> frozenset[str]:
-    """Name the groups of all documents; what is not an id could not be asked for."""
-    found = (
-        group.findtext("id", "")
-        for document in documents
-        for group in read(document).iter("group")
-    )
-    return frozenset(filter(GROUP.fits, found))
+    """Name what can be asked for: groups and environments, by their ids."""
+    return frozenset(name for _, name in union(documents) if GROUP.fits(name))
+
+
+def _first(found: Iterable[frozenset[Key]]) -> frozenset[Key]:
+    return next(filter(None, found), frozenset())
 
 
 def read(document: bytes) -> ET.Element:

@@ -139,15 +139,22 @@ GROUP = Grammar("a group's id", "[A-Za-z0-9][A-Za-z0-9._-]*", 200)
 ADVISORY = Grammar("an advisory's id", "[A-Za-z0-9][A-Za-z0-9._:+-]*", 200)
 MODULE = Grammar("a module's name", "[A-Za-z0-9][A-Za-z0-9._+-]*", 200)
 STREAM = Grammar("a module's stream", "[A-Za-z0-9][A-Za-z0-9._+-]*", 200)
+PROFILE = Grammar("a module's profile", "[A-Za-z0-9][A-Za-z0-9._+-]*", 200)
+# A module's own, beside `@nodejs`, which may be a group's as well.
+MODULE_SPEC = Grammar(
+    "a module's stream or profile",
+    f"@{MODULE.ere}(:{STREAM.ere}(/{PROFILE.ere})?|/{PROFILE.ere})",
+    200,
+)
 _SEGMENT = "[A-Za-z0-9_+~^%@:,=][A-Za-z0-9._+~^%@:,=-]*"
 HREF = Grammar("a relative path", f"{_SEGMENT}(/{_SEGMENT})*", 1024)
 METADATA = Grammar("a metadata file", r"repodata/[A-Za-z0-9_][A-Za-z0-9._+-]*", 300)
 DOCUMENT = Grammar("a metadata file's name", "[A-Za-z0-9_][A-Za-z0-9._+-]*", 255)
 
-# What dnf takes behind `@`: the id of a group, or its name, which may have blanks ("Development
-# Tools"). One place for all that may stand there.
+# What dnf takes behind `@`: the id of a group or, with `^` alone, of an environment; or its name,
+# which may have blanks ("Development Tools"). One place for all that may stand there.
 _NAMED = r"\.?[A-Za-z0-9][A-Za-z0-9._+&-]*"
-GROUP_SPEC = Grammar("a group", f"@{_NAMED}( {_NAMED})*", 200)
+GROUP_SPEC = Grammar("a group", rf"@\^?{_NAMED}( {_NAMED})*", 200)
 # As packages provide them: `perl(JSON::XS)`, `libssl.so.3()(64bit)`; no glob, no comma, no blank.
 PROVIDED = Grammar("a capability", rf"{_ANY}(\([A-Za-z0-9._+:/@=~^-]*\))+", 200)
 
@@ -157,7 +164,7 @@ SPEC = Grammar(
     "a package spec",
     f"([0-9]+:)?{_ANY}|{_ANY}-[0-9]+:{_ANY}"
     "|/(usr|etc)(/[A-Za-z0-9_+][A-Za-z0-9._+-]*)+"
-    f"|{GROUP_SPEC.ere}|{PROVIDED.ere}",
+    f"|{GROUP_SPEC.ere}|{MODULE_SPEC.ere}|{PROVIDED.ere}",
     200,
 )
 

@@ -50,6 +50,8 @@ class Relations:
     """What one RPM says of itself and others."""
 
     is_signed: bool = False
+    module: str = ""
+    """The label of the module's stream that it was built for."""
     requires: list[Capability] = field(default_factory=list)
     recommends: list[Capability] = field(default_factory=list)
     provides: list[Capability] = field(default_factory=list)
@@ -77,6 +79,8 @@ def parse(output: str) -> dict[str, Relations]:
                 one = found.setdefault(grammar.FILE.check(file), Relations())
             case ["signed"]:
                 one.is_signed = True
+            case ["module", label]:
+                one.module = grammar.CAPABILITY.check(label)
             case ["file", path]:
                 one.files.append(grammar.RPM_PATH.check(path))
             case [("require" | "recommend" | "provide") as kind, name, sense, evr]:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from gm_analytics.errors import ToolsMissing
 from gm_analytics.mirror import vetoes
-from gm_analytics.mirror.publication import Publication, Veto
+from gm_analytics.mirror.publication import Closure, Publication, Veto
 from gm_analytics.mirror.survey import Asked, Survey, Upstream
 from gm_analytics.rpm.changes import Plan
 from gm_analytics.updates.closures import true_preview
@@ -41,8 +41,10 @@ def recognise(scene: Scene, live: Survey) -> Outcome | None:
     return replace(told, warnings=warnings) if asked.failed else told
 
 
-def is_there(scene: Scene, live: Survey, plan: Plan) -> bool:
+def is_there(scene: Scene, live: Survey, plan: Plan, closure: Closure) -> bool:
     """Tell whether clients see the whole closure already."""
+    if closure.stale:
+        return False
     if scene.update.aim.target == "preview" or scene.update.aim.source == "older":
         return False
     # The metadata must name groups, which may be missing though no RPM is.

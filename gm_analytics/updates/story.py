@@ -73,7 +73,7 @@ def _change(scene: Scene, live: Survey, attempts: int) -> Outcome:
     plan = step(
         "compare", mirror.publications.compare, live.live, found.closure, scene.update.exact
     )
-    if is_there(scene, live, plan):
+    if is_there(scene, live, plan, found.closure):
         return _end(scene, remember(scene, live, "closure"))
     if found.older is None:  # whose packages are all in the pool
         step("add", mirror.publisher.add, scene.update.id, found.closure.where("new"))

@@ -96,7 +96,7 @@ EXTERNAL = {
         "engine.waiting",
         "engine.workforce",
     },
-    "yaml": {"contract", "misconfigured", "settings"},
+    "yaml": {"contract", "misconfigured", "rpm.modulemd", "settings"},
     "connexion": {"contract", "web.app", "web.operator", "handlers"},
     "flask": {"handlers"},
     "click": {

@@ -104,6 +104,66 @@ def test_a_group_installs_no_optional_package_and_a_conditional_one_with_its_con
     assert comps.members(documents, "absent", {"a"}) == frozenset()
 
 
+NAMED = b"""<comps>
+<group><id>core</id><name>Core</name><name xml:lang="de">Kern</name><packagelist>
+<packagereq>bash</packagereq></packagelist></group>
+<group><id>devel</id><name>Development Tools</name><packagelist>
+<packagereq>gcc</packagereq></packagelist></group>
+<group><id>Standard</id><name>standard things</name></group>
+<group><id>standard</id><name>Other</name></group>
+<group><id>extra</id><name>Extra</name></group>
+<environment><id>minimal-environment</id><name>Minimal Install</name>
+<grouplist><groupid>core</groupid></grouplist>
+<optionlist><groupid>standard</groupid><groupid>devel</groupid></optionlist></environment>
+</comps>"""
+
+
+@pytest.mark.parametrize(
+    ("name", "groups"),
+    [
+        ("core", {"core"}),
+        ("Core", {"core"}),
+        ("CORE", {"core"}),
+        ("kern", {"core"}),
+        ("Development Tools", {"devel"}),
+        ("development tools", {"devel"}),
+        ("standard", {"standard"}),
+        ("STANDARD", {"standard", "Standard"}),
+        ("minimal-environment", {"core"}),
+        ("^minimal-environment", {"core"}),
+        ("minimal install", {"core"}),
+        ("^core", set()),
+        ("absent", set()),
+    ],
+)
+def test_what_stands_behind_an_at_is_taken_as_dnf_takes_it(name: str, groups: set[str]) -> None:
+    """An id or a name; if none is equal, one that is but for its case; environments too."""
+    merged = comps.merge([NAMED], [], {name}, None)
+    assert set(groups_of(merged) if merged else ()) == groups
+    packages = {"core": "bash", "devel": "gcc"}
+    installed = {packages[group] for group in groups if group in packages}
+    assert comps.members([NAMED], name, ()) == installed
+
+
+def test_an_environment_goes_on_with_the_groups_that_are_there() -> None:
+    """dnf complains of each group that an environment names and that is not there."""
+    merged = comps.merge([NAMED], [], {"Minimal Install", "devel"}, None)
+    found = ET.fromstring(merged or b"").find("environment")
+    assert found is not None
+    assert [one.text for one in found.iter("groupid")] == ["core", "devel"]
+    now = NAMED.replace(b"<groupid>core", b"<groupid>extra</groupid><groupid>core")
+    again = comps.merge([now], [merged or b""], (), merged)
+    assert set(groups_of(again)) == {"core", "devel", "extra"}, "what it is of now"
+    assert comps.merge([now], [again or b""], (), again) == again
+
+
+def test_an_environment_of_two_repositories_has_the_groups_of_both() -> None:
+    more = b"<comps><environment><id>minimal-environment</id><grouplist><groupid>extra</groupid>"
+    documents = [NAMED, more + b"</grouplist></environment></comps>"]
+    merged = comps.merge(documents, [], {"^minimal-environment"}, None)
+    assert set(groups_of(merged)) == {"core", "extra"}
+
+
 def test_the_ids_of_all_groups_are_known() -> None:
     assert comps.ids([document(a="x", b="y"), document(b="z")]) == {"a", "b"}
 

@@ -17,6 +17,7 @@
 . ./keys_of.sh
 . ./local_of.sh
 . ./priority_of.sh
+. ./without_modules.sh
 
 if [ -n "${10-}" ]; then
     for file in "$6"/*.repo; do
@@ -32,6 +33,8 @@ if [ -e "$4/repodata/repomd.xml" ]; then
     printf '%s' "$5" > "$staging/pool.d/gm-pool-preview.repo"
 fi
 [ -e "$9/repodata/repomd.xml" ] || rm "$staging/pool.d/gm-pool.repo"
+without_modules "$staging/pool.d/gm-pool.repo" "$9" "$9" "$staging/pool" ""
+without_modules "$staging/pool.d/gm-pool-preview.repo" "$4" "$9" "$staging/pool" a/b/
 keys='' priority=$(priority_of "$6")
 if [ -n "$7" ]; then keys=gpgkey=$(keys_of "$6"); fi
 for file in "$staging"/pool.d/*.repo; do

@@ -13,6 +13,7 @@
 #                require|recommend|provide NAME COMPARISON VERSION
 #                file PATH
 #                signed
+#                module LABEL
 # Exits        REFUSED, from the environment: a name or a header is refused, as by inspect.sh
 
 . ./only_rpms.sh
@@ -30,6 +31,9 @@ done > ../files
 # A tag that rpm does not know is an error: weak dependencies came with 4.12, OPENPGP with 6.0.
 rpm --querytags > ../tags
 if grep -qx RECOMMENDNAME ../tags; then form=$form$weak; fi
+if grep -qx MODULARITYLABEL ../tags; then
+    form="$form%|MODULARITYLABEL?{WORD\tmodule\t%{MODULARITYLABEL}\n}|"
+fi
 for tag in DSAHEADER RSAHEADER SIGGPG SIGPGP OPENPGP; do
     if grep -qx "$tag" ../tags; then form="$form%|$tag?{WORD\tsigned\n}|"; fi
 done
@@ -38,7 +42,7 @@ query "$(printf '%s\n' "$form" | sed "s/WORD/$word/g")" < ../files > ../relation
 # A name with a line end or a tab would forge a line of its own: it has no word, or other fields.
 strange=$(awk -F '\t' -v word="$word" '
     BEGIN {
-        fields["package"] = fields["file"] = 3; fields["signed"] = 2
+        fields["package"] = fields["file"] = fields["module"] = 3; fields["signed"] = 2
         fields["require"] = fields["recommend"] = fields["provide"] = 5
     }
     $1 != word || NF != fields[$2] { print "h " substr($0, 1, 250); if (++count == 5) exit }

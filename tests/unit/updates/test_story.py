@@ -427,6 +427,14 @@ def test_a_group_is_published_though_all_its_packages_are_live() -> None:
     assert (world.perform().state, world.steps[6:]) == ("published", PUBLISHED)
 
 
+def test_other_documents_of_modules_are_published_though_all_packages_are_live() -> None:
+    """As after a version without them, or where upstream has another default stream by now."""
+    live = (package("tree"),)
+    there = replace(closure(tree="live"), stale=True)
+    world = World(closure=there, live_packages=live)
+    assert (world.perform().state, world.steps[6:]) == ("published", PUBLISHED)
+
+
 def test_an_update_that_is_overtaken_begins_again_at_what_is_live_now() -> None:
     """What it says is of what it published: the other one's package is live, and stays."""
     there = replace(NEXT, upstream=Upstream())
