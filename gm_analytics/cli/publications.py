@@ -24,7 +24,7 @@ from gm_analytics.cli.output import (
 from gm_analytics.cli.progress import shown
 from gm_analytics.mirror.history import Held
 from gm_analytics.mirror.session import Session
-from gm_analytics.operations import contents
+from gm_analytics.operations import contents, exported
 from gm_analytics.operations.by_hand import DirectStep
 from gm_analytics.operations.contents import Kept
 from gm_analytics.rpm.changes import size_text
@@ -142,10 +142,19 @@ def rollback(
 @CONFIG
 @MIRROR
 @PUBLICATION
-def lock(config: Path | None, mirror: str | None, number: int | None) -> None:
-    """Print the lock file of a publication, for `apply --locked`; it is JSON."""
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice([*exported.FORMATS]),
+    default="gm",
+    show_default=True,
+    help="gm is for `apply --locked`, rpms.lock.yaml for Konflux and Hermeto; others are SBOMs.",
+)
+def lock(config: Path | None, mirror: str | None, number: int | None, form: str) -> None:
+    """Print the RPMs of a publication with their checksums, as a lock file or an SBOM."""
     service = opened(config)
-    click.echo(service.operations.lock(mirror_name(service, mirror), number).text())
+    name = mirror_name(service, mirror)
+    click.echo(exported.text(service.mirrors, name, number, form).rstrip("\n"))
 
 
 # --- what is printed ----------------------------------------------------------------------

@@ -18,6 +18,7 @@ from pathlib import PurePosixPath
 from gm_analytics.mirror.downloads import guarded
 from gm_analytics.mirror.survey import OVERTAKEN, SHORT_OF, Target, Tools
 from gm_analytics.remote.commands import Argv, script
+from gm_analytics.rpm import header
 from gm_analytics.rpm.grammar import METADATA, PREVIEW
 
 # --- first contact ---------------------------------------------------------------------------
@@ -179,6 +180,11 @@ def parse_made_of(output: str) -> dict[str, str]:
 def reseal(target: Target, publication: str, fresh: str) -> Argv:
     """Put a new statement in the place of a publication's, by one rename(2)."""
     return script("mirror", "reseal", f"{target.root}/{publication}/signed.json", fresh)
+
+
+def described(target: Target, publication: str) -> Argv:
+    """Print what the headers of a publication's RPMs say, for `rpm.header.parse`."""
+    return script("mirror", "described", target.root, publication, header.FORM)
 
 
 def packages(target: Target, publication: str) -> Argv:

@@ -11,12 +11,15 @@ import time
 from collections.abc import Iterator
 
 import pytest
+import requests
+import yaml
 
 from gm_analytics.errors import UnknownPublication
 from gm_analytics.manifest import Manifest
 from gm_analytics.mirror.history import Held
 from gm_analytics.mirror.publication import Publication
 from gm_analytics.operations.by_hand import ByHand
+from gm_analytics.operations.exported import FORMATS
 from gm_analytics.service import Service as Inside
 from gm_analytics.updates import model
 from gm_analytics.updates.model import Outcome
@@ -361,6 +364,18 @@ def test_a_lock_gives_the_same_bytes_after_upstream_changed(site: Site, cli: Cli
     apply(site, "engine")
     text, before = lock_of(cli), digests(site)
     assert [one["wanted_by"] for one in json.loads(text)["packages"] if "engine" in one["nevra"]]
+    formats = {form: cli("lock", "--format", form).stdout for form in FORMATS}
+    assert formats["gm"] == text
+    [arch] = yaml.safe_load(formats["rpms.lock.yaml"])["arches"]
+    listed = {one["name"]: one for one in arch["packages"]}
+    assert set(listed) == {"engine", "gear"}
+    assert listed["gear"]["checksum"] == f"sha256:{before[Package('gear').filename]}"
+    assert requests.get(listed["gear"]["url"], timeout=10).ok
+    assert listed["gear"]["sourcerpm"].endswith(".src.rpm")
+    for form in ("spdx", "cyclonedx"):
+        assert "pkg:rpm/" in formats[form]
+        assert listed["gear"]["sourcerpm"] in formats[form], "headers were read"
+        assert "MIT" in formats[form]
     site.upstream.add(new)
     site.upstream.remove(old)
     apply(site, "engine", "leaf08")

@@ -96,7 +96,11 @@ EXTERNAL = {
         "engine.waiting",
         "engine.workforce",
     },
-    "yaml": {"contract", "misconfigured", "rpm.modulemd", "settings"},
+    "yaml": {"contract", "misconfigured", "operations.rpms_lock", "rpm.modulemd", "settings"},
+    "cyclonedx": {"operations.cyclonedx"},
+    "spdx_tools": {"operations.spdx"},
+    "license_expression": {"operations.spdx"},
+    "packageurl": {"operations.purls"},
     "connexion": {"contract", "web.app", "web.operator", "handlers"},
     "flask": {"handlers"},
     "click": {
