@@ -17,7 +17,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import intake, signing, solving
+from benchmarks import advisories, intake, signing, solving
 from lab.packages import Package, synthetic
 from lab.processes import run
 from lab.site import Mirror, Service, Site
@@ -204,6 +204,7 @@ def main() -> None:
         previews = previewed(site)
         large = one_package(site, large_mirrors(site), "large")
         signed = signing.measure(site)
+        advised = advisories.measure(site)
         resting = idle(site)
     taken = intake.measure()
     head = "| | service | bare commands | ratio | difference |\n| --- | --- | --- | --- | --- |"
@@ -237,6 +238,9 @@ def main() -> None:
                 "",
                 "## Signing",
                 *signed,
+                "",
+                "## Advisories",
+                *advised,
                 "",
                 "## Intake",
                 *taken,

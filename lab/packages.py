@@ -115,6 +115,41 @@ class Environment:
         )
 
 
+@dataclass(frozen=True)
+class Advisory:
+    """An advisory of updateinfo.xml, in the shape of EL's."""
+
+    id: str
+    packages: tuple[Package, ...]
+    """What it lists, in the versions that fix it."""
+    kind: str = "security"
+    severity: str = ""
+    cves: tuple[str, ...] = ()
+
+    def xml(self) -> str:
+        """Give the element of updateinfo.xml."""
+        listed = "".join(
+            f'<package name="{p.name}" version="{p.version}" release="{p.release}" '
+            f'epoch="{p.epoch}" arch="{p.arch}" src="{p.name}-{p.version}-{p.release}.src.rpm">'
+            f"<filename>{p.filename}</filename></package>"
+            for p in self.packages
+        )
+        references = "".join(
+            f'<reference href="https://cve.example/{cve}" id="{cve}" title="{cve}" type="cve"/>'
+            for cve in self.cves
+        )
+        severity = f"<severity>{self.severity}</severity>" if self.severity else ""
+        return (
+            f'<update from="secure@lab.example" status="final" type="{self.kind}" version="2.0">'
+            f"<id>{self.id}</id><title>{self.id} of the lab</title>"
+            '<issued date="2026-11-02 10:00:00"/><updated date="2026-11-02 10:00:00"/>'
+            f"<rights>Copyright the lab</rights>{severity}<summary>What {self.id} fixes &amp; why"
+            "</summary><description>A description\nof some lines.</description>"
+            f'<references>{references}</references><pkglist><collection short="EL-9">'
+            f"<name>EL 9</name>{listed}</collection></pkglist></update>"
+        )
+
+
 GROUPS: tuple[Group | Environment, ...] = (
     Group(
         "development",

@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 
 from lab.modules import ModuleDocument, modules_yaml
-from lab.packages import CATALOG, GROUPS, Environment, Group, Package, build
+from lab.packages import CATALOG, GROUPS, Advisory, Environment, Group, Package, build
 from lab.processes import CommandError, LabError, find_program, run
 
 _CORRUPTED = 64
@@ -77,6 +77,7 @@ class Upstream:
         self.key = key
         self.groups = groups
         self.modules: tuple[ModuleDocument, ...] = ()
+        self.advisories: tuple[Advisory, ...] = ()
 
     @classmethod
     def create(
@@ -152,9 +153,15 @@ class Upstream:
         if done.returncode not in {0, _SOME_LEFT_OUT}:
             raise CommandError(argv, done.returncode, done.stdout + done.stderr)
         if self.modules:
-            path = self.root / "modules.yaml"
-            path.write_text(modules_yaml(self.modules), encoding="utf-8")
-            run(["modifyrepo_c", "--mdtype=modules", str(path), str(self.root / "repodata")])
+            self._add("modules.yaml", modules_yaml(self.modules))
+        if self.advisories:
+            self._add("updateinfo.xml", _updateinfo(self.advisories))
+
+    def _add(self, name: str, text: str) -> None:
+        """Add a document to the metadata, its type by its name."""
+        file = self.root / name
+        file.write_text(text, encoding="utf-8")
+        run(["modifyrepo_c", "--compress-type=gz", str(file), str(self.root / "repodata")])
 
     def repo_file(
         self, reposdir: Path, baseurl: str, gpgcheck: bool | None = None, name: str = "upstream"
@@ -193,6 +200,11 @@ def _comps(groups: Iterable[Group | Environment]) -> str:
         + "".join(group.xml() for group in groups)
         + "</comps>\n"
     )
+
+
+def _updateinfo(advisories: Iterable[Advisory]) -> str:
+    listed = "".join(advisory.xml() for advisory in advisories)
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n<updates>{listed}</updates>\n'
 
 
 def _link(source: str, target: str) -> str:

@@ -17,6 +17,7 @@ from gm_analytics import settings
 from gm_analytics.cli import interruption
 from gm_analytics.operations.findings import Finding, Severity
 from gm_analytics.operations.listed import Book
+from gm_analytics.rpm.advisories import Advice
 from gm_analytics.rpm.changes import Plan, size_text
 from gm_analytics.updates.model import Update
 from gm_analytics.web.update_json import record_json
@@ -179,6 +180,13 @@ def command_of(update: Update) -> str:
     return update.id[: -len(f"-{uuid.UUID(int=0)}")] or update.aim.word
 
 
+def advice_text(advice: Advice) -> str:
+    """Give the line of an advisory that a change brings."""
+    said = " ".join(filter(None, (advice.severity, advice.kind)))
+    cves = f": {', '.join(advice.cves)}" if advice.cves else ""
+    return f"advisory   {advice.id}  {said}{cves}  in {', '.join(advice.packages)}"
+
+
 def plan_text(found: Plan) -> str:
     """Give a line a change, and the totals."""
     warnings = [f"warning: {warning}" for warning in found.warnings]
@@ -189,4 +197,5 @@ def plan_text(found: Plan) -> str:
         + (f"  (now {change.before})" if change.before else "")
         for change in found.changes
     ]
+    lines += map(advice_text, found.advisories)
     return "\n".join([*lines, *warnings, f"{found.summary}; {size_text(found.size)} new"])

@@ -9,20 +9,21 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
 from gm_analytics.mirror.publication import Built
 from gm_analytics.mirror.records import Document, Origin, Records, Source
 from gm_analytics.rpm import comps
+from gm_analytics.rpm.advisories import Advisory, Listing, Versioned, choose, document
 from gm_analytics.rpm.modules import Modules
 from gm_analytics.rpm.package import Package
 from gm_analytics.rpm.streams import artifact
 from gm_analytics.rpm.strict import Malformed
 
 OWN = ("group", "updateinfo", "modules")
-"""Kinds that are made anew; others of an adopted repository go on as they are."""
+"""Kinds that are made for each candidate; others of an adopted repository go on as they are."""
 FILES = {"updateinfo": "updateinfo.xml.gz", "modules": "modules.yaml.gz"}
 _PUBLISHED: tuple[Origin, ...] = ("reviewed", "served", "adopted")
 
@@ -45,7 +46,9 @@ class Carried:
             types[FILES[kind]] = kind
             # Without a time, so that the same content is the same file.
             files[FILES[kind]] = gzip.compress(content, 6, mtime=0)
-        adopted = {one.name: "" if one.kind in OWN else one.type for one in self.adopted.documents}
+        adopted = {
+            one.name: one.type if one.kind not in OWN else "" for one in self.adopted.documents
+        }
         return {**files, "records.txt": _list(types), "adopted.txt": _list(adopted)}
 
     def built(self) -> Built:
@@ -61,16 +64,21 @@ class Carried:
 
 
 def carry(
-    records: Records, packages: Iterable[Package], specs: Iterable[str], *, exact: bool
+    records: Records,
+    packages: Iterable[Package],
+    specs: Iterable[str],
+    chosen: Iterable[Advisory],
+    *,
+    exact: bool,
 ) -> Carried:
-    """Give the documents of what follows a publication.
+    """Give the documents of what follows a publication; `chosen` are its advisories.
 
     Raises:
         errors.Malformed, strict.Malformed: one of the documents is none.
 
     """
     adopted = Source("adopted") if exact else records.of("adopted")
-    documents = {}
+    documents = _updateinfo(chosen)
     if modules := modules_of(records).carried([artifact(package) for package in packages]):
         documents["modules"] = modules.encode()
     return Carried(_groups(records, specs, exact=exact), documents, adopted)
@@ -83,12 +91,39 @@ def modules_of(records: Records) -> Modules:
     return Modules(current, [one.text() for one in older if one])
 
 
-def again(records: Records) -> Carried:
-    """Give the documents of a publication, to be published again. Raises as `carry`."""
+def again(records: Records, chosen: Iterable[Advisory] | None) -> Carried:
+    """Give the documents of a publication, to be published again. Raises as `carry`.
+
+    Its advisories are those of `chosen`, or all as they are.
+    """
     served = records.of("served")
     groups = served.find("group")
     kept = {kind: found.text() for kind in FILES if (found := served.find(kind))}
+    if chosen is not None:
+        kept.pop("updateinfo", None)
+        kept |= _updateinfo(chosen)
     return Carried(groups.text() if groups else None, kept, records.of("adopted"))
+
+
+def advisories(
+    records: Records,
+    packages: Iterable[Versioned],
+    read: Callable[[Document], Listing],
+    *,
+    exact: bool,
+) -> tuple[Advisory, ...]:
+    """Give the advisories of what serves these packages. Raises as `carry`."""
+    current = records.upstreams("updateinfo")
+    # What was reviewed counts only where upstream cannot be asked.
+    older = [] if current else [records.of("reviewed")]
+    older += [] if exact else [records.of("adopted")]
+    others = [found for one in older if (found := one.find("updateinfo"))]
+    return choose(map(read, current), map(read, others), packages)
+
+
+def _updateinfo(chosen: Iterable[Advisory]) -> dict[str, bytes]:
+    content = document(chosen)
+    return {} if content is None else {"updateinfo": content}
 
 
 def _groups(records: Records, specs: Iterable[str], *, exact: bool) -> bytes | None:
@@ -119,8 +154,3 @@ def _digest(content: bytes) -> str:
 
 def _digests(*contents: bytes) -> tuple[str, ...]:
     return tuple(dict.fromkeys(map(_digest, contents)))
-
-
-def documents_of(sources: Iterable[Source], kind: str) -> list[Document]:
-    """Give the documents of a kind, one a source that has it."""
-    return [found for one in sources if (found := one.find(kind))]

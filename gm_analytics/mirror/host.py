@@ -91,6 +91,7 @@ class Host:
         if locked and service and not taking_over:
             self.ssh.first = ownership.owner(self.target)
             self.ssh.admit = self._admit
+        self.prepared = ""  # the update whose staging is there
         self.has_asked_upstream = False  # whether yum has solved by what upstream has now
         self._tools: Tools | None = None
 
@@ -150,6 +151,7 @@ class Host:
         What the preview of the pull request `number` has is not downloaded again.
         """
         doing = "preparing the staging directory"
+        self.prepared = update_id
         argv = yum.prepare(self.target, self.tools, update_id, number)
         if (result := self.ssh.run(argv, doing, SHORT)).exited == UNREADABLE:
             raise NoUpstream(self.name, words(result.stdout), self.target.reposdir)

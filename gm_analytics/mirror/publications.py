@@ -17,6 +17,7 @@ from gm_analytics.errors import (
     Untrusted,
 )
 from gm_analytics.mirror import basis, history, lock, previews, repository, retention, seal, vetoes
+from gm_analytics.mirror.advice import Adviser
 from gm_analytics.mirror.history import Held, History
 from gm_analytics.mirror.host import Host
 from gm_analytics.mirror.locked import fetch_locked
@@ -35,10 +36,11 @@ log = logging.getLogger(__name__)
 class Publications:
     """Runs what `history` describes and reads what comes back; with a key, what it signed."""
 
-    def __init__(self, host: Host, package_manager: PackageManager, trust: Trust | None) -> None:
-        self._host = host
+    def __init__(
+        self, host: Host, package_manager: PackageManager, trust: Trust | None, adviser: Adviser
+    ) -> None:
+        self._host, self._trust, self.adviser = host, trust, adviser
         self._package_manager = package_manager
-        self._trust = trust
 
     def vouch(self, live: str, repomd: str) -> Vouched | None:
         """Read what is live as it may be believed; None where no key is configured.
@@ -147,12 +149,7 @@ class Publications:
         return replace(held, manifests=found.statement.manifests) if found.statement else held
 
     def recall(self, older: Held) -> Closure:
-        """Give the packages of a publication, all of them in the pool.
-
-        Raises:
-            RollbackRefused: files are gone.
-
-        """
+        """Give the packages of a publication, or raise `RollbackRefused` if files are gone."""
         packages = self.packages(older.directory)
         argv = history.missing(self._host.target, older.directory)
         if gone := self._host.run(argv, "looking for packages").split():
@@ -242,7 +239,9 @@ class Publications:
 
     def compare(self, live: str, closure: Closure, exact: bool) -> Plan:
         """Say what would change if the closure followed a publication, in its place if `exact`."""
-        return compare(self.packages(live), closure.packages, exact=exact)
+        before = self.packages(live)
+        plan = compare(before, closure.packages, exact=exact)
+        return self.adviser.of_update(plan, live, before, closure.packages, exact=exact)
 
     def compare_previews(self, live: str) -> previews.Standings:
         """Say how each preview that is served differs from a publication; of the newest ones."""
@@ -268,7 +267,7 @@ class Publications:
         return Preview(found, self._host.digest(repomd, doing), state) if found and ours else None
 
     def previewed(self, number: int) -> Closure:
-        """Give the packages of a pull request's preview, all of them in the pool."""
+        """Give the packages of a pull request's preview."""
         return Closure.of_pool(self.packages(f"previews/{number}"))
 
     def take_preview(self, update_id: str, number: int) -> Closure:

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
-from typing import TypeVar
 
 from gm_analytics.errors import (
-    BadMetadata,
     BytesDiffer,
-    Malformed,
     Overtaken,
     PoolIncomplete,
     Untrusted,
@@ -36,11 +32,9 @@ from gm_analytics.mirror.signer import Signer
 from gm_analytics.mirror.signing import PUBLIC_NAME
 from gm_analytics.remote.commands import Argv
 from gm_analytics.rpm import provenance as wanted
-from gm_analytics.rpm import strict
 from gm_analytics.rpm.grammar import CAPABILITY, FILE, lines, printable, shown
 from gm_analytics.rpm.package import Package
 
-T = TypeVar("T")
 log = logging.getLogger(__name__)
 _LOST = "lost "
 """How build.sh begins a line about a file that is lost."""
@@ -205,21 +199,16 @@ class Publisher:
         self._host.prepare(update_id)
         packages = self._signer.contents(live, closure, publication)
         records = self._reader.of_publication(older.directory)
-        made = self._made(lambda: carried.again(records))
+        rolled_back = publication.kind == "rollback"
+        chosen = None if rolled_back else self._reader.served(older.directory, packages)
+        with self._reader.judging():
+            made = carried.again(records, chosen)
         self._signer.write(update_id, packages, publication, older.manifests, made.files())
         argv = repository.rebuild(
             self._host.target, self._host.tools, update_id, live, older.directory
         )
-        rolled_back = publication.kind == "rollback"
         self._build(argv, closure.packages if rolled_back else (), signed=bool(publication.key))
         return made.built()
-
-    def _made(self, carry: Callable[[], T]) -> T:
-        """Give what is made of documents; one that is none is upstream's fault."""
-        try:
-            return carry()
-        except (Malformed, strict.Malformed) as error:
-            raise BadMetadata(self._host.name, str(error)) from error
 
     def _explain(self, update_id: str, live: str, closure: Closure, download: Download) -> Closure:
         """Say which specs wanted the packages of a closure, and what to warn of."""
@@ -244,10 +233,9 @@ class Publisher:
         members, stale = {}, False
         if specs or labelled:
             records = self._reader.read(live, update_id)
-            members = self._made(
-                lambda: modular.members(self._host, records, closure, specs, labelled)
-            )
-            stale = self._made(lambda: modular.are_stale(records, labelled))
+            with self._reader.judging():
+                members = modular.members(self._host, records, closure, specs, labelled)
+                stale = modular.are_stale(records, labelled)
         packages = wanted.attribute(
             closure.packages, relations, download.specs, members, weak=weak
         )
@@ -261,7 +249,9 @@ class Publisher:
         packages = self._signer.contents(live, closure, publication)
         records = self._reader.read(live, update_id)
         specs, exact = publication.specs, publication.exact
-        made = self._made(lambda: carried.carry(records, packages, specs, exact=exact))
+        chosen = self._reader.advisories(records, packages, exact=exact)
+        with self._reader.judging():
+            made = carried.carry(records, packages, specs, chosen, exact=exact)
         satisfied = (publication.manifest,)
         self._signer.write(update_id, packages, publication, satisfied, made.files())
         return made.built()

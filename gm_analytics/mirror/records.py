@@ -148,6 +148,17 @@ class Records:
         kept = tuple(one for one in self.sources if one.origin not in origins)
         return replace(self, sources=kept)
 
+    def only_groups(self, digest: str) -> Records:
+        """Give upstream's and, of what is served, the groups whose content has this SHA-256."""
+        served = self.of("served")
+        kept = tuple(
+            one
+            for one in served.documents
+            if one.kind == "group" and hashlib.sha256(one.text()).hexdigest() == digest
+        )
+        others = self.without("served", "adopted").sources
+        return replace(self, sources=(*others, replace(served, documents=kept)))
+
     @classmethod
     def parse(cls, output: str) -> Records:
         """Read the output of `records`; each document is compared with its checksum.

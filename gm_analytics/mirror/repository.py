@@ -81,9 +81,9 @@ def _build(
 
 def _modifyrepo(tools: Tools) -> str:
     """Give the command that adds a document to a repomd.xml; it comes with createrepo."""
-    if PurePosixPath(tools.createrepo).name == "createrepo":  # it opens and compresses by itself
+    if PurePosixPath(tools.createrepo).name == "createrepo":  # whose default is gzip
         return "modifyrepo"
-    return "modifyrepo_c --no-compress"
+    return "modifyrepo_c --compress-type=gz"
 
 
 def createrepo_of(tools: Tools, root: str) -> Argv:

@@ -16,6 +16,7 @@ from gm_analytics.mirror import (
     signing,
     survey,
 )
+from gm_analytics.mirror.advice import Adviser
 from gm_analytics.mirror.basis import changes
 from gm_analytics.mirror.host import Host
 from gm_analytics.mirror.ledger import Ledger
@@ -61,9 +62,10 @@ class Session:
         self._trust = Trust(mirror, key, Ledger(key.home), self._get) if key else None
         self.package_manager = PackageManager(self.host)
         self.mender = Mender(self.host, self.package_manager)
-        self.publications = Publications(self.host, self.package_manager, self._trust)
-        self.signer = Signer(self.host, self.publications, key, self._trust)
         self.reader = Reader(self.host, self._trust, self.package_manager.ask_upstream)
+        adviser = Adviser(self.reader)
+        self.publications = Publications(self.host, self.package_manager, self._trust, adviser)
+        self.signer = Signer(self.host, self.publications, key, self._trust)
         self.publisher = Publisher(
             self.host, self.package_manager, self.publications, self.signer, self.reader
         )

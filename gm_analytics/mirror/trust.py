@@ -115,9 +115,15 @@ class Trust:
         """
         if said := self.of(directory).statement:
             return said.files[seal.REPOMD], said.files.get(seal.ADOPTED, "")
-        known = self.known
-        found = known.adopted.get(f"{directory}/{seal.REPOMD}", "") if known else ""
+        found = self._adopted(f"{directory}/{seal.REPOMD}")
         return found, found
+
+    def groups(self, directory: str) -> str:
+        """Give the SHA-256 of the groups that a version adopted which noted no more."""
+        return self._adopted(f"{directory}/{seal.GROUPS}")
+
+    def _adopted(self, path: str) -> str:
+        return self.known.adopted.get(path, "") if self.known else ""
 
     # --- what is remembered ------------------------------------------------------------------
 

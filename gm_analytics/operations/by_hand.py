@@ -129,8 +129,11 @@ class Operations:
                     name, manifest.specs, live.live, exact=self._mode == "exact"
                 )
                 modular.want_documents(session.host, session.reader, live.live, name, solved.rows)
-            found = diff(packages, solved.rows, exact=self._mode == "exact")
-            return replace(found, warnings=warnings_of(solved))
+                found = diff(packages, solved.rows, exact=self._mode == "exact")
+                found = replace(found, warnings=warnings_of(solved))
+                return session.publications.adviser.of_update(
+                    found, live.live, packages, solved.rows, exact=self._mode == "exact"
+                )
 
     @contextmanager
     def _read(self, mirror: str) -> Iterator[Session]:
@@ -174,14 +177,19 @@ class Operations:
         with self._read(mirror) as session:
             older = session.publications.look_back(number)
             live = session.publications.publication()
-            known = map(session.publications.packages, (live.directory, older.directory))
-            return older.number, compare(*known, exact=True)
+            return older.number, self._between(session, live.directory, older.directory)
+
+    @staticmethod
+    def _between(session: Session, before: str, after: str) -> Plan:
+        old, new = map(session.publications.packages, (before, after))
+        plan = compare(old, new, exact=True)
+        return session.publications.adviser.of_publication(plan, after, old, new)
 
     def compare(self, mirror: str, before: int, after: int) -> Plan:
         """Say how two publications differ."""
         with self.mirrors.read(mirror) as session:
             known = [session.publications.publication(n).directory for n in (before, after)]
-            return compare(*map(session.publications.packages, known), exact=True)
+            return self._between(session, *known)
 
     def lock(self, mirror: str, number: int | None) -> Lock:
         """Give the lock file of a publication, by default the live one's."""

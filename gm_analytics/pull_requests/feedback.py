@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from gm_analytics.errors import GmError, ManifestError, UnknownPackages, entry_at
 from gm_analytics.mirror.publication import Standing
+from gm_analytics.pull_requests import advisories
 from gm_analytics.pull_requests.markdown import (
     FOLD,
     Room,
@@ -201,6 +202,7 @@ def _changes(outcome: Outcome, room: Room, *, future: bool) -> Iterator[str]:
         len(changes),
         [*head, *rows, *room.rest(changes, "| | {} | | |")],
     )
+    yield from advisories.told(outcome.advisories, room)
     brought = [change for change in changes if change.kind != "removed"]
     if entries := _entries(brought):
         lines = [f"- {_entry(spec, brought)}" for spec in entries[: room.lines]]

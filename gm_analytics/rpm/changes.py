@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol, get_args
 
+from gm_analytics.rpm.advisories import Advice
 from gm_analytics.rpm.package import Package, Row
 from gm_analytics.rpm.versions import compare_evr
 
@@ -36,6 +37,8 @@ class Plan:
     changes: tuple[Change, ...]
     warnings: tuple[str, ...] = ()
     """What a reviewer should know of it."""
+    advisories: tuple[Advice, ...] = ()
+    """Those that it brings, the gravest first."""
 
     @property
     def size(self) -> int:

@@ -10,6 +10,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from gm_analytics import stored
 from gm_analytics.errors import GmError
 from gm_analytics.mirror.publication import Standing
+from gm_analytics.rpm.advisories import Advice
 from gm_analytics.rpm.changes import Change
 from gm_analytics.updates import states
 from gm_analytics.updates.states import Ended, State
@@ -198,6 +199,8 @@ class Outcome:
     """What keeps clients from seeing it, which is among the warnings too."""
     others: tuple[Standing, ...] = ()
     """What merging other open pull requests would change, after this one."""
+    advisories: tuple[Advice, ...] = ()
+    """Those that the changes bring, the gravest first; earlier versions stored none."""
     quiet: bool = False
     """Whether no comment is begun for it; one that is there is edited."""
 

@@ -190,7 +190,9 @@ def _outcome(scene: Scene, live: Survey, found: Found, plan: Plan, shown: Shown)
         added=plan.added,
         size=plan.size,
         changes=plan.changes,
-        warnings=found.closure.warnings,
+        # Of a rollback it is known what it has: what the older publication had.
+        warnings=(*found.closure.warnings, *(() if found.older else plan.warnings)),
+        advisories=plan.advisories,
     )
     if update.aim.target != "preview":
         return told

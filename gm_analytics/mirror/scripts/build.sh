@@ -24,8 +24,10 @@ add_documents() {
     [ -f "$staging/$1" ] || return 0
     while IFS="$tab" read -r file type; do
         case $type in '' | group) continue ;; esac
+        # It opens what is compressed. What is not stays so: who reads it may know nothing else.
+        case $file in *.gz | *.xz | *.bz2 | *.zst) kept='' ;; *) kept=--no-compress ;; esac
         # shellcheck disable=SC2086  # a command and its options
-        $MODIFYREPO --mdtype="$type" "$2/$file" "$staging/candidate/repodata" > /dev/null
+        $MODIFYREPO $kept --mdtype="$type" "$2/$file" "$staging/candidate/repodata" > /dev/null
     done < "$staging/$1"
 }
 

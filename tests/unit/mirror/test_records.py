@@ -15,6 +15,7 @@ import pytest
 
 from gm_analytics.errors import Malformed
 from gm_analytics.mirror import records
+from gm_analytics.mirror.reading import in_time
 from gm_analytics.mirror.records import Records
 from gm_analytics.mirror.survey import REFUSED, Target
 
@@ -218,6 +219,12 @@ def test_a_document_that_grows_when_it_is_opened_is_refused(
         else:
             with pytest.raises(Exception, match="more than 1,000 bytes"):
                 document.text()
+
+
+def test_reading_ends_when_its_time_is_over() -> None:
+    assert list(in_time([b"a", b"b"], 100)) == [b"a", b"b"]
+    with pytest.raises(Malformed, match="0 seconds"):
+        list(in_time([b"a", b"b"], 0))
 
 
 @pytest.mark.parametrize(
