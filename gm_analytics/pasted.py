@@ -51,14 +51,8 @@ _INSTALLING = {*_PACKAGES, "groupinstall", "group", "-y"}
 _OF_TWO_WORDS = {"group", "groups", "grp", "module", "copr", "history", "offline", "environment"}
 _REMOVES = {"remove", "erase", "rm", "autoremove", "groupremove", "group remove", "module remove"}
 _RENEWS = {
-    "update",
-    "upgrade",
-    "up",
-    "upgrade-minimal",
-    "update-minimal",
-    "downgrade",
-    "reinstall",
-}
+    "downgrade", "reinstall", "up", "update", "update-minimal", "upgrade", "upgrade-minimal",
+}  # fmt: skip
 _OTHERS = {
     "advisory", "alias", "builddep", "check", "check-update", "check-upgrade", "clean",
     "config-manager", "debuginfo-install", "deplist", "distro-sync", "distrosync", "download",

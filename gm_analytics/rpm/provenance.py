@@ -112,8 +112,7 @@ def attribute(
     # Sets of specs as the bits of a number: thousands of specs may want the same packages.
     ordered = sorted(specs)
     needs = [set(index.needs(one, weak=weak)) for one in index.relations]
-    wishes = [index.roots(spec, members) for spec in ordered]
-    edges, roots = used.edges(needs, wishes, index.rank)
+    edges, roots = used.edges(needs, [index.roots(s, members) for s in ordered], index.rank)
     wanted = [0] * len(packages)
     for bit, found in enumerate(roots):
         for root in found:

@@ -199,6 +199,21 @@ def test_a_base_moved_on_if_it_changed_the_manifest_since(
     assert found is moved
 
 
+def test_a_mirror_s_own_manifest_is_read_and_compared(http: responses.RequestsMock) -> None:
+    """One pull request changes el8.json, and leaves el9.json as it was."""
+    files, path = [file("lists/el8.json")], "lists/el9.json"
+    answer = {"status": "ahead", "merge_base_commit": {"sha": BASE}, "files": files}
+    http.get(COMPARE, json=answer)
+    http.get(f"{REPO}/compare/{SHA}...main", json=answer)
+    http.get(f"{REPO}/contents/{path}?ref={SHA}", body=b'["tree"]')
+    found = github(token="t")
+    assert found.keeps_manifest(REPOSITORY, "main", SHA, path)
+    assert not found.keeps_manifest(REPOSITORY, "main", SHA, "lists/el8.json")
+    assert not found.moved_on(REPOSITORY, "main", SHA, path)
+    assert found.moved_on(REPOSITORY, "main", SHA, "lists/el8.json")
+    assert found.manifest(REPOSITORY, SHA, path) == b'["tree"]'
+
+
 def test_without_a_token_no_base_is_compared(http: responses.RequestsMock) -> None:
     assert not github(None).moved_on(REPOSITORY, "main", SHA)
 
