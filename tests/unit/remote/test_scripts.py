@@ -104,3 +104,12 @@ def test_a_script_is_called_by_its_own_name() -> None:
 def test_a_script_that_is_not_there_is_an_error_at_once() -> None:
     with pytest.raises(KeyError):
         script("mirror", "nothing")
+
+
+def test_a_line_of_a_list_is_one_word_whatever_is_in_it(tmp_path: Path) -> None:
+    words = ["@Development Tools", "perl(JSON::XS)", "a*", "tree"]
+    (tmp_path / "list").write_text("".join(f"{word}\n" for word in words))
+    show = ("sh", "-c", 'printf "%s\\n" "$@"; printf %s "${IFS-unset}" | wc -c', "show", "first")
+    argv = script("mirror", "with-list", str(tmp_path / "list"), *show)
+    done = subprocess.run(argv, capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert done.stdout.splitlines() == ["first", *words, "3"]  # blank, tab and line feed again
