@@ -224,13 +224,13 @@ def test_others_words_are_code_to_github(text: str) -> None:
 
 def test_only_specs_that_the_preview_has_reach_the_line_that_is_pasted_into_a_shell() -> None:
     changes = (
-        replace(TREE, wanted=("tree", "$(reboot)", "-y", "a;b", "@development")),
+        replace(TREE, wanted=("tree", "$(reboot)", "-y", "a;b", "perl(JSON::XS)", "@Core Tools")),
         replace(GONE, wanted=("oldlib",)),
     )
     update = replace(UPDATE, aim=model.PREVIEW)
     text = comment([ended(update=update, changes=changes, preview=PREVIEW)], page)
     line = next(line for line in text.splitlines() if line.startswith("sudo"))
-    assert line.endswith("--nogpgcheck --refresh install tree @development")
+    assert line.endswith("--nogpgcheck --refresh install tree 'perl(JSON::XS)' '@Core Tools'")
 
 
 # --- limits -------------------------------------------------------------------------------
