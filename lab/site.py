@@ -140,6 +140,8 @@ class Site:
             "reconcile_seconds": 0,
             # Tests that want a store of their own are the same service to the mirror.
             "service_id": "lab",
+            # Several labs may run at a time, and `check` would ask another's web.
+            "operator_listen": "off",
             "retry_seconds": 0.2,
             "mirrors": [mirror.settings() for mirror in self.mirrors],
             **changes,

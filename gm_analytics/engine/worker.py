@@ -38,6 +38,9 @@ from gm_analytics.updates.waiting import (
     Retry,
 )
 
+FEEDBACK_POLL = 0.5
+"""Seconds between two looks for something to say; each takes the processor for some
+milliseconds."""
 log = logging.getLogger(__name__)
 
 
@@ -93,8 +96,8 @@ def worker(
         holding.start()
         logging.getLogger("dbos").addFilter(_is_not_a_trace)
         try:
-            for queue in (QUEUE, FEEDBACK):
-                DBOS.register_queue(queue, partition_concurrency=1, polling_interval_sec=POLL)
+            for queue, pause in ((QUEUE, POLL), (FEEDBACK, FEEDBACK_POLL)):
+                DBOS.register_queue(queue, partition_concurrency=1, polling_interval_sec=pause)
             log.info("worker %s takes updates", holding.executor)
             beside = [
                 Look("what clients see", watch.look, unseen.LOOK),

@@ -33,7 +33,7 @@ from gm_analytics.mirror.session import Session
 from gm_analytics.operations import check
 from gm_analytics.operations.findings import Finding
 from gm_analytics.service import Service
-from lab.processes import SYSTEM_PATH, run
+from lab.processes import SYSTEM_PATH, reserve_port, run
 from lab.site import Mirror, Site
 from lab.site import Service as Processes
 from tests.integration.conftest import Cli, at_once, manifest, needs_root
@@ -565,7 +565,8 @@ def test_files_of_fabric_and_a_home_that_is_closed_do_not_matter(
 
 
 def test_a_configuration_that_is_newer_than_the_process_is_told(site: Site, cli: Cli) -> None:
-    config = site.config(mirrors=[site.mirror.settings()])
+    listen = f"127.0.0.1:{reserve_port()}"
+    config = site.config(mirrors=[site.mirror.settings()], operator_listen=listen)
     with program("dnf", QUICK)(site, site.mirror), Processes.running(site, config):
         before = cli("check").stdout
         os.utime(config, None)
@@ -575,8 +576,8 @@ def test_a_configuration_that_is_newer_than_the_process_is_told(site: Site, cli:
     assert not re.search(said, before)
     assert re.search(said, after), after
     assert {key for one in told for key in one} == {"subject", "severity", "said", "hint"}
-    newer = [one["severity"] for one in told if "before" in one["said"]]
-    assert newer == ["warn"]
+    newer = {one["subject"]: one["severity"] for one in told if "before" in one["said"]}
+    assert newer == {"workers": "warn", "web": "warn"}
 
 
 # --- and the update ---------------------------------------------------------------------------

@@ -234,7 +234,8 @@ def test_two_workers_run_what_is_due_once(url: str, store: Store, clock: Time) -
     clock.ahead += 60
     woken: list[str] = []
     one, other = (
-        waiting.Waits(store._engine, lambda name, _: woken.append(name), clock) for _ in range(2)
+        waiting.Waits(store._engine, lambda name, _: not woken.append(name), clock)
+        for _ in range(2)
     )
     seen = other._due()
     assert [name for name, *_ in seen] == ["one"]
