@@ -26,14 +26,15 @@ from gm_analytics.rpm.repodata import GROUP, Data
 MAX_DOCUMENTS = 200
 MAX_BYTES = 24 * 1024 * 1024
 """Of a document as it is stored; RHEL 8's advisories are the largest, with 8 MB."""
-MAX_ALL = 40 * 1024 * 1024
-"""Of all documents together."""
+MAX_ALL = 45 * 1024 * 1024
+"""Of all documents together: in base64, what a command may print."""
 MAX_REPOMD = 1_000_000
 MAX_OPEN = {"group": 8 * 1024 * 1024, "updateinfo": 512 * 1024 * 1024, "modules": 64 * 1024 * 1024}
 """Bytes of a document's content."""
 FRESH = 3600
 """Seconds for which metadata count as current where this update did not solve anything."""
-TYPES = "group(_gz|_xz|_zst|_bz2)?|updateinfo|modules"
+_GROUPS = "group(_gz|_xz|_zst|_bz2)?|modules"
+TYPES = f"{_GROUPS}|updateinfo"
 OTHERS = "[A-Za-z].*"
 _NOT_CARRIED = re.compile(r"(primary|filelists|other|prestodelta|deltainfo).*|.*_(db|zck)|.*:.*")
 """Types that createrepo writes itself, or that describe files which the pool does not have."""
@@ -48,6 +49,8 @@ def records(target: Target, served: str, update_id: str, *, upstream: bool = Tru
     """Print what `Records.parse` reads: of a publication's directory, if it is named, too."""
     environment = {
         "TYPES": TYPES,
+        # Advisories of what is served are made from upstream's each time.
+        "OURS": _GROUPS if upstream else TYPES,
         "OTHERS": OTHERS,
         "DOCUMENT": DOCUMENT.ere,
         "LARGEST": str(MAX_BYTES),

@@ -70,8 +70,8 @@ else
 fi
 add_documents records.txt "$staging"
 if [ -n "$adopted" ] && [ -s "$staging/adopted.txt" ]; then
-    # A repository as it was found is its own.
-    if [ -e "$adopted/publication.json" ]; then from=$adopted/adopted; else from=$adopted/repodata; fi
+    # The first one is the repository as it was found.
+    if [ "${adopted##*/}" = 000001 ]; then from=$adopted/repodata; else from=$adopted/adopted; fi
     mkdir "$staging/candidate/adopted"
     for file in repomd.xml $(cut -f 1 "$staging/adopted.txt"); do
         ln "$from/$file" "$staging/candidate/adopted/"

@@ -9,6 +9,7 @@
 # SECONDS          for which upstream's metadata count as fresh
 # REPOSDIR, CACHE  as in upstream_of.sh; or REPOSDIR is empty, and upstream is left out
 # TYPES            of documents, an extended regular expression
+# OURS             likewise, of the publication's own
 # OTHERS           likewise, of what an adopted repository brought along
 # DOCUMENT, LARGEST  as in documents_of.sh
 # ALL              bytes of all documents
@@ -25,10 +26,10 @@ left=$ALL
 if [ -n "$reposdir" ] && is_fresh "$reposdir" "$seconds" "$@"; then echo fresh; fi
 if [ -n "$served" ]; then
     echo "source served"
-    documents_of "$served/repodata" "$TYPES"
-    # A repository as it was found is its own.
+    documents_of "$served/repodata" "$OURS"
+    # The first one is the repository as it was found.
     adopted=$served/adopted
-    if [ ! -e "$served/publication.json" ]; then adopted=$served/repodata; fi
+    if [ "${served##*/}" = 000001 ]; then adopted=$served/repodata; fi
     echo "source adopted"
     documents_of "$adopted" "$OTHERS"
 fi

@@ -168,11 +168,23 @@ def test_a_publication_says_what_it_serves_and_what_was_adopted(host: Host) -> N
     kinds = [one.kind for one in found.of("adopted").documents]
     assert kinds == ["group", "productid"], "a repository as it was found is its own"
     assert len(found.of("served").digest) == 64
-    (served / "publication.json").write_text("{}")
-    assert not host.read(".publications/000001").of("adopted").documents
-    write(served / "adopted", {"appstream": ("a.xml", b"<components/>")})
-    (document,) = host.read(".publications/000001").of("adopted").documents
+    served.rename(served.with_name("000002"))
+    assert not host.read(".publications/000002").of("adopted").documents, "a later one is ours"
+    others = {"appstream": ("a.xml", b"<components/>")}
+    write(served.with_name("000002") / "adopted", others)
+    (document,) = host.read(".publications/000002").of("adopted").documents
     assert document.type == "appstream"
+
+
+def test_advisories_that_are_served_are_read_only_to_be_served_again(host: Host) -> None:
+    files = {"updateinfo": ("u.xml", b"<updates/>"), "modules": ("m.yaml", b"---\n")}
+    write(host.root / "repo/.publications/000002/repodata", files)
+    found = host.read(".publications/000002").of("served")
+    assert [one.kind for one in found.documents] == ["modules"]
+    argv = records.records(host.target, ".publications/000002", "", upstream=False)
+    done = subprocess.run(argv, capture_output=True, text=True, check=True)
+    kinds = {one.kind for one in Records.parse(done.stdout).of("served").documents}
+    assert kinds == {"updateinfo", "modules"}
 
 
 def test_a_reviewed_preview_is_a_source_of_its_own(host: Host) -> None:
