@@ -928,7 +928,7 @@ class ModulesNotPossible(GmError, fault="operator", code=Exit.SET_UP):
 
     text = "mirror {mirror}: of module streams: {packages}; {reason}"
     public_text = text
-    advice = "Have a host with dnf mirror them; see `upstream.module_platform_id`."
+    advice = "Have a host with dnf 4 mirror them; see `upstream.module_platform_id`."
 
     mirror: str
     packages: list[str]

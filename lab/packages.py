@@ -297,13 +297,17 @@ def build(packages: Iterable[Package], dest: Path) -> tuple[Path, ...]:
 
 
 def _batches(packages: Sequence[Package]) -> Iterator[tuple[Package, ...]]:
-    """Split packages so that each batch has a name once and one architecture beside noarch."""
+    """Split packages so that each batch has a name once and one architecture beside noarch.
+
+    And one label of a module: rpm 4.20 gives it to all packages of a build.
+    """
     rest = list(packages)
     while rest:
         batch: dict[str, Package] = {}
-        arch = _target(rest)
+        label = rest[0].module
+        arch = _target(package for package in rest if package.module == label)
         for package in rest:
-            if package.arch in {NOARCH, arch}:
+            if package.arch in {NOARCH, arch} and package.module == label:
                 batch.setdefault(package.name, package)
         yield tuple(batch.values())
         chosen = {id(package) for package in batch.values()}

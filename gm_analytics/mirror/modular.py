@@ -15,6 +15,8 @@ from gm_analytics.rpm.package import Package, Row
 from gm_analytics.rpm.streams import Asked, artifact, looks_modular
 
 _OF_YUM = "yum 3 on the mirror's host knows no modules, and would mix their streams"
+# https://github.com/rpm-software-management/dnf5/issues/749; it knows default streams.
+_OF_DNF5 = "dnf 5 on the mirror's host installs no stream by its name, as dnf 4 does"
 _OF_PLATFORM = (
     "dnf on the mirror's host cannot tell which of them are of the release {releasever!r}: "
     "upstream.module_platform_id does"
@@ -28,11 +30,14 @@ def want_tools(host: Host, specs: Iterable[str], rows: Iterable[Row] = ()) -> No
         ModulesNotPossible: it does not.
 
     """
-    if host.tools.manager != "yum3":
+    manager = host.tools.manager
+    if manager == "dnf4":
         return
-    asked = [spec for spec in specs if (one := Asked.of(spec)) and one.is_of_a_module]
-    if found := [*asked, *(row.nevra for row in rows if looks_modular(row))]:
-        raise ModulesNotPossible(host.name, found, _OF_YUM)
+    found = [spec for spec in specs if (one := Asked.of(spec)) and one.is_of_a_module]
+    if manager == "yum3":
+        found += [row.nevra for row in rows if looks_modular(row)]
+    if found:
+        raise ModulesNotPossible(host.name, found, _OF_YUM if manager == "yum3" else _OF_DNF5)
 
 
 def without_platform(host: Host, specs: Iterable[str]) -> ModulesNotPossible:

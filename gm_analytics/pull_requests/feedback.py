@@ -234,7 +234,9 @@ def _trial(update: Update, outcome: Outcome, room: Room) -> Iterator[str]:
     brought = [change for change in outcome.changes if change.kind != "removed"]
     names = _entries(brought) or [change.nevra for change in brought]
     # It will be pasted into a shell, so only what the manifest's grammar lets through.
-    specs = [spec for spec in names if grammar.SPEC.fits(spec)][:FOLD] or ["PACKAGE"]
+    # dnf does not take what yum 3 has before an environment.
+    fitting = [spec.replace("@^", "@") for spec in names if grammar.SPEC.fits(spec)]
+    specs = fitting[:FOLD] or ["PACKAGE"]
     name = f"pr-{update.number}"
     # `--refresh`: dnf would believe for two days what it read of the last push's preview.
     options = f"--repofrompath={name},{outcome.preview} --repo={name} --nogpgcheck --refresh"

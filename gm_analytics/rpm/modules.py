@@ -84,7 +84,8 @@ class Modules:
         repository, as the mirror is, can have no two.
         """
         wanted, best = frozenset(artifacts), dict[tuple[str, ...], Stream]()
-        for one in self._with_words(wanted):
+        spelled = wanted | {name.replace("-0:", "-", 1) for name in wanted}
+        for one in self._with_words(spelled):
             if not isinstance(one, Stream) or not (covered := len(one.artifacts & wanted)):
                 continue
             if one.key not in best or covered > len(best[one.key].artifacts & wanted):

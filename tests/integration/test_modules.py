@@ -102,8 +102,6 @@ def test_what_clients_would_refuse_is_refused_before_in_plan_and_apply_alike(
     site: Site, inside: Service
 ) -> None:
     refused: dict[str, tuple[type[GmError], str]] = {
-        "@runtime:99": (UnknownPackages, "did you mean @runtime:18, @runtime:20?"),
-        "@runtime:18/x": (UnknownPackages, "did you mean @runtime:18/common?"),
         "@alone:3.10": (UnknownPackages, "did you mean @alone:3.10/common?"),
         "alone": (UnknownPackages, "by its modules (did you mean @alone:3.10?)"),
         "runtime-dev-20.1": (UnknownPackages, "by its modules (did you mean @runtime:18"),
@@ -123,6 +121,17 @@ def test_what_clients_would_refuse_is_refused_before_in_plan_and_apply_alike(
         '"@runtime:18/common"; expected one stream of a module: @runtime:20 is wanted at /0'
         in (str(two.value))
     )
+
+
+@pytest.mark.usefixtures("groups")  # where dnf finds no stream it looks for a group
+def test_other_streams_and_profiles_are_told(inside: Service) -> None:
+    for spec, words in {
+        "@runtime:99": "did you mean @runtime:18, @runtime:20?",
+        "@runtime:18/x": "did you mean @runtime:18/common?",
+    }.items():
+        with pytest.raises(UnknownPackages) as unknown:
+            inside.operations.plan(wanted(spec), MIRROR)
+        assert words in str(unknown.value)
 
 
 def test_a_release_that_says_no_platform_is_the_operators_to_set(site: Site) -> None:

@@ -32,6 +32,12 @@ def test_yum_3_offers_no_module() -> None:
     modular.want_tools(host("dnf4"), ["@nodejs:20"], [ROW])
 
 
+def test_dnf_5_offers_default_streams_and_none_by_its_name() -> None:
+    with pytest.raises(ModulesNotPossible, match="dnf 5"):
+        modular.want_tools(host("dnf5"), ["tree", "@nodejs:20"])
+    modular.want_tools(host("dnf5"), ["nodejs"], [ROW])
+
+
 NONE = "No default profiles for module ruby:3.1. Available profiles: common, dev\n"
 MANY = "Argument 'ruby' matches 2 streams ('3.0', '3.1') of module 'ruby', but none of the str\n"
 BROKEN = "Default profile x not available in module ruby:3.1\n"

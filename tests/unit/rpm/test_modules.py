@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gm_analytics.errors import Malformed
 from gm_analytics.rpm import modulemd, modules
@@ -42,6 +44,13 @@ def test_the_streams_of_packages_are_carried_with_what_is_said_of_them() -> None
     both = known.carried([f"npm-0:9-1.module+el9+18.{ARCH}", f"npm-0:10-1.module+el9+20.{ARCH}"])
     assert names(both)[:2] == ["Stream nodejs:18", "Stream nodejs:20"]
     assert not known.carried([f"tree-0:2-1.{ARCH}"])
+
+
+def test_an_artifact_may_lack_its_epoch() -> None:
+    """As dnf has it, that is one of 0."""
+    text = modules_yaml([OLD]).replace("- npm-0:", "- npm-")
+    assert names(Modules([text.encode()]).carried([f"npm-0:9-1.module+el9+18.{ARCH}"]))
+    assert not Modules([text.encode()]).carried([f"npm-1:9-1.module+el9+18.{ARCH}"])
 
 
 def test_a_document_is_carried_as_upstream_wrote_it() -> None:
@@ -200,6 +209,44 @@ def test_what_cannot_be_read_is_no_document(text: str) -> None:
     known = Modules([text.encode(), STREAM.replace("a-0:1", "b-0:1").encode()])
     assert known.lacking(["a-0:1-1.x", "b-0:1-1.x"]) == ("a-0:1-1.x",)
     assert "a-0:1" not in known.carried(["a-0:1-1.x"])
+
+
+WORDS = ("---\n", "...\n", "document: modulemd\n", "data:\n", "  name: a\n", "  stream: s\n")
+WORDS += (
+    "  artifacts:\n",
+    "    rpms:\n",
+    "    - a-0:1-1.x\n",
+    "  profiles: {p: {rpms: x}}\n",
+    "[",
+    "&a ",
+)
+WORDS += (
+    "  dependencies: {requires: {b: [c]}}\n",
+    "*a",
+    "'",
+    '"',
+    "\x85",
+    "\u2028",
+    "\t",
+    "? ",
+    "!!x ",
+    "\r",
+)
+
+
+@given(st.lists(st.sampled_from(WORDS) | st.text(max_size=3), max_size=25).map("".join))
+def test_any_text_is_read_or_passed_over(text: str) -> None:
+    """And what is carried of it is read again as what it was."""
+    try:
+        known = Modules([text.encode("utf-8", "surrogatepass")])
+    except Malformed:
+        return
+    carried = known.carried(["a-0:1-1.x"])
+    assert bool(carried) == bool(known.holding(["a-0:1-1.x"]))
+    again = Modules([carried.encode()])
+    assert {one.key for one in again.holding(["a-0:1-1.x"])} == {
+        one.key for one in known.holding(["a-0:1-1.x"])
+    }
 
 
 def test_what_is_too_large_or_no_text_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
