@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib import import_module
+from urllib.parse import quote
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from gm_analytics.mirror import repository
@@ -35,7 +36,7 @@ class Exported:
 
     def url(self, package: Locked) -> str:
         """Give where a file is served: a hint, since its checksum decides."""
-        return f"{self.base_url}{package.file}"
+        return f"{self.base_url}{quote(package.file, safe='/+')}"
 
     @property
     def uuid(self) -> UUID:
