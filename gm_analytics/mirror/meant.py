@@ -12,11 +12,12 @@ from gm_analytics.mirror.host import Host
 from gm_analytics.mirror.reading import Reader
 from gm_analytics.mirror.records import Records
 from gm_analytics.remote.commands import Argv
-from gm_analytics.rpm import comps
+from gm_analytics.rpm import comps, grammar
 from gm_analytics.rpm import suggestions as near
 from gm_analytics.rpm.package import Row
+from gm_analytics.wording import masked
 
-MAX_SPECS = 20
+MAX_SPECS, MAX_FILES = 20, 500
 """That are looked for."""
 Ask = Callable[[Argv, str], str]
 """Runs a command of `yum`, for what is said behind it; gives what it printed."""
@@ -53,15 +54,14 @@ def _providers(host: Host, update_id: str, ask: Ask, name: str) -> list[str]:
 
 
 def of_one_name(rows: Collection[Row], host: Host, update_id: str, ask: Ask) -> list[str]:
-    """Name the packages among these whose files have one name in upstream's repositories."""
+    """Give where upstream has those files of these packages that have one name."""
     if host.tools.elevation == "helper" or host.tools.manager == "yum3":
         return []
-    argv = yum.names(host.target, host.tools, update_id)
-    located = (*argv[:-1], argv[-1].replace("%{repoid}", "%{location}"))
-    said = printed.listing(ask(located, "looking where upstream has the files"))
-    wanted = {(row.name, row.arch, row.evr.removeprefix("0:")) for row in rows}
+    specs = [f"{row.name}-{row.evr}.{row.arch}" for row in rows if not yum.is_here(row)]
+    asked = yum.names(host.target, host.tools, update_id)[:-1]
+    said = ask((*asked, "--location", *specs[:MAX_FILES]), "looking where upstream has the files")
     found: defaultdict[str, set[str]] = defaultdict(set)
-    for row in said:
-        if (row.name, row.arch, row.evr.removeprefix("0:")) in wanted:
-            found[row.repository.rpartition("/")[2]].add(f"{row.nevra} ({row.repository})")
-    return [name for names in found.values() if len(names) > 1 for name in sorted(names)]
+    for line in printed.lines_of(said):
+        if "/" in line and grammar.FILE.fits(name := line.rpartition("/")[2].strip()):
+            found[name].add(grammar.printable(masked(line.strip())))
+    return [place for places in found.values() if len(places) > 1 for place in sorted(places)]

@@ -274,8 +274,8 @@ def test_files_of_one_name_are_kept_apart_or_refused_by_name(site: Site, where: 
         return
     with pytest.raises(errors.SameFileName) as caught:
         apply(site, *names, mirror=mirror)
-    assert all(f"{package.nevra} (same-one-{n}/part/same.rpm)" in str(caught.value)
-               for n, package in enumerate(both, 1))  # fmt: skip
+    told = str(caught.value)
+    assert all(f"/same-one-{n}/part/same.rpm" in told for n in (1, 2)), told
     assert caught.value.fault == "upstream"
 
 
