@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import TypeVar
 
+from gm_analytics import errors
 from gm_analytics.mirror.publication import Built
 from gm_analytics.mirror.records import Document, Origin, Records, Source
 from gm_analytics.rpm import comps
@@ -25,6 +28,8 @@ from gm_analytics.rpm.strict import Malformed
 OWN = ("group", "updateinfo", "modules")
 """Kinds that are made for each candidate; others of an adopted repository go on as they are."""
 FILES = {"updateinfo": "updateinfo.xml.gz", "modules": "modules.yaml.gz"}
+T = TypeVar("T")
+log = logging.getLogger(__name__)
 _PUBLISHED: tuple[Origin, ...] = ("reviewed", "served", "adopted")
 
 
@@ -118,7 +123,7 @@ def advisories(
     older = [] if current else [records.of("reviewed")]
     older += [] if exact else [records.of("adopted")]
     others = [found for one in older if (found := one.find("updateinfo"))]
-    return choose(map(read, current), map(read, others), packages)
+    return choose(map(read, current), _readable(others, read), packages)
 
 
 def _updateinfo(chosen: Iterable[Advisory]) -> dict[str, bytes]:
@@ -130,12 +135,28 @@ def _groups(records: Records, specs: Iterable[str], *, exact: bool) -> bytes | N
     """Give the groups that are named and, unless `exact`, those that are served already."""
     served = records.of("served").find("group")
     wanted = {spec[1:] for spec in specs if spec.startswith("@")}
-    kept = served.text() if served and not exact else None
+    published = [one for one in (records.of("reviewed").find("group"), served) if one]
+    others = dict(_readable(published, lambda one: (one.name, _comps(one))))
+    kept = others.get(served.name) if served and not exact else None
     if not wanted and kept is None:
         return None
-    others = [one for one in (records.of("reviewed").find("group"), served) if one]
     current = [one.text() for one in records.upstreams("group")]
-    return comps.merge(current, [one.text() for one in others], wanted, kept)
+    return comps.merge(current, others.values(), wanted, kept)
+
+
+def _comps(document: Document) -> bytes:
+    text = document.text()
+    comps.read(text)
+    return text
+
+
+def _readable(documents: Iterable[Document], read: Callable[[Document], T]) -> Iterator[T]:
+    """Read what was published; of a repository that was taken over it may be anything."""
+    for one in documents:
+        try:
+            yield read(one)
+        except (errors.Malformed, Malformed) as error:
+            log.warning("%s of what was published is left out: %s", one.type, error)
 
 
 def _list(types: Mapping[str, str]) -> bytes:

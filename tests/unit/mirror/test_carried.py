@@ -73,6 +73,23 @@ def test_an_adopted_repository_counts_but_for_an_exact_set() -> None:
     assert exact.built() == Built()
 
 
+@pytest.mark.parametrize(
+    "broken", [b"", b"<a>", b"\x1f\x8b damaged", b'<!DOCTYPE a [<!ENTITY b "c">]><a/>']
+)
+def test_what_was_adopted_and_cannot_be_read_stops_nothing(broken: bytes) -> None:
+    documents = (Document("updateinfo", "u", broken), Document("group", "g", broken))
+    found = records(upstream=(advisories("E-1"),), adopted=documents, served=documents[1:])
+    assert chosen(found, exact=False) == ["E-1"]
+    assert carried.carry(found, (), (), (), exact=False).groups is None
+    broken_upstream = records(upstream=documents)
+    for carry in (
+        lambda: chosen(broken_upstream, exact=False),
+        lambda: carried.carry(broken_upstream, (), ["@x"], (), exact=False),
+    ):
+        with pytest.raises(Exception, match="found"):
+            carry()
+
+
 def test_a_reviewed_preview_counts_where_upstream_cannot_be_asked() -> None:
     reviewed = (advisories("R-1"),)
     assert chosen(records(reviewed=reviewed), exact=True) == ["R-1"]
