@@ -1026,6 +1026,33 @@ class UnknownPackages(GmError, fault="author", code=Exit.REFUSED):
         return f" (did you mean {', '.join(names)}?)" if names else ""
 
 
+class Obsoleted(GmError, fault="author", code=Exit.REFUSED):
+    """Names of packages of which another one is installed, which obsoletes them: `by` says which.
+
+    `places` says where in the manifest they are, as far as there is one.
+    """
+
+    text = "mirror {mirror}: resolving {specs}: {told:; }"
+    public_text = text
+    advice = "Name the newer package in its place."
+
+    mirror: str
+    by: dict[str, str]
+    places: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def specs(self) -> list[str]:
+        """The names."""
+        return list(self.by)
+
+    @property
+    def told(self) -> list[str]:
+        """Each with its place, and what obsoletes it."""
+        return [
+            f"{_placed(spec, self.places)} is obsoleted by {self.by[spec]}" for spec in self.by
+        ]
+
+
 class Unresolvable(GmError, fault="author", code=Exit.REFUSED):
     """The packages exist, but what they need does not, or it conflicts: yum's words.
 
@@ -1049,6 +1076,8 @@ class Unresolvable(GmError, fault="author", code=Exit.REFUSED):
                 "What it needs is excluded: have whoever runs the mirror change `exclude` in the "
                 "settings of its yum."
             )
+        if "nothing provides /" in self.words:
+            return "Take it out; or, if all clients read filelists, set `filelists: true`."
         return self.advice
 
     @property
@@ -1194,6 +1223,25 @@ class NotInstallable(GmError, fault="author", code=Exit.REFUSED):
     mirror: str
     specs: list[str]
     words: str
+
+    @property
+    def hint(self) -> str:
+        """What to do: another thing where two packages have one file."""
+        if " conflicts between attempted installs of " in self.words:
+            return "These packages have one file, and not the same: take one of them out."
+        return self.advice
+
+
+class PathsHidden(GmError, fault="upstream", code=Exit.REFUSED):
+    """Packages require files that only filelists tell of, which many clients do not read."""
+
+    text = "mirror {mirror}: required files that only filelists tell of: {needs:; }"
+    public_text = "mirror {mirror}: required files that only filelists tell of: {needs!p:; }"
+    advice = "Take out what needs them; or, if all clients read filelists, set `filelists: true`."
+    public_advice = "Take out what needs them: many clients would not find these files."
+
+    mirror: str
+    needs: list[str]
 
 
 class SigningFailed(GmError, fault="operator", code=Exit.SET_UP):

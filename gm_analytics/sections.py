@@ -72,8 +72,7 @@ class Webhook(Section):
     repositories: Annotated[list[str], Field(min_length=1)]
     trusted_associations: list[Association] | None = None
     trusted_authors: list[Login] | None = None
-    """These two narrow whose pull requests count; without either all do that come from a branch of
-    the repository itself."""
+    """Both narrow whose pull requests count: else all from branches of the repository do."""
     branch: str | None = None
     """The branch that the mirror follows; by default the repository's own."""
     remember_days: Annotated[int, Field(ge=30)] = 400
@@ -278,6 +277,8 @@ class Mirror(Section):
     """GnuPG's directory with the key that signs the metadata, on the service's host."""
     signing: Annotated[Literal["on", "off"], BeforeValidator(places.word)] = "on"
     """`off` is to publish without a signature what had one before."""
+    filelists: bool = False
+    """Whether all clients read filelists, so that packages may need any file of others."""
 
     @property
     def key_home(self) -> Path | None:

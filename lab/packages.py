@@ -42,6 +42,7 @@ class Package:
     provides: tuple[str, ...] = ()
     conflicts: tuple[str, ...] = ()
     recommends: tuple[str, ...] = ()
+    obsoletes: tuple[str, ...] = ()
     programs: tuple[str, ...] = ()
     size: int = 0
     build: str = ""
@@ -391,6 +392,7 @@ def _subpackage(package: Package) -> str:
         *(f"Provides: {item}" for item in package.provides),
         *(f"Conflicts: {item}" for item in package.conflicts),
         *(f"Recommends: {item}" for item in package.recommends),
+        *(f"Obsoletes: {item}" for item in package.obsoletes),
     ]
     files = [f"%attr(0755,root,root) {path}" for path in package.programs]
     if package.size:

@@ -56,6 +56,7 @@ def target_of(mirror: settings.Mirror) -> Target:
         arch=upstream.arch,
         module_platform_id=upstream.module_platform_id,
         weak_dependencies=upstream.weak_dependencies,
+        filelists=mirror.filelists,
         signatures=upstream.signatures,
         max_age=upstream.max_age,
         withdrawn=upstream.withdrawn,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
 from collections.abc import Collection
 from contextlib import suppress
@@ -13,20 +14,36 @@ from gm_analytics.errors import (
     DiskFull,
     GmError,
     NotInstallable,
+    Obsoleted,
+    PoolIncomplete,
     SameFileName,
     UpstreamUnavailable,
 )
-from gm_analytics.mirror import complaints, downloads, meant, survey, yum
+from gm_analytics.mirror import complaints, downloads, lost, meant, survey, yum
 from gm_analytics.mirror.complaints import unknown_specs, words
 from gm_analytics.mirror.exact import Basis, Comparer
 from gm_analytics.mirror.host import Host
+from gm_analytics.mirror.printed import transaction
 from gm_analytics.mirror.publication import Closure, Download
-from gm_analytics.mirror.solver import Solver, YumCommand, needed_for, run_yum, spelled_out
+from gm_analytics.mirror.replaced import replaced
+from gm_analytics.mirror.solver import (
+    Solver,
+    YumCommand,
+    named,
+    needed_for,
+    run_yum,
+    spelled_out,
+)
 from gm_analytics.mirror.survey import REFUSED, Asked
+from gm_analytics.remote import ssh
 from gm_analytics.remote.commands import Argv
 from gm_analytics.rpm import grammar
 from gm_analytics.rpm.grammar import optional
 from gm_analytics.rpm.package import Row
+
+log = logging.getLogger(__name__)
+_NEEDS_NEWER_RPM = "rpmlib("
+"""In what rpm says of a package that was made by a newer one: clients may have that."""
 
 
 class PackageManager:
@@ -87,12 +104,13 @@ class PackageManager:
         `live` and `exact` as in `download`.
 
         Raises:
-            UnknownPackages, Unresolvable, UpstreamUnavailable: as `download`.
+            UnknownPackages, Unresolvable, Obsoleted, UpstreamUnavailable: as `download`.
 
         """
         self._host.prepare(update_id)
         solve = partial(self.solve, update_id, specs, yum.resolve)
-        return self._comparer.solve(update_id, Basis(live, exact=exact), solve)
+        found = self._comparer.solve(update_id, Basis(live, exact=exact), solve)
+        return self._kept_names(update_id, found)
 
     def download(
         self,
@@ -113,6 +131,7 @@ class PackageManager:
         Raises:
             UnknownPackages: upstream has no such packages.
             Unresolvable: a dependency is missing or conflicts.
+            Obsoleted: upstream has another package in the place of one.
             DiskFull: the disk would not hold it.
             BadPackages: a signature is refused.
             PoolIncomplete: what it needs was lost in the pool, or is damaged there.
@@ -126,7 +145,18 @@ class PackageManager:
             rows = self._comparer.solve(update_id, basis, look).rows
             self._refuse_what_does_not_fit(rows, free)
         solve = partial(self.solve, update_id, specs, yum.download)
-        return self._comparer.solve(update_id, basis, solve)
+        return self._kept_names(update_id, self._comparer.solve(update_id, basis, solve))
+
+    def _kept_names(self, update_id: str, found: Download) -> Download:
+        """See that no package was taken in the place of another one that the manifest names.
+
+        Raises:
+            Obsoleted: one was.
+
+        """
+        if by := replaced(self._host, update_id, found.specs, found.rows):
+            raise Obsoleted(self._host.name, by)
+        return found
 
     def solve(
         self, update_id: str, specs: tuple[str, ...], command: YumCommand, *, fresh: bool = False
@@ -141,16 +171,37 @@ class PackageManager:
         """Have yum install each group of specs into an empty system from the candidate alone.
 
         Raises:
-            NotInstallable: it cannot.
+            NotInstallable: it cannot, by the solver or by rpm's own test.
+            PoolIncomplete: packages of it are damaged in the pool.
 
         """
         for specs in groups:
-            command = partial(yum.prove, self._host.target, self._host.tools, update_id)
-            argv = spelled_out(self._host, update_id, specs, command)
-            result = run_yum(self._host, update_id, argv, "proving the candidate")
+            result = self._proof(update_id, specs)
+            if not result.ok and _NEEDS_NEWER_RPM in result.stdout + result.stderr:
+                log.warning("%s: its rpm is too old to test %s", self._host.name, named(specs))
+                result = self._proof(update_id, specs, tested=False)
             output = result.stdout + result.stderr
-            if not complaints.was_solved(output) or unknown_specs(output, specs):
+            if damaged := lost.files(output):
+                raise PoolIncomplete(self._host.name, damaged)
+            if not self._was_proven(result) or unknown_specs(output, specs):
                 raise NotInstallable(self._host.name, list(specs), words(output))
+
+    def _proof(self, update_id: str, specs: tuple[str, ...], *, tested: bool = True) -> ssh.Result:
+        target, tools = self._host.target, self._host.tools
+        command = partial(yum.prove, target, tools, update_id, tested=tested)
+        argv = spelled_out(self._host, update_id, specs, command)
+        argv = yum.beside_packages(target, update_id, argv)
+        return run_yum(self._host, update_id, argv, "proving the candidate")
+
+    def _was_proven(self, result: ssh.Result) -> bool:
+        """Tell whether a test transaction went through, or a solution was found without one.
+
+        The helper makes none where root itself runs yum.
+        """
+        if complaints.was_solved(result.stdout + result.stderr):
+            return True
+        with self._host.packages_of_upstream():
+            return result.ok and bool(transaction(result.stdout))
 
     def inspected(
         self, update_id: str, live: str, download: Download, rows: Collection[Row]

@@ -9,6 +9,7 @@ from dataclasses import replace
 from gm_analytics.errors import (
     BytesDiffer,
     Overtaken,
+    PathsHidden,
     PoolIncomplete,
     Untrusted,
 )
@@ -34,6 +35,7 @@ from gm_analytics.remote.commands import Argv
 from gm_analytics.rpm import provenance as wanted
 from gm_analytics.rpm.grammar import CAPABILITY, FILE, lines, printable, shown
 from gm_analytics.rpm.package import Package
+from gm_analytics.rpm.visible import hidden
 
 log = logging.getLogger(__name__)
 _LOST = "lost "
@@ -69,6 +71,7 @@ class Publisher:
         Raises:
             BadPackages: a file is missing or damaged, or two have one name upstream.
             BytesDiffer: the pool has a NEVRA with other bytes.
+            PathsHidden: a package needs a file that clients without filelists do not see.
 
         """
         shown = self._shown(live, download)
@@ -228,6 +231,8 @@ class Publisher:
         relations = {
             p.file: related[p.canonical] for p in closure.packages if p.canonical in related
         }
+        if not self._host.config.filelists and (needs := hidden(relations)):
+            raise PathsHidden(self._host.name, list(needs))
         specs = [spec for spec in download.specs if spec.startswith("@")]
         labelled = [p for p in closure.packages if (r := relations.get(p.file)) and r.module]
         members, stale = {}, False

@@ -57,6 +57,8 @@ class Target:
     helper: str | None = None
     withdrawn: Literal["follow", "keep"] = "follow"
     """What becomes of a live package that upstream has no more, where a set is exact."""
+    filelists: bool = False
+    """Whether clients read filelists, and yum does as well where it would not by itself."""
     local: tuple[str, ...] = ()
     """Ids of upstream's repositories that are directories of the host."""
     place: str | None = None

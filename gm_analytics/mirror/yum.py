@@ -142,13 +142,41 @@ def names(target: Target, tools: Tools, update_id: str) -> Argv:
     return (*base, "-C", shown, "repoquery", r"--queryformat=%{name}.%{arch} %{evr} %{repoid}\n")
 
 
-def prove(target: Target, tools: Tools, update_id: str, specs: Iterable[str]) -> Argv:
-    """Solve the specs for an empty system from the candidate repository alone."""
+PACKAGE, PROVIDES = ">", "="
+"""How what `obsoleting` prints of a package begins: its name, and the first thing it provides."""
+
+
+def obsoleting(target: Target, tools: Tools, update_id: str, names: Iterable[str]) -> Argv:
+    """Print the packages that obsolete names, with all that they obsolete and provide.
+
+    By the metadata that were read last. Neither yum 3 nor the helper can be asked.
+    """
+    base = _offering_the_pool(target, tools, update_id)
+    form = rf"{PACKAGE}%{{name}}\n%{{obsoletes}}\n{PROVIDES}%{{provides}}\n"
+    which = f"--whatobsoletes={','.join(names)}"
+    return (*base, "-C", "repoquery", which, f"--queryformat={form}")
+
+
+def prove(
+    target: Target, tools: Tools, update_id: str, specs: Iterable[str], *, tested: bool = True
+) -> Argv:
+    """Install the specs into an empty system from the candidate alone, in a test transaction.
+
+    rpm opens each package, and looks for what the solver does not: files that two of them have,
+    damage, digests that are missing. Without `tested` they are only solved.
+    """
     if tools.elevation == "helper":
         return (*_helper(target), "prove", update_id, *specs)
     repositories = target.staging(update_id, "candidate.d")
     base = _yum(target, tools, update_id, repositories)
-    return (*base, "--assumeno", *_install(tools, specs))
+    # As nothing is installed, the disk need not hold it.
+    test = ("-y", "--setopt=tsflags=test", "--setopt=diskspacecheck=0")
+    return (*base, *(test if tested else ("--assumeno",)), *_install(tools, specs))
+
+
+def beside_packages(target: Target, update_id: str, argv: Argv) -> Argv:
+    """Have the candidate's packages lie where its metadata say, for a command that proves it."""
+    return script("mirror", "proof", target.root, target.staging(update_id), *argv)
 
 
 def _helper(target: Target) -> Argv:
@@ -193,6 +221,9 @@ def _yum(target: Target, tools: Tools, update_id: str, reposdir: str) -> Argv:
             # Of a file of chunks nobody but librepo can read what is in it.
             "zchunk": "0",
         }
+        if target.filelists:  # dnf 5, and dnf 4 from 4.19 on, else look at them for paths alone
+            more = "comps,updateinfo,filelists" if tools.manager == "dnf5" else "filelists"
+            options["optional_metadata_types"] = more
         if platform := target.module_platform_id or platform_of(target.releasever):
             options["module_platform_id"] = platform
         if (

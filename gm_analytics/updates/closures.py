@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from gm_analytics.errors import UnknownPackages, Unresolvable
+from gm_analytics.errors import Obsoleted, UnknownPackages, Unresolvable
 from gm_analytics.manifest import Manifest
 from gm_analytics.mirror.publication import Download, Preview
 from gm_analytics.mirror.survey import Survey
@@ -99,7 +99,7 @@ def placed(manifest: Manifest) -> Iterator[None]:
     """Have an error say where in the manifest the specs are that it names."""
     try:
         yield
-    except (UnknownPackages, Unresolvable) as error:
+    except (UnknownPackages, Unresolvable, Obsoleted) as error:
         error.places = manifest.places(error.specs)
         raise
 

@@ -141,6 +141,48 @@ def test_what_the_candidate_alone_cannot_install_is_refused(site: Site) -> None:
     assert "proving that a client can install unprovable" in words
 
 
+def test_two_entries_that_have_one_file_are_refused_by_rpm_s_own_test(site: Site) -> None:
+    """The solver knows nothing of it, and every client would meet it."""
+    for name in ("one-face", "two-face"):  # apart, so that the file differs
+        site.upstream.add(Package(name, programs=("/usr/libexec/face",)))
+    words = refused(site, "one-face", "tree", "two-face")
+    conflict = "file /usr/libexec/face conflicts between attempted installs of one-face-1.0-1.el9"
+    assert conflict in words
+    assert "and two-face-1.0-1.el9" in words
+
+
+def test_an_obsoleted_name_is_told_with_its_place_in_a_plan_too(site: Site) -> None:
+    site.upstream.add(Package("older"), Package("newer", obsoletes=("older < 2",)))
+    renamed = Package("renamed", obsoletes=("known-as",), provides=("known-as",))
+    site.upstream.add(Package("known-as"), renamed)
+    told = "older at /1 (entry 2) is obsoleted by newer"
+    assert refused(site, "tree", "older").endswith(told)
+    operations = Service(settings.Settings.model_validate(site.settings())).operations
+    with pytest.raises(errors.Obsoleted) as caught:
+        operations.plan(Manifest.parse(manifest("tree", "older").encode()), site.mirror.name)
+    assert str(caught.value).endswith(told)
+    wanted = Manifest.parse(manifest("known-as", "older-1.0").encode())
+    assert operations.apply(wanted, site.mirror.name, at_once()).state == "published", (
+        "a client finds what provides the name, and a version that was asked for"
+    )
+
+
+def test_a_file_that_only_filelists_tell_of_is_refused_unless_clients_read_them(
+    site: Site,
+) -> None:
+    site.upstream.add(Package("has-tool", programs=("/usr/share/tool/run",)))
+    site.upstream.add(Package("needs-tool", requires=("/usr/share/tool/run",)))
+    words = refused(site, "needs-tool")
+    assert "needs-tool-1.0-1.el9" in words
+    told = ("nothing provides /usr/share/tool/run needed by needs-tool",  # dnf 4 from 4.19 on
+            "requires /usr/share/tool/run, a file of has-tool-1.0-1.el9")  # fmt: skip
+    assert any(one in words for one in told)
+    given = site.settings(mirrors=[site.mirror.settings(filelists=True)])
+    operations = Service(settings.Settings.model_validate(given)).operations
+    wanted = Manifest.parse(manifest("needs-tool").encode())
+    assert operations.apply(wanted, site.mirror.name, at_once()).state == "published"
+
+
 def test_an_unknown_host_key_is_refused(site: Site) -> None:
     empty = site.directory / "no_known_hosts"
     empty.touch()

@@ -146,10 +146,12 @@ def test_an_architecture_is_selected(site: Site) -> None:
     old = replace(native, arch="i686", requires=("both-lib(x86-32)",))
     older = replace(library, arch="i686", provides=("both-lib(x86-32)",))
     site.upstream.add(native, library, old, older)
-    service = Service(settings.Settings.model_validate(site.settings()))
+    mirror = site.add_mirror("both.example")
+    given = site.settings(mirrors=[mirror.settings()])
+    service = Service(settings.Settings.model_validate(given))
     wish = Manifest.parse(manifest("both-ways", "both-ways.i686").encode())
-    assert service.operations.apply(wish, site.mirror.name, at_once()).state == "published"
-    found = {nevra: p.wanted for nevra, p in published(site.mirror.host.root).items()}
+    assert service.operations.apply(wish, mirror.name, at_once()).state == "published"
+    found = {nevra: p.wanted for nevra, p in published(mirror.host.root).items()}
     assert found == {
         native.nevra: ("both-ways",),
         library.nevra: ("both-ways",),

@@ -131,6 +131,7 @@ def test_a_short_configuration_has_these_defaults(load: Any) -> None:
                 "helper": None,
                 "signing_home": None,
                 "signing": "on",
+                "filelists": False,
             }
         ],
     }

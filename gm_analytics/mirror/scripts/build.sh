@@ -34,7 +34,7 @@ add_documents() {
 tab=$(printf '\t')
 root=$1 staging=$2 base=$3 grace=$4 adopted=$5; shift 5
 cd "$root"
-rm -rf "$staging/candidate"; mkdir -p "$staging/candidate"
+rm -rf "$staging/candidate" "$staging/proof"; mkdir -p "$staging/candidate"
 cut -f 1 "$staging/packages.txt" > "$staging/pkglist"
 cp "$staging/packages.txt" "$staging/publication.json" "$staging/manifests.txt" \
     "$staging/candidate/"

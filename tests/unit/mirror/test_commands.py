@@ -42,6 +42,7 @@ CASES = [
 HOSTILE = json.loads((HERE.parents[1] / "hostile_specs.json").read_text(encoding="utf-8"))
 YUM = ("download", "resolve", "prove")
 UPSTREAM = ("makecache", "names")
+OBSOLETING = "obsoleting"
 LISTED = "listed"
 # The helper's own commands are its cookbook's to test.
 UNHELPED = [
@@ -122,18 +123,19 @@ def test_only_the_helper_is_run_as_root_and_only_namespaces_are_unshared(
         case["call"] in (*YUM, *UPSTREAM) and case["tools"]["elevation"] == "helper"
     )
     assert ("unshare" in argv) == (
-        case["call"] in (*YUM, *UPSTREAM) and case["tools"]["elevation"] == "userns"
+        case["call"] in (*YUM, *UPSTREAM, OBSOLETING) and case["tools"]["elevation"] == "userns"
     )
 
 
 @pytest.mark.parametrize("case", UNHELPED)
-def test_yum_works_in_an_empty_root_and_only_a_download_says_yes(case: dict[str, Any]) -> None:
-    argv, download = make(case), case["call"] == "download"
+def test_yum_works_in_an_empty_root_and_says_yes_to_no_change_of_it(case: dict[str, Any]) -> None:
+    argv, says_yes = make(case), case["call"] in {"download", "prove"}
     assert f"--installroot=/var/repo/.staging/{case['arguments']['update_id']}/root" in argv
     # The --downloadonly of others does not check signatures; a test transaction does.
-    only = "--downloadonly" if case["tools"]["manager"] == "dnf4" else "--setopt=tsflags=test"
-    assert (only in argv, "-y" in argv) == (download, download)
-    assert ("--assumeno" in argv) == (not download)
+    downloads = case["call"] == "download" and case["tools"]["manager"] == "dnf4"
+    only = "--downloadonly" if downloads else "--setopt=tsflags=test"
+    assert (only in argv, "-y" in argv) == (says_yes, says_yes)
+    assert ("--assumeno" in argv) == (not says_yes)
 
 
 def test_every_public_command_has_a_golden_case_for_every_kind_of_host() -> None:
@@ -149,7 +151,8 @@ def test_every_public_command_has_a_golden_case_for_every_kind_of_host() -> None
         for name, function in FUNCTIONS.items()
         if {"target", "root"} & set(inspect.signature(function).parameters)
     }
-    assert calls - {"in_empty_root", "createrepo_of", "mark"} == {m[0] for m in made}
+    wrapping = {"in_empty_root", "beside_packages"}
+    assert calls - {*wrapping, "createrepo_of", "mark"} == {m[0] for m in made}
     for createrepo in ("/usr/bin/createrepo", "/usr/bin/createrepo_c"):
         assert {"build", "establish"} <= {m[0] for m in made if createrepo in m}
 
