@@ -29,7 +29,6 @@ from gm_analytics.secret_files import Unread
 
 MIN_SECRET = 16
 """Characters."""
-
 _PRINTABLE = r"^[!-~]+$"
 HOW_TO_MAKE_ONE = (
     "make one with `openssl rand -hex 32`, give it to GitHub's webhook form and here "
