@@ -914,7 +914,10 @@ class UndocumentedModules(GmError, fault="upstream", code=Exit.REFUSED):
         "mirror {mirror}: of module streams, but in no module metadata of upstream, without which "
         "no client installs them: {packages}"
     )
-    public_text = text
+    public_text = (
+        "mirror {mirror}: of module streams, but in no module metadata of upstream, without which "
+        "no client installs them: {packages!p:, }"
+    )
     advice = (
         "Name another version, or tell who makes that repository: its modules.yaml lacks them."
     )
@@ -927,7 +930,7 @@ class ModulesNotPossible(GmError, fault="operator", code=Exit.SET_UP):
     """What is asked for is of module streams, which the mirror's host cannot offer."""
 
     text = "mirror {mirror}: of module streams: {packages}; {reason}"
-    public_text = text
+    public_text = "mirror {mirror}: of module streams: {packages!p:, }; {reason!p}"
     advice = "Have a host with dnf 4 mirror them; see `upstream.module_platform_id`."
 
     mirror: str

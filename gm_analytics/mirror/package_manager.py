@@ -190,7 +190,8 @@ class PackageManager:
         target, tools = self._host.target, self._host.tools
         command = partial(yum.prove, target, tools, update_id, tested=tested)
         argv = spelled_out(self._host, update_id, specs, command)
-        argv = yum.beside_packages(target, update_id, argv)
+        if tested and tools.elevation != "helper":
+            argv = yum.beside_packages(target, update_id, argv)
         return run_yum(self._host, update_id, argv, "proving the candidate")
 
     def _was_proven(self, result: ssh.Result) -> bool:

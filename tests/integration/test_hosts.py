@@ -211,4 +211,4 @@ def test_a_package_that_modules_hide_is_named_as_that(site: Site, tmp_path: Path
     site.upstream.refresh()
     assert isinstance(error, UnknownPackages), error
     assert "modular at /0 (entry 1): filtered: upstream has it, but" in str(error)
-    assert "module_platform_id" in error.hint
+    assert "Ask for a module stream that has it" in error.hint

@@ -90,7 +90,7 @@ def test_every_file_is_sent() -> None:
     argvs = [make(case.values[0]) for case in CASES]
     used = {argv[argv.index("-euc") + 1] for argv in argvs if "-euc" in argv}
     connection = {"remote/get", "remote/put", "remote/run"}
-    inside = {"mirror/empty-root"}
+    inside = {"mirror/empty-root", "mirror/proof"}
     assert {name for name in SCRIPTS if SENT[name] not in used} == connection | inside
     everything = "\n".join(SENT[name] for name in SCRIPTS)
     assert all(SENT[name] in everything for name in PARTS)
