@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
@@ -18,7 +17,7 @@ from gm_analytics.mirror.access import Mirrors
 from gm_analytics.operations.by_hand import Operations
 from gm_analytics.operations.listed import Book
 from gm_analytics.pull_requests.called import Called
-from gm_analytics.pull_requests.intake import Intake
+from gm_analytics.pull_requests.intake import Intake, threads
 from gm_analytics.pull_requests.reporter import Reporter
 from gm_analytics.pull_requests.rules import Rules
 from gm_analytics.pull_requests.teller import Teller
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
     from gm_analytics.engine.client import Store
     from gm_analytics.github.client import GitHub
 
-INTAKE_THREADS = 8
 PAGE = "/ci_server/updates"
 
 
@@ -42,12 +40,7 @@ class Service:
 
     @classmethod
     def from_file(cls, path: Path | None = None) -> Service:
-        """Read the configuration, by default from the usual places.
-
-        Raises:
-            ConfigError: it cannot be used.
-
-        """
+        """Read the configuration, by default from the usual places; may raise `ConfigError`."""
         return cls(load(find(path)))
 
     @cached_property
@@ -84,8 +77,6 @@ class Service:
     def intake(self) -> Intake:
         """What takes deliveries."""
         config = self.settings
-        # SQLite has one writer at a time; more would only wait for each other in growing pauses.
-        writers = 1 if config.database_url.startswith("sqlite") else INTAKE_THREADS
         return Intake(
             read=lambda headers, body: webhook.receive(config.webhook.secret, headers, body),
             rules=Rules.of(config),
@@ -93,7 +84,7 @@ class Service:
             updates=lambda: self.store,
             tell=self.tell if config.github.has_token else None,
             page=lambda update_id: self.page(update_id) or f"{PAGE}/{update_id}",
-            threads=ThreadPoolExecutor(writers, thread_name_prefix="intake"),
+            threads=threads(config.database_url),
         )
 
     def page(self, update_id: str) -> str:

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from gm_analytics.mirror.reading import Reader
-from gm_analytics.mirror.records import TYPE, Source
+from gm_analytics.mirror.records import Source
 from gm_analytics.rpm import advisories
 from gm_analytics.rpm.advisories import Advisory, Named
 from gm_analytics.rpm.changes import Plan
+from gm_analytics.rpm.grammar import DATA_TYPE
 from gm_analytics.rpm.package import Package
 
 MOST = 300
@@ -76,5 +77,5 @@ def _dropping(adopted: Source) -> tuple[str, ...]:
     if not adopted.documents:
         return ()
     kinds = sorted(_WORDS.get(one.kind, one.kind) for one in adopted.documents)
-    named = ", ".join(kind for kind in kinds if TYPE.fits(kind))
+    named = ", ".join(kind for kind in kinds if DATA_TYPE.fits(kind))
     return (f"what the repository that was taken over had beside packages is dropped: {named}",)

@@ -19,11 +19,12 @@ from gm_analytics import errors
 from gm_analytics.mirror.publication import Built
 from gm_analytics.mirror.records import Document, Origin, Records, Source
 from gm_analytics.rpm import comps
-from gm_analytics.rpm.advisories import Advisory, Listing, Versioned, choose, document
+from gm_analytics.rpm.advisories import Advisory, Listing, choose, document
 from gm_analytics.rpm.modules import Modules
 from gm_analytics.rpm.package import Package
 from gm_analytics.rpm.streams import artifact
 from gm_analytics.rpm.strict import Malformed
+from gm_analytics.rpm.versions import Versioned
 
 OWN = ("group", "updateinfo", "modules")
 """Kinds that are made for each candidate; others of an adopted repository go on as they are."""

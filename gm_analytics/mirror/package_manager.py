@@ -29,6 +29,7 @@ from gm_analytics.mirror.replaced import replaced
 from gm_analytics.mirror.solver import (
     Solver,
     YumCommand,
+    asking,
     named,
     needed_for,
     run_yum,
@@ -36,7 +37,6 @@ from gm_analytics.mirror.solver import (
 )
 from gm_analytics.mirror.survey import REFUSED, Asked
 from gm_analytics.remote import ssh
-from gm_analytics.remote.commands import Argv
 from gm_analytics.rpm import grammar
 from gm_analytics.rpm.grammar import optional
 from gm_analytics.rpm.package import Row
@@ -229,11 +229,8 @@ class PackageManager:
         self, update_id: str, absent: Collection[str], rows: Collection[Row]
     ) -> GmError:
         """Say why packages were solved, and their files are not there."""
-
-        def ask(argv: Argv, doing: str) -> str:
-            return run_yum(self._host, update_id, argv, doing, aloud=False).stdout
-
         with suppress(GmError):
+            ask = asking(self._host, update_id)
             if names := meant.of_one_name(rows, self._host, update_id, ask):
                 return SameFileName(self._host.name, names)
         return BadPackages(self._host.name, f"solved, but not downloaded: {', '.join(absent)}")

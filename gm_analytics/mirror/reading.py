@@ -18,7 +18,8 @@ from gm_analytics.mirror.records import Document, Records
 from gm_analytics.mirror.survey import REFUSED, Asked
 from gm_analytics.mirror.trust import Trust
 from gm_analytics.rpm import grammar, strict, updateinfo
-from gm_analytics.rpm.advisories import Advisory, Listing, Versioned
+from gm_analytics.rpm.advisories import Advisory, Listing
+from gm_analytics.rpm.versions import Versioned
 
 log = logging.getLogger(__name__)
 SECONDS = 120

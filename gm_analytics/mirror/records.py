@@ -20,7 +20,7 @@ from gm_analytics.remote.commands import Argv, script
 from gm_analytics.rpm import grammar
 from gm_analytics.rpm.compressed import opened
 from gm_analytics.rpm.foreign import documents_of
-from gm_analytics.rpm.grammar import DOCUMENT, REPOSITORY_ID
+from gm_analytics.rpm.grammar import DATA_TYPE, DOCUMENT, REPOSITORY_ID
 from gm_analytics.rpm.repodata import GROUP, Data
 
 MAX_DOCUMENTS = 200
@@ -38,7 +38,6 @@ TYPES = f"{_GROUPS}|updateinfo"
 OTHERS = "[A-Za-z].*"
 _NOT_CARRIED = re.compile(r"(primary|filelists|other|prestodelta|deltainfo).*|.*_(db|zck)|.*:.*")
 """Types that createrepo writes itself, or that describe files which the pool does not have."""
-TYPE = grammar.Grammar("a type of metadata", "[A-Za-z][A-Za-z0-9_.+-]*", 60)
 
 Origin = Literal["served", "adopted", "reviewed", "upstream"]
 """Of the publication that is followed; what an adopted repository brought along; the reviewed
@@ -250,7 +249,7 @@ def _source(found: _Found) -> Source:
 def _named(repomd: bytes, *, adopted: bool) -> Iterable[Data]:
     """Give what a repomd.xml names of the types that are wanted."""
     for data in documents_of(repomd):
-        if not TYPE.fits(data.type):
+        if not DATA_TYPE.fits(data.type):
             continue
         if not _NOT_CARRIED.fullmatch(data.type) if adopted else re.fullmatch(TYPES, data.type):
             yield data

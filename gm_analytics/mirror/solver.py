@@ -141,9 +141,8 @@ class _Asking:
         self, host: Host, update_id: str, command: YumCommand, *, fresh: bool = False
     ) -> None:
         self.mirror = host.name
-        self._host = host
-        self._update_id = update_id
-        self._command = command
+        self._host, self._update_id, self._command = host, update_id, command
+        self._ask = asking(host, update_id)
         self._target = replace(host.target, max_age=0) if fresh else host.target
 
     def of(self, specs: tuple[str, ...], *, some: bool = False) -> Solved:
@@ -211,14 +210,13 @@ class _Asking:
         names: list[str] = []
         if "checksum" in error.error.message:
             with suppress(Exception):  # as before
-                names = meant.of_one_name(error.rows, self._host, self._update_id, self._ask)
+                names = meant.of_one_name(
+                    error.rows, self._host, self._update_id, asking(self._host, self._update_id)
+                )
         return SameFileName(self.mirror, names) if names else error.error
 
     def _look_up(self, error: UnknownPackages) -> None:
         meant.look_up(error, self._host, self._update_id, self._ask)
-
-    def _ask(self, argv: Argv, doing: str) -> str:
-        return run_yum(self._host, self._update_id, argv, doing, aloud=False).stdout
 
     def _why(
         self, result: ssh.Result, argv: Argv, specs: tuple[str, ...], rows: tuple[Row, ...]
@@ -274,6 +272,11 @@ def spelled_out(
         return command(specs)
     host.put_list(update_id, yum.SPECS, specs)
     return yum.listed(host.target, host.tools, update_id, command(()))
+
+
+def asking(host: Host, update_id: str) -> meant.Ask:
+    """Give what runs a command of `yum` for what is said behind it; it gives what it printed."""
+    return lambda argv, doing: run_yum(host, update_id, argv, doing, aloud=False).stdout
 
 
 def run_yum(

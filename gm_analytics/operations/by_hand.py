@@ -191,12 +191,6 @@ class Operations:
             known = [session.publications.publication(n).directory for n in (before, after)]
             return self._between(session, *known)
 
-    def lock(self, mirror: str, number: int | None) -> Lock:
-        """Give the lock file of a publication, by default the live one's."""
-        with self.mirrors.read(mirror) as session:
-            held = session.publications.publication(number)
-            return Lock.of(mirror, held, session.publications.packages(held.directory))
-
     def collect(self, mirror: str, *, dry_run: bool) -> Collected:
         """Remove what retention does not keep, or say what would be, and change nothing."""
         update = update_of("gc", mirror)

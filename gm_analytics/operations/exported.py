@@ -11,7 +11,9 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 from gm_analytics.mirror import repository
 from gm_analytics.mirror.access import Mirrors
+from gm_analytics.mirror.history import Held
 from gm_analytics.mirror.lock import Lock, Locked
+from gm_analytics.mirror.session import Session
 from gm_analytics.rpm import header
 from gm_analytics.rpm.header import NOTHING, Header
 
@@ -58,18 +60,27 @@ class Exported:
 def text(mirrors: Mirrors, mirror: str, number: int | None, form: str) -> str:
     """Give a publication, by default the live one, in one of `FORMATS`."""
     if not FORMATS[form]:
-        return _read(mirrors, mirror, number, described=False).lock.text()
+        return lock(mirrors, mirror, number).text()
     module = import_module(f"gm_analytics.operations.{FORMATS[form]}")
     write: Callable[[Exported], str] = module.text
-    return write(_read(mirrors, mirror, number, described=True))
+    return write(_described(mirrors, mirror, number))
 
 
-def _read(mirrors: Mirrors, mirror: str, number: int | None, *, described: bool) -> Exported:
+def lock(mirrors: Mirrors, mirror: str, number: int | None = None) -> Lock:
+    """Give the lock file of a publication, by default the live one's."""
     with mirrors.read(mirror) as session:
-        held = session.publications.publication(number)
-        lock = Lock.of(mirror, held, session.publications.packages(held.directory))
-        host, headers = session.host, {}
-        if described:
-            argv = repository.described(host.target, held.directory)
-            headers = header.parse(host.run(argv, "reading headers", host.target.timeout))
-        return Exported(lock, host.config.base_url, host.config.upstream.arch or "", headers)
+        return _locked(session, mirror, number)[1]
+
+
+def _locked(session: Session, mirror: str, number: int | None) -> tuple[Held, Lock]:
+    held = session.publications.publication(number)
+    return held, Lock.of(mirror, held, session.publications.packages(held.directory))
+
+
+def _described(mirrors: Mirrors, mirror: str, number: int | None) -> Exported:
+    with mirrors.read(mirror) as session:
+        held, found = _locked(session, mirror, number)
+        host = session.host
+        argv = repository.described(host.target, held.directory)
+        headers = header.parse(host.run(argv, "reading headers", host.target.timeout))
+        return Exported(found, host.config.base_url, host.config.upstream.arch or "", headers)

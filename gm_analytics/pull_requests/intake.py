@@ -19,6 +19,7 @@ from gm_analytics.updates.taken import Taken
 
 STORE_DEADLINE = 8.0
 """Seconds; GitHub takes a delivery for failed after 10."""
+THREADS = 8
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -40,6 +41,13 @@ class Tell(Protocol):
     def ignored(self, event: PullRequestEvent, reason: str) -> None:
         """Have it told why it causes no update; never fail for it."""
         ...
+
+
+def threads(database_url: str) -> ThreadPoolExecutor:
+    """Give the threads that store deliveries."""
+    # SQLite has one writer at a time; more would only wait for each other in growing pauses.
+    writers = 1 if database_url.startswith("sqlite") else THREADS
+    return ThreadPoolExecutor(writers, thread_name_prefix="intake")
 
 
 @dataclass(frozen=True)

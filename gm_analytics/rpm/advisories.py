@@ -14,7 +14,7 @@ from typing import Annotated, NamedTuple, Protocol
 
 from gm_analytics.rpm import grammar
 from gm_analytics.rpm.grammar import WORDS, optional
-from gm_analytics.rpm.versions import compare_evr
+from gm_analytics.rpm.versions import Versioned, compare_evr
 
 
 class Fix(NamedTuple):
@@ -60,25 +60,6 @@ class Listing:
 
     ids: frozenset[str]
     advisories: tuple[Advisory, ...]
-
-
-class Versioned(Protocol):
-    """What is read of a package that is served."""
-
-    @property
-    def name(self) -> str:
-        """As `Package.name`."""
-        ...
-
-    @property
-    def arch(self) -> str:
-        """As `Package.arch`."""
-        ...
-
-    @property
-    def evr(self) -> str:
-        """As `Package.evr`."""
-        ...
 
 
 def newest(packages: Iterable[Versioned]) -> dict[tuple[str, str], str]:

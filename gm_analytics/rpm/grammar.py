@@ -150,6 +150,7 @@ MODULE_SPEC = Grammar(
 _SEGMENT = "[A-Za-z0-9_+~^%@:,=][A-Za-z0-9._+~^%@:,=-]*"
 HREF = Grammar("a relative path", f"{_SEGMENT}(/{_SEGMENT})*", 1024)
 METADATA = Grammar("a metadata file", r"repodata/[A-Za-z0-9_][A-Za-z0-9._+-]*", 300)
+DATA_TYPE = Grammar("a type of metadata", "[A-Za-z][A-Za-z0-9_.+-]*", 60)
 DOCUMENT = Grammar("a metadata file's name", "[A-Za-z0-9_][A-Za-z0-9._+-]*", 255)
 
 # What dnf takes behind `@`: the id of a group or, with `^` alone, of an environment; or its name,

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from gm_analytics.rpm.grammar import DATA_TYPE
 from gm_analytics.rpm.strict import Grammar, Malformed, Strict, number, only, root
 
 # --- repomd.xml ------------------------------------------------------------------------------
@@ -16,7 +17,6 @@ from gm_analytics.rpm.strict import Grammar, Malformed, Strict, number, only, ro
 GROUP = re.compile(r"group(_gz|_xz|_zst|_bz2)?")
 """Types of the groups file, as it was given and compressed."""
 LISTS = ("primary", "filelists", "other")
-_TYPE = re.compile("[A-Za-z][A-Za-z0-9_.+-]{0,59}")
 HREF = re.compile(r"repodata/[A-Za-z0-9_][A-Za-z0-9._+-]{0,200}")
 DIGESTS = {"sha256": 64, "sha384": 96, "sha512": 128}
 """Algorithms, and their hexadecimal digits."""
@@ -82,7 +82,7 @@ class _Repomd:
         return name not in {"repomd", "data", "location"}
 
     def _begin(self, kind: str) -> None:
-        if not _TYPE.fullmatch(kind):
+        if not DATA_TYPE.fits(kind):
             raise Malformed(f"data of type {kind[:80]!r}", "a word")
         if kind in self.found:
             raise Malformed(f"data of type {kind!r} twice", "it once")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
 
 from gm_analytics.rpm.grammar import MODULE, PROFILE, STREAM
+from gm_analytics.rpm.versions import Versioned
 
 _ASKED = re.compile(rf"@({MODULE.ere})(?::({STREAM.ere}))?(?:/({PROFILE.ere}))?")
 
@@ -64,31 +64,12 @@ def platform_of(releasever: str) -> str:
 _OF_A_BUILD = re.compile(r"\.module[+_]")
 
 
-class Named(Protocol):
-    """A package, or a row of a table of packages."""
-
-    @property
-    def name(self) -> str:
-        """Its name."""
-        ...
-
-    @property
-    def evr(self) -> str:
-        """Epoch, version and release."""
-        ...
-
-    @property
-    def arch(self) -> str:
-        """Its architecture."""
-        ...
-
-
-def looks_modular(package: Named) -> bool:
+def looks_modular(package: Versioned) -> bool:
     """Tell whether a version is as those of modules are (`1-1.module+el9+…`), without its RPM."""
     return _OF_A_BUILD.search(package.evr) is not None
 
 
-def artifact(package: Named) -> str:
+def artifact(package: Versioned) -> str:
     """Name a package as the documents do: with its epoch, though that be 0."""
     epoch, _, rest = package.evr.rpartition(":")
     return f"{package.name}-{epoch or 0}:{rest}.{package.arch}"

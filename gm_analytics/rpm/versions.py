@@ -4,6 +4,26 @@ from __future__ import annotations
 
 import re
 from functools import cmp_to_key
+from typing import Protocol
+
+
+class Versioned(Protocol):
+    """A package, or a row of a table of packages."""
+
+    @property
+    def name(self) -> str:
+        """As `Package.name`."""
+        ...
+
+    @property
+    def arch(self) -> str:
+        """As `Package.arch`."""
+        ...
+
+    @property
+    def evr(self) -> str:
+        """As `Package.evr`."""
+        ...
 
 
 def compare_evr(left: str, right: str) -> int:

@@ -8,7 +8,6 @@ import re
 import shutil
 import subprocess
 import sys
-import threading
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import (
@@ -19,7 +18,6 @@ from contextlib import (
     suppress,
 )
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +35,7 @@ from lab.processes import SYSTEM_PATH, reserve_port, run
 from lab.site import Mirror, Site
 from lab.site import Service as Processes
 from tests.integration.conftest import Cli, at_once, manifest, needs_root
+from tests.support.serving import Quiet, serving
 
 pytestmark = needs_root
 QUICK = "#!/bin/sh\ncase $* in *--version*) echo 4.14.0 ;; esac\n"
@@ -226,8 +225,8 @@ def shell(path: str) -> Callable[..., Broken]:
 def answering(answer: Callable[[str], tuple[int, dict[str, str], bytes]]) -> Iterator[str]:
     """A server of ours; gives its address."""
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
+    class Handler(Quiet):
+        def do_GET(self) -> None:  # noqa: N802  # http.server calls it so
             status, headers, body = answer(self.path)
             self.send_response(status)
             for name, value in {**headers, "Content-Length": str(len(body))}.items():
@@ -235,16 +234,8 @@ def answering(answer: Callable[[str], tuple[int, dict[str, str], bytes]]) -> Ite
             self.end_headers()
             self.wfile.write(body)
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}/"
-    finally:
-        server.shutdown()
-        server.server_close()
+    with serving(Handler) as url:
+        yield f"{url}/"
 
 
 @contextmanager

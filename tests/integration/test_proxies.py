@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import socket
-import ssl
 import sys
-import threading
 from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +29,7 @@ from lab.web import WebServer
 from tests.install.network import pump
 from tests.integration.conftest import at_once, manifest
 from tests.support import command_line
+from tests.support.serving import Quiet, serving
 
 PROGRAM = str(Path(sys.executable).parent / "gm-analytics")
 
@@ -107,8 +105,8 @@ def test_a_bastion_that_is_away_is_named(site: Site, bastion: MirrorHost) -> Non
 def forwarding(asked: list[str], to: str = "", certificate: Path | None = None) -> Iterator[str]:
     """A proxy, or a server that gives what is at another address."""
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
+    class Handler(Quiet):
+        def do_GET(self) -> None:  # noqa: N802  # http.server calls it so
             asked.append(self.path)
             with requests.Session() as session:
                 session.trust_env = False
@@ -118,20 +116,8 @@ def forwarding(asked: list[str], to: str = "", certificate: Path | None = None) 
             self.end_headers()
             self.wfile.write(reply.content)
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    if certificate:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(certificate)
-        server.socket = context.wrap_socket(server.socket, server_side=True)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http{'s' * bool(certificate)}://127.0.0.1:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        server.server_close()
+    with serving(Handler, certificate) as url:
+        yield url
 
 
 def test_a_proxy_of_the_configuration_is_asked_and_named(site: Site) -> None:
@@ -199,8 +185,8 @@ def test_a_private_authority_is_believed_where_it_is_named(site: Site, tmp_path:
 def connecting(asked: list[str], status: int = 200) -> Iterator[str]:
     """A proxy for what is encrypted, which asks it to be let through: CONNECT."""
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_CONNECT(self) -> None:
+    class Handler(Quiet):
+        def do_CONNECT(self) -> None:  # noqa: N802  # as above
             asked.append(f"{self.path} {self.headers.get('Proxy-Authorization', '')}".rstrip())
             self.send_response(status)
             self.end_headers()
@@ -209,16 +195,8 @@ def connecting(asked: list[str], status: int = 200) -> Iterator[str]:
                 with socket.create_connection((host, int(port))) as outside:
                     pump(self.connection, outside)
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        server.server_close()
+    with serving(Handler) as url:
+        yield url
 
 
 def test_github_is_asked_over_tls_through_a_proxy(

@@ -16,6 +16,7 @@ import requests
 
 from gm_analytics import errors, settings
 from gm_analytics.manifest import Manifest
+from gm_analytics.operations import exported
 from gm_analytics.service import Service
 from gm_analytics.updates.model import Outcome
 from lab.client import Client
@@ -335,7 +336,7 @@ def test_a_lock_file_is_applied_where_signatures_are_required(signed: Site) -> N
     need = add(signed, Package("locked-need"), signed.upstream.key)
     user = add(signed, Package("locked-user", requires=(need.name,)), signed.upstream.key)
     assert apply(signed, user.name, signatures="required").state == "published"
-    lock = service_of(signed, "required").operations.lock(signed.mirror.name, None)
+    lock = exported.lock(service_of(signed, "required").mirrors, signed.mirror.name)
     only = replace(lock, packages=tuple(p for p in lock.packages if "locked" in p.package.name))
     other = signed.add_mirror("locked.example")
     shutil.copy(signed.upstream.path(need), other.host.root)

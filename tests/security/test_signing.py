@@ -15,7 +15,7 @@ import pytest
 from gm_analytics import errors, settings
 from gm_analytics.manifest import Manifest
 from gm_analytics.mirror.signing import key_of
-from gm_analytics.operations import status
+from gm_analytics.operations import exported, status
 from gm_analytics.service import Service
 from gm_analytics.updates.model import Outcome
 from lab.client import Client
@@ -263,7 +263,7 @@ def test_an_older_publication_is_called_back_only_as_it_was_signed(
     with pytest.raises(errors.GmError, match=r"packages\.txt is not"):
         service.operations.rollback(mirror.name, number, at_once())
     with pytest.raises(errors.GmError, match=r"packages\.txt is not"):
-        service.operations.lock(mirror.name, number)
+        exported.lock(service.mirrors, mirror.name, number)
     assert not installs_the_stranger(lab, mirror)
 
 
