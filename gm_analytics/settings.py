@@ -105,6 +105,9 @@ class Settings(Section):
     keep_updates_days: PositiveInt = 90
     """How long an update that has ended is kept, unless a publication names it or it is the
     newest of its pull request."""
+    look_seconds: NonNegativeFloat = 300.0
+    """Between two looks at each mirror, for pages and metrics; after updates there is one, too.
+    With 0 there is none."""
     mirrors: Annotated[list[Mirror], Field(min_length=1)]
     _files: Files | None = PrivateAttr(None)
 

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from dbos import error
 from sqlalchemy.exc import SQLAlchemyError
 
-from gm_analytics.engine import cancelling, index, unseen, waiting
+from gm_analytics.engine import audit, cancelling, index, sights, unseen, waiting
 from gm_analytics.engine.database import is_away
 from gm_analytics.engine.holding import Holding
 from gm_analytics.engine.progress import Kept, Logged
@@ -28,6 +28,7 @@ from gm_analytics.errors import (
     Unexpected,
 )
 from gm_analytics.stored import MAX_SHOWN
+from gm_analytics.updates.audit import made_by, of_cancel, of_end
 from gm_analytics.updates.model import Outcome, Update
 from gm_analytics.updates.progress import Telling
 from gm_analytics.updates.states import State
@@ -40,6 +41,8 @@ Tell = Callable[[Update, "Outcome | None"], None]
 T = TypeVar("T")
 AWAY = 30.0
 """Seconds at most between two looks at a database that is away."""
+SEARCHED = 20
+"""Packages that were added by whose names an update is found."""
 _CHANGED_WHAT_IS_SERVED = {"published", "previewed", "closed"}
 _FOUND_THE_MIRROR = {*_CHANGED_WHAT_IS_SERVED, "unchanged"}
 
@@ -106,6 +109,8 @@ class Attempts:
         now = self.clock()
         self._lasting("ending", work, lambda at: _end(at, work, outcome, now))
         log.info("update %s: %s: %s", work.id, outcome.state, outcome.message)
+        if outcome.state in _FOUND_THE_MIRROR:
+            self._note(sights.after, work, outcome)
         self._tell(work, outcome)
         return outcome
 
@@ -116,7 +121,7 @@ class Attempts:
         now = self.clock()
         wait = after(error, before, now, self.retry)
         if wait is None:
-            self._lasting("ending", work, lambda at: _fail(at, work.id, error))
+            self._lasting("ending", work, lambda at: _fail(at, work, error))
             if isinstance(error, Unexpected):  # a defect, and DBOS's trace is dropped
                 log.error("update %s: failed: %s", work.id, error, exc_info=failure)
             else:
@@ -192,7 +197,9 @@ def _end(connection: sa.Connection, work: Update, outcome: Outcome, at: float) -
     """Note how an update ended; what it waited for is there again for others, too."""
     waiting.forget(connection, work.id)
     cancelling.forget(connection, work.id)
-    index.end(connection, work.id, outcome.state, outcome.message)
+    added = " ".join(outcome.added[:SEARCHED])
+    index.end(connection, work.id, outcome.state, outcome.message, added)
+    audit.write(connection, of_end(work, outcome.state, outcome.message, made_by(outcome)))
     if outcome.state in _FOUND_THE_MIRROR:
         waiting.wake_after(connection, work)
     if outcome.state in _CHANGED_WHAT_IS_SERVED:
@@ -201,11 +208,15 @@ def _end(connection: sa.Connection, work: Update, outcome: Outcome, at: float) -
         unseen.store(connection, work, outcome.unseen, at)
 
 
-def _fail(connection: sa.Connection, workflow_id: str, error: GmError) -> None:
-    waiting.forget(connection, workflow_id)
-    cancelling.forget(connection, workflow_id)
+def _fail(connection: sa.Connection, work: Update, error: GmError) -> None:
+    waiting.forget(connection, work.id)
+    cancelling.forget(connection, work.id)
     state: State = "cancelled" if isinstance(error, Cancelled) else "failed"
-    index.end(connection, workflow_id, state, str(error))
+    index.end(connection, work.id, state, str(error))
+    if isinstance(error, Cancelled):
+        audit.write(connection, of_cancel(work, error.asked_by))
+    else:
+        audit.write(connection, of_end(work, state, str(error)))
 
 
 def _known(failure: Exception) -> GmError:

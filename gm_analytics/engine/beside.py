@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from gm_analytics.errors import GmError
@@ -39,6 +40,10 @@ class Look:
                 log.warning("%s: %s", self.doing, str(failure).partition("\n")[0])
             except Exception:
                 log.exception("%s: failed", self.doing)
+
+
+Beside = Callable[[sa.Engine], Look]
+"""Gives something that is looked at, with the worker's connections."""
 
 
 @contextmanager

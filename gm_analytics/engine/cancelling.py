@@ -11,12 +11,13 @@ from typing import Literal
 
 import sqlalchemy as sa
 
-from gm_analytics.engine import index, progress, records, waiting
+from gm_analytics.engine import audit, index, progress, records, waiting
 from gm_analytics.engine.clock import now
 from gm_analytics.engine.codec import serialize
 from gm_analytics.engine.lease_tables import LEASES, REQUESTS
-from gm_analytics.engine.schema import OUTPUTS, WAITS, WORKFLOWS
+from gm_analytics.engine.schema import OUTPUTS, UPDATES, WAITS, WORKFLOWS
 from gm_analytics.errors import Cancelled
+from gm_analytics.updates.audit import of_cancel
 
 Answer = Literal["cancelled", "asked", "ended"]
 """It is; its worker is asked to; or there was nothing to cancel."""
@@ -86,3 +87,6 @@ def _say(connection: sa.Connection, workflow_id: str, error: Cancelled) -> None:
     index.end(connection, workflow_id, "cancelled", str(error))
     progress.forget(connection, workflow_id)
     waiting.forget(connection, workflow_id)
+    this = sa.select(UPDATES).where(UPDATES.c.workflow_id == workflow_id)
+    if row := connection.execute(this).one_or_none():
+        audit.write(connection, of_cancel(records.indexed(row), error.asked_by))

@@ -20,13 +20,15 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from gm_analytics.engine import cancelling, index, records, schema, seen, waiting
+from gm_analytics.engine import audit, cancelling, index, records, schema, seen, standings, waiting
 from gm_analytics.engine.database import connect, guarded, is_new, locked, prepare
 from gm_analytics.engine.handover import FEEDBACK, NOTICE, QUEUES
 from gm_analytics.engine.schema import UPDATES, WORKFLOWS
 from gm_analytics.engine.taking import Taking
+from gm_analytics.engine.views import Views
 from gm_analytics.events import Identity, PullRequestEvent
 from gm_analytics.mirror.publication import Standing
+from gm_analytics.updates.audit import made_by, of_end, of_retry
 from gm_analytics.updates.model import Record, Update
 
 if TYPE_CHECKING:
@@ -93,6 +95,11 @@ class Store(Taking):
                 connection.commit()
         client: DBOSClient = durable.client(self._engine)
         return client
+
+    @cached_property
+    def views(self) -> Views:
+        """What pages and the API read."""
+        return Views(self._engine, self._summary, self.under_way)
 
     def close(self) -> None:
         """Close the connections."""
@@ -186,6 +193,8 @@ class Store(Taking):
             index.store(connection, update)
             index.start(connection, update)
             index.end(connection, update.id, record.state, record.message)
+            end = of_end(update, record.state, record.message, made_by(record.outcome))
+            audit.write(connection, end)
 
     def note_standing(self, mirror: str, standing: Standing) -> Update | None:
         """Note what merging a pull request would change by now; give the update that previewed it.
@@ -195,10 +204,10 @@ class Store(Taking):
 
         """
         with guarded(f"noting {standing.pull_request}"), self._engine.begin() as connection:
-            row = index.note(connection, mirror, standing)
+            row = standings.note(connection, mirror, standing)
             return row and records.indexed(row)
 
-    def retry(self, update_id: str, mirror: str | None = None) -> bool:
+    def retry(self, update_id: str, mirror: str | None = None, asked_by: str = "") -> bool:
         """Run an update again under its id where it failed; tell whether it did anywhere.
 
         Raises:
@@ -209,7 +218,7 @@ class Store(Taking):
         found = self.get(update_id)
         with guarded(f"retrying update {update_id}"):
             retried = [
-                self._retry_if_failed(record.update.id)
+                self._retry_if_failed(record.update.id, asked_by)
                 for record in found
                 if mirror in {None, record.update.mirror}
             ]
@@ -244,10 +253,10 @@ class Store(Taking):
             ids = connection.scalars(query.order_by(UPDATES.c.workflow_id)).all()
             return [one for one in ids if cancelling.ask(connection, one, asked_by) != "ended"]
 
-    def _retry_if_failed(self, workflow_id: str) -> bool:
+    def _retry_if_failed(self, workflow_id: str, asked_by: str = "") -> bool:
         both = sa.outerjoin(WORKFLOWS, UPDATES, UPDATES.c.workflow_id == WORKFLOWS.c.workflow_uuid)
-        columns = (WORKFLOWS.c.status, WORKFLOWS.c.queue_partition_key, UPDATES.c.state)
-        query = sa.select(*columns).select_from(both)
+        columns = (WORKFLOWS.c.status, WORKFLOWS.c.queue_partition_key)
+        query = sa.select(*columns, *UPDATES.c).select_from(both)
         with self._engine.begin() as connection:
             this = WORKFLOWS.c.workflow_uuid == workflow_id
             found = connection.execute(query.where(this)).one_or_none()
@@ -259,6 +268,8 @@ class Store(Taking):
             waiting.forget(connection, workflow_id)
             cancelling.forget(connection, workflow_id)
             index.wait(connection, workflow_id)
+            if found.workflow_id:
+                audit.write(connection, of_retry(records.indexed(found), asked_by))
         try:
             # Without them it would leave its mirror's partition, and run beside another update.
             self._client.rewind_workflow(

@@ -11,16 +11,14 @@ import logging
 import time
 import traceback
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
 
-from gm_analytics.engine import records, schema
+from gm_analytics.engine import records, schema, searched
 from gm_analytics.engine.schema import INPUTS, OUTPUTS, UPDATES, WAITS, WORKFLOWS
-from gm_analytics.mirror.publication import Standing
 from gm_analytics.updates.model import Update
 from gm_analytics.updates.states import State
 
@@ -40,48 +38,44 @@ def store(connection: sa.Connection, update: Update) -> None:
 
 def start(connection: sa.Connection, update: Update) -> None:
     """Note that an update runs, and forget how it ended before it was retried."""
-    values = {"state": "running", "message": "", "started_at": time.time(), "ended_at": None}
+    began = {"message": "", "said": "", "started_at": time.time(), "ended_at": None}
+    values = {"state": "running", **began}
     if not _set(connection, update.id, values):
         # An older version of the service stored it, while this one took over.
         store(connection, update)
         _set(connection, update.id, values)
 
 
-def end(connection: sa.Connection, workflow_id: str, state: State, message: str) -> None:
-    """Note how an update ended."""
-    values = {"state": state, "message": records.kept(message), "ended_at": time.time()}
-    _set(connection, workflow_id, values)
+def end(
+    connection: sa.Connection, workflow_id: str, state: State, message: str, more: str = ""
+) -> None:
+    """Note how an update ended; it is found by its message, and by what `more` has."""
+    kept = records.kept(message)
+    said = searched.said(f"{kept} {more}")
+    _set(
+        connection,
+        workflow_id,
+        {"state": state, "message": kept, "said": said, "ended_at": time.time()},
+    )
 
 
 def wait(connection: sa.Connection, workflow_id: str) -> None:
     """Note that an update waits to be run again."""
-    _set(connection, workflow_id, {"state": "waiting", "message": "", "ended_at": None})
+    values = {"state": "waiting", "message": "", "said": "", "ended_at": None}
+    _set(connection, workflow_id, values)
 
 
 def name(connection: sa.Connection, update_id: str, number: int) -> None:
     """Note of which pull request an update is that was stored without one."""
     this = (UPDATES.c.update_id == update_id, UPDATES.c.number == 0)
-    query = sa.select(UPDATES.c.workflow_id, UPDATES.c.update_values).where(*this)
+    columns = (UPDATES.c.workflow_id, UPDATES.c.mirror, UPDATES.c.update_values)
+    query = sa.select(*columns).where(*this)
     for row in connection.execute(query).all():
         values = records.values_of(row.update_values)
         told = json.dumps({**values, "number": number}) if isinstance(values, dict) else "{}"
-        _set(connection, row.workflow_id, {"number": number, "update_values": told})
-
-
-def note(connection: sa.Connection, mirror: str, standing: Standing) -> records.Row | None:
-    """Note at a pull request's preview what merging would change by now; give its row.
-
-    None if its newest update on the mirror made no preview.
-    """
-    repository, _, number = standing.pull_request.rpartition("#")
-    its = (UPDATES.c.repository == repository, UPDATES.c.number == int(number))
-    newest = (UPDATES.c.changed_at.desc(), UPDATES.c.requested_at.desc())
-    query = sa.select(UPDATES).where(*its, UPDATES.c.mirror == mirror).order_by(*newest).limit(1)
-    row = connection.execute(query).one_or_none()
-    if row is None or row.state != "previewed":
-        return None
-    _set(connection, row.workflow_id, {"standing": json.dumps(asdict(standing))})
-    return row
+        subject = searched.subject(records.update_of(values, row.workflow_id, row.mirror))
+        named = {"number": number, "update_values": told, "subject": f"#{number} {subject}"}
+        _set(connection, row.workflow_id, named)
 
 
 def payload(connection: sa.Connection, workflow_id: str) -> records.Row:
@@ -111,6 +105,8 @@ def repair(engine: sa.Engine) -> None:
         while more:
             with engine.begin() as connection:
                 more = fill(connection) > 0
+    with engine.begin() as connection:
+        searched.fill(connection, f"{schema.prefix(connection)}gm_updates")
 
 
 def adopt(connection: sa.Connection) -> int:
@@ -267,11 +263,14 @@ def _row(update: Update) -> dict[str, Any]:
         "ended_at": None,
         "update_values": json.dumps(update.to_json()),
         "standing": "",
+        "author": searched.said(update.author),
+        "subject": searched.subject(update),
     }
 
 
 def _put(connection: sa.Connection, row: dict[str, Any]) -> None:
-    connection.execute(_upsert(schema.prefix(connection)), row)
+    said = {"said": searched.said(row["message"])}
+    connection.execute(_upsert(schema.prefix(connection)), row | said)
 
 
 @lru_cache

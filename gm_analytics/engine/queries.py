@@ -24,7 +24,7 @@ POLL = 0.1
 """Seconds between two looks at what another process does."""
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}(@[A-Za-z0-9_][A-Za-z0-9._:+-]{0,99})?")
 """An update's id or a delivery's, and `@` with a mirror's name where it has updates on several."""
-_SUMMARY = sa.select(
+SUMMARY = sa.select(
     *UPDATES.c,
     WORKFLOWS.c.status,
     WORKFLOWS.c.started_at_epoch_ms,
@@ -77,7 +77,7 @@ class Queries:
     def _whole_update(self, update_id: str) -> list[Record]:
         one_mirror = index.PARTITION_SEPARATOR in update_id
         column = UPDATES.c.workflow_id if one_mirror else UPDATES.c.update_id
-        query = _SUMMARY.where(column == update_id).order_by(UPDATES.c.workflow_id)
+        query = SUMMARY.where(column == update_id).order_by(UPDATES.c.workflow_id)
         with guarded(f"reading update {update_id}"), self._engine.connect() as connection:
             return [self._whole(connection, row) for row in connection.execute(query).all()]
 
@@ -90,7 +90,7 @@ class Queries:
 
         """
         workflow_id = record.update.id
-        query = _SUMMARY.where(UPDATES.c.workflow_id == workflow_id)
+        query = SUMMARY.where(UPDATES.c.workflow_id == workflow_id)
         with guarded(f"reading update {workflow_id}"), self._engine.connect() as connection:
             row = connection.execute(query).one_or_none()
             if row is None:
@@ -170,7 +170,7 @@ class Queries:
 
         """
         newest = (UPDATES.c.accepted_at.desc(), UPDATES.c.workflow_id.desc())
-        query = _SUMMARY.where(*listing.conditions(state, mirror)).order_by(*newest)
+        query = SUMMARY.where(*listing.conditions(state, mirror)).order_by(*newest)
         if state is None:
             return self._list("listing updates", query.limit(limit))
         with guarded("listing updates"), self._engine.connect() as connection:
@@ -185,7 +185,7 @@ class Queries:
             StoreUnavailable: the store did not answer.
 
         """
-        query = _SUMMARY.where(*_is_of(pull_request))
+        query = SUMMARY.where(*_is_of(pull_request))
         found = self._list(f"looking for updates of {pull_request}", query)
         return sorted(found, key=lambda record: record.update.order, reverse=True)
 

@@ -11,7 +11,14 @@ from collections.abc import Callable
 
 import sqlalchemy as sa
 
-from gm_analytics.engine import event_tables, lease_tables, waiting_tables
+from gm_analytics.engine import (
+    event_tables,
+    lease_tables,
+    searched,
+    update_tables,
+    view_tables,
+    waiting_tables,
+)
 from gm_analytics.engine.database import POSTGRESQL_SCHEMA
 from gm_analytics.errors import StoreUnavailable
 
@@ -43,10 +50,11 @@ UPDATES = sa.Table(
     sa.Column("started_at", sa.Double),
     sa.Column("ended_at", sa.Double),
     sa.Column("update_values", sa.Text),
-    sa.Column("standing", sa.Text),
+    *(sa.Column(name, sa.Text) for name in ("standing", "author", "subject", "said")),
 )
 """One row an update and mirror. DBOS's status is the truth of what waits, runs or has ended; the
-index says how it ended (`ended_at` is null until it does), and finds it."""
+index says how it ended (`ended_at` is null until it does), and finds it: by `author`, and by what
+`subject` and `said` have of it in lower case (`searched`)."""
 
 PROGRESS = sa.Table(
     "gm_progress",
@@ -140,30 +148,7 @@ cannot do under a condition, in one transaction with tables of the engine: `hand
 
 
 def _index_of_updates(connection: sa.Connection) -> None:
-    table = f"{prefix(connection)}gm_updates"
-    _run(
-        connection,
-        f"""CREATE TABLE {table} (
-            workflow_id TEXT NOT NULL PRIMARY KEY,
-            update_id TEXT NOT NULL,
-            mirror TEXT NOT NULL,
-            repository TEXT NOT NULL,
-            number INTEGER NOT NULL,
-            kind TEXT NOT NULL,
-            commit_sha TEXT NOT NULL,
-            changed_at TEXT NOT NULL,
-            requested_at DOUBLE PRECISION NOT NULL,
-            state TEXT NOT NULL,
-            message TEXT NOT NULL,
-            accepted_at DOUBLE PRECISION NOT NULL,
-            started_at DOUBLE PRECISION,
-            ended_at DOUBLE PRECISION,
-            update_values TEXT NOT NULL)""",
-        f"CREATE INDEX gm_updates_by_update ON {table} (update_id)",
-        f"CREATE INDEX gm_updates_by_time ON {table} (accepted_at, workflow_id)",
-        f"CREATE INDEX gm_updates_by_pull_request ON {table} (repository, number, mirror)",
-        f"CREATE INDEX gm_updates_open ON {table} (workflow_id) WHERE ended_at IS NULL",
-    )
+    _run(connection, *update_tables.updates(prefix(connection)))
 
 
 def _identity(connection: sa.Connection) -> None:
@@ -173,18 +158,7 @@ def _identity(connection: sa.Connection) -> None:
 
 
 def _progress(connection: sa.Connection) -> None:
-    _run(
-        connection,
-        f"""CREATE TABLE {prefix(connection)}gm_progress (
-            workflow_id TEXT NOT NULL PRIMARY KEY,
-            step TEXT NOT NULL,
-            since DOUBLE PRECISION NOT NULL,
-            done INTEGER NOT NULL,
-            total INTEGER NOT NULL,
-            lines TEXT NOT NULL,
-            said INTEGER NOT NULL,
-            written_at DOUBLE PRECISION NOT NULL)""",
-    )
+    _run(connection, update_tables.progress(prefix(connection)))
 
 
 def _waits(connection: sa.Connection) -> None:
@@ -196,17 +170,7 @@ def _events(connection: sa.Connection) -> None:
 
 
 def _looks(connection: sa.Connection) -> None:
-    _run(
-        connection,
-        f"""CREATE TABLE {prefix(connection)}gm_looks (
-            repository TEXT NOT NULL PRIMARY KEY,
-            began_at DOUBLE PRECISION NOT NULL,
-            busy_until DOUBLE PRECISION NOT NULL,
-            holder TEXT NOT NULL,
-            since TEXT NOT NULL,
-            head TEXT NOT NULL,
-            counts_from TEXT NOT NULL)""",
-    )
+    _run(connection, update_tables.looks(prefix(connection)))
 
 
 def _unseen(connection: sa.Connection) -> None:
@@ -226,6 +190,19 @@ def _leases(connection: sa.Connection) -> None:
     _run(connection, *lease_tables.statements(prefix(connection)))
 
 
+def _search(connection: sa.Connection) -> None:
+    _run(connection, *view_tables.search(prefix(connection)))
+    searched.fill(connection, f"{prefix(connection)}gm_updates")
+    _run(connection, *view_tables.search_indexes(prefix(connection)))
+
+
+def _views(connection: sa.Connection) -> None:
+    at = prefix(connection)
+    sqlite = connection.dialect.name == "sqlite"
+    _run(connection, *view_tables.mirrors(at), *view_tables.wishes(at))
+    _run(connection, *view_tables.audit(at, sqlite=sqlite))
+
+
 MIGRATIONS: tuple[Callable[[sa.Connection], None], ...] = (
     _index_of_updates,
     _identity,
@@ -237,6 +214,8 @@ MIGRATIONS: tuple[Callable[[sa.Connection], None], ...] = (
     _standing,
     _leases,
     _came,
+    _search,
+    _views,
 )
 
 

@@ -150,7 +150,7 @@ class Taking(Queries, ABC):
         """Store an update in a transaction."""
 
     @abstractmethod
-    def _retry_if_failed(self, workflow_id: str) -> bool:
+    def _retry_if_failed(self, workflow_id: str, asked_by: str = "") -> bool:
         """Run an update again if it failed; tell whether it did."""
 
     # --- what is known ---------------------------------------------------------------------

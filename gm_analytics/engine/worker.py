@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, Protocol
@@ -19,7 +19,7 @@ from dbos._utils import GlobalParams
 
 from gm_analytics.engine import given_up, housekeeping, index, unseen, waiting
 from gm_analytics.engine.attempts import Attempts, Perform, Tell
-from gm_analytics.engine.beside import Look, looking
+from gm_analytics.engine.beside import Beside, Look, looking
 from gm_analytics.engine.client import APPLICATION_VERSION, QUEUE
 from gm_analytics.engine.database import NAME, connect, engine_options, guarded, locked
 from gm_analytics.engine.given_up import GivenUp
@@ -69,11 +69,13 @@ def worker(
     clock: waiting.Clock = time.time,
     timing: Timing = Timing(),  # noqa: B008  # frozen
     keep: Keep | None = None,
+    more: Sequence[Beside] = (),
 ) -> Iterator[None]:
     """Perform updates and report on them in threads of this process, until the block ends.
 
     `tell` has a pull request told how an update ended, or that it waits. `clock` says when what
     waits is due, `see` whether clients see what is published. Without `keep` all updates are kept.
+    `more` gives what else is looked at beside them.
 
     What a worker left unfinished that ended, or died, goes on here or in another. `executor_id`
     begins the id that this one gets.
@@ -104,6 +106,7 @@ def worker(
                 Look("who waits", waiting.Waits(engine, _rewind, clock).look, waiting.LOOK),
                 Look("what was given up", GivenUp(engine, tell).look, given_up.LOOK),
             ]
+            beside.extend(one(engine) for one in more)
             if keep:
                 tidy = partial(housekeeping.once, engine, keep, stopped)
                 look = Look("housekeeping", tidy, housekeeping.EVERY, housekeeping.FIRST)

@@ -17,8 +17,9 @@ from gm_analytics.mirror.host import Host
 from gm_analytics.mirror.records import Document, Records
 from gm_analytics.mirror.survey import REFUSED, Asked
 from gm_analytics.mirror.trust import Trust
-from gm_analytics.rpm import grammar, strict, updateinfo
-from gm_analytics.rpm.advisories import Advisory, Listing
+from gm_analytics.rpm import grammar, open_advisories, strict, updateinfo
+from gm_analytics.rpm.advisories import Advice, Advisory, Listing
+from gm_analytics.rpm.package import Package
 from gm_analytics.rpm.versions import Versioned
 
 log = logging.getLogger(__name__)
@@ -85,6 +86,20 @@ class Reader:
         names = frozenset(package.name for package in known)
         with self.judging():
             return carried.advisories(records, known, partial(self._listing, names), exact=exact)
+
+    def unfixed(self, served: str, packages: Iterable[Package]) -> list[Advice] | None:
+        """Give upstream's advisories that what is served does not fix; None if it is not cached.
+
+        Raises as `advisories`.
+        """
+        known = tuple(packages)
+        names = frozenset(package.name for package in known)
+        records = self.read(served)
+        if not records.upstream:
+            return None
+        with self.judging():
+            listings = [self._listing(names, one) for one in records.upstreams("updateinfo")]
+            return open_advisories.unfixed(listings, known)
 
     def served(self, directory: str, packages: Iterable[Versioned]) -> tuple[Advisory, ...]:
         """Give the advisories of a publication itself. Raises as `advisories`."""

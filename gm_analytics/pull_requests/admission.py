@@ -14,7 +14,7 @@ from gm_analytics.events import PullRequestEvent
 from gm_analytics.pull_requests.rules import TABLE
 from gm_analytics.rpm import grammar
 from gm_analytics.settings import Settings
-from gm_analytics.updates.model import MAX_NUMBER, Update
+from gm_analytics.updates.model import MAX_NUMBER, ROLLBACK, Update
 
 _TIME = r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)?"
 _FORMS: dict[str, Callable[[str], object]] = {
@@ -23,6 +23,7 @@ _FORMS: dict[str, Callable[[str], object]] = {
     "head_sha": re.compile(r"[0-9a-f]{40}").fullmatch,
     "merge_sha": re.compile(r"([0-9a-f]{40})?").fullmatch,
     "merged_at": re.compile(_TIME).fullmatch,
+    "author": re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{0,200}").fullmatch,
     "base_ref": re.compile(r"[^\x00-\x20\x7f-\x9f~^:?*\[\\\ud800-\udfff]{0,255}").fullmatch,
 }
 """The texts that become part of a command, a path or an address."""
@@ -39,6 +40,8 @@ _EVENT_FORMS: dict[str, Callable[[str], object]] = {
 
 def reason_to_ignore(update: Update, config: Settings) -> str | None:
     """Say why a stored update is not to be performed, or None."""
+    if update.aim == ROLLBACK:
+        return _reason_not_to_roll_back(update, config)
     if malformed := _malformed(update):
         return f"the stored update has no valid {malformed}"
     if update.aim not in {row.aim for row in TABLE if row.publish == config.publish}:
@@ -47,6 +50,17 @@ def reason_to_ignore(update: Update, config: Settings) -> str | None:
         return f"repository {update.repository} is not listed in webhook.repositories"
     if update.mirror not in (mirror.name for mirror in config.mirrors_of(update.repository)):
         return f"no mirror of this name takes pull requests of {update.repository}"
+    return None
+
+
+def _reason_not_to_roll_back(update: Update, config: Settings) -> str | None:
+    """Say why what a page asked for is not done: a person chose, and saw, a publication."""
+    if not (_FORMS["id"](update.id) and _FORMS["author"](update.author)):
+        return "the stored update has no valid id or author"
+    if update.repository or update.number or min(update.back_to, update.expected) < 1:
+        return "the stored update is no rollback that was asked for"
+    if update.mirror not in (mirror.name for mirror in config.mirrors):
+        return "no mirror has this name"
     return None
 
 

@@ -250,4 +250,5 @@ def _update(event: Event, aim: Aim) -> Update:
         merged_at=event.at if merge else "",
         updated_at=changed,
         base_ref=event.base_ref,
+        author=event.author if isinstance(event, PullRequestEvent) else "",
     )

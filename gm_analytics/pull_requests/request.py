@@ -71,9 +71,9 @@ class StoredRequest:
         """No event brings a lock file."""
         return None
 
-    def older(self, update: Update) -> int | None:  # noqa: ARG002
-        """No event names a publication."""
-        return None
+    def older(self, update: Update) -> int | None:
+        """Give the publication that a person chose; no event names one."""
+        return update.back_to or None
 
     def number_of(self, update: Update) -> int:
         """Give the pull request whose merge a push was, 0 if it is not known to have been one.

@@ -149,7 +149,7 @@ def brought(chosen: Iterable[Advisory], brings: Iterable[tuple[Named, str]]) -> 
         for one in chosen
         if (nevras := tuple(dict.fromkeys(_bringing(one, packages))))
     ]
-    return tuple(sorted(found, key=_gravity))
+    return tuple(sorted(found, key=gravity))
 
 
 def _bringing(
@@ -165,7 +165,8 @@ def _bringing(
 _GRAVEST = ("critical", "important", "high", "moderate", "medium", "low")
 
 
-def _gravity(advice: Advice) -> tuple[bool, int, str]:
+def gravity(advice: Advice) -> tuple[bool, int, str]:
+    """Order advisories, the gravest first."""
     severity = advice.severity.lower()
     rank = _GRAVEST.index(severity) if severity in _GRAVEST else len(_GRAVEST)
     return advice.kind != "security", rank, advice.id

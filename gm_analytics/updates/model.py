@@ -85,6 +85,11 @@ class Update:
     """When GitHub last changed the pull request, ISO 8601 in UTC."""
     base_ref: str = ""
     """The branch that a pull request is to be merged into; earlier versions stored none."""
+    author: str = ""
+    """The pull request's, or the person who asked for it; empty where that is not known."""
+    back_to: int = 0
+    expected: int = 0
+    """Of a rollback that waits for its turn: the publication to go back to, and the live one."""
 
     @classmethod
     def read(cls, values: Any) -> Update:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from gm_analytics.errors import ToolsMissing
+from gm_analytics.errors import RollbackRefused, ToolsMissing
 from gm_analytics.mirror import vetoes
 from gm_analytics.mirror.publication import Closure, Publication, Veto
 from gm_analytics.mirror.survey import Asked, Survey, Upstream
@@ -24,6 +24,8 @@ def recognise(scene: Scene, live: Survey) -> Outcome | None:
         return None
     if aim.cause == "merge" and _is_older(scene, mark_of(live)):
         return Outcome("superseded", "what was merged later is live", live.live)
+    if update.expected:
+        return _as_expected(scene, live)
     if aim.source in {"lock", "older"}:  # a manifest that is served may mean other bytes
         return None
     served = scene.solve_key.is_among(live.manifests)
@@ -39,6 +41,24 @@ def recognise(scene: Scene, live: Survey) -> Outcome | None:
     told = remember(scene, live, "manifest")
     warnings = (f"upstream could not be asked for newer packages: {asked.failed}",)
     return replace(told, warnings=warnings) if asked.failed else told
+
+
+def _as_expected(scene: Scene, live: Survey) -> Outcome | None:
+    """See that the publication is live that the person saw; an earlier attempt may be done.
+
+    Raises:
+        RollbackRefused: another one is.
+
+    """
+    update, number = scene.update, Publication.number_of(live.live) if live.live else 0
+    if number == update.expected:
+        return None
+    made = Publication.parse(live.publication)
+    if made and made.update_id == update.id:
+        said = f"{update.mirror}: publication {made.restores} again"
+        return Outcome("published", said, live.live).not_seen(scene.see(live.repomd))
+    reason = f"publication {number} is live now; {update.expected} was when it was asked for"
+    raise RollbackRefused(update.mirror, str(update.back_to), reason)
 
 
 def is_there(scene: Scene, live: Survey, plan: Plan, closure: Closure) -> bool:

@@ -25,7 +25,8 @@ PURE = {
     "setup.answers", "setup.ssh_key",
     "github.webhook", "pull_requests.feedback", "pull_requests.markdown",
     "mirror.survey", "mirror.yum", "mirror.repository", "mirror.history", "mirror.retention",
-    "mirror.lock", "mirror.publication", "mirror.ownership",
+    "mirror.lock", "mirror.publication", "mirror.sight", "mirror.host_facts",
+    "updates.audit", "updates.wishes", "mirror.ownership",
     *(name for name in MODULES if name.startswith("rpm.")),
 }  # fmt: skip
 """Bytes and values in, values out."""
@@ -68,7 +69,18 @@ EXTERNAL = {
     },
     "sqlalchemy": {
         "engine.attempts",
+        "engine.audit",
         "engine.beside",
+        "engine.catalogue",
+        "engine.package_history",
+        "engine.search",
+        "engine.searched",
+        "engine.sights",
+        "engine.standings",
+        "engine.view_tables",
+        "engine.views",
+        "engine.watching",
+        "engine.wishes",
         "engine.cancelling",
         "engine.client",
         "engine.clock",

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from gm_analytics.engine import codec, index, records, schema
+from gm_analytics.engine import codec, index, records, schema, standings
 from gm_analytics.engine.database import connect
 from gm_analytics.engine.queries import Queries
 from gm_analytics.errors import UnknownPackages
@@ -242,7 +242,7 @@ def ended_as(engine: sa.Engine, name: str, state: str, changed: str) -> None:
 
 def note(engine: sa.Engine, standing: Standing = STANDING, mirror: str = "east") -> str | None:
     with engine.begin() as connection:
-        row = index.note(connection, mirror, standing)
+        row = standings.note(connection, mirror, standing)
         return row and records.indexed(row).id
 
 
