@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import pwd
 import sys
 import uuid
 from collections.abc import Sequence
@@ -37,6 +35,7 @@ from gm_analytics.manifest import MAX_BYTES, Manifest
 from gm_analytics.mirror.lock import MAX_BYTES as MAX_LOCK
 from gm_analytics.mirror.lock import Lock
 from gm_analytics.operations import cancel as operation
+from gm_analytics.operations import person
 from gm_analytics.operations.by_hand import DirectStep, Operations
 from gm_analytics.remote import fetch
 from gm_analytics.service import Service
@@ -173,7 +172,7 @@ def retry(config: Path | None, mirror: str | None, update_id: str, as_json: bool
     store = opened(config).store
     update_id = store.meant(update_id)
     _see_that_it_is_for(mirror, store.get(update_id), update_id)
-    if not store.retry(update_id, mirror):
+    if not store.retry(update_id, mirror, person.name()):
         on = f" on {mirror}" if mirror else ""
         raise click.UsageError(f"update {update_id} has not failed{on}; there is nothing to retry")
     if as_json:
@@ -201,7 +200,7 @@ def cancel(config: Path | None, update_id: str, mirror: str | None, as_json: boo
     records = _to_cancel(service.store.get(update_id), update_id, mirror)
     answers = []
     for record, answer in operation.run(
-        service.store, records, _who(), lambda update: service.tell.ended(update, None)
+        service.store, records, person.name(), lambda update: service.tell.ended(update, None)
     ):
         answers.append(answer)
         if not as_json:
@@ -226,14 +225,6 @@ def _to_cancel(records: list[Record], update_id: str, mirror: str | None) -> lis
         states = ", ".join(f"{record.update.mirror}: {record.state}" for record in records)
         raise click.UsageError(f"update {update_id} has ended ({states}); nothing is to cancel")
     return [record for record in records if not record.ended]
-
-
-def _who() -> str:
-    """Name the person: the account, or who became it."""
-    try:
-        return os.environ.get("SUDO_USER") or pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:  # as in a container
-        return f"uid {os.getuid()}"
 
 
 def _cancelled_text(record: Record, answer: Answer) -> str:

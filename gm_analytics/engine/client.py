@@ -20,7 +20,17 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from gm_analytics.engine import audit, cancelling, index, records, schema, seen, standings, waiting
+from gm_analytics.engine import (
+    audit,
+    by_hand,
+    cancelling,
+    index,
+    records,
+    schema,
+    seen,
+    standings,
+    waiting,
+)
 from gm_analytics.engine.database import connect, guarded, is_new, locked, prepare
 from gm_analytics.engine.handover import FEEDBACK, NOTICE, QUEUES
 from gm_analytics.engine.schema import UPDATES, WORKFLOWS
@@ -28,7 +38,7 @@ from gm_analytics.engine.taking import Taking
 from gm_analytics.engine.views import Views
 from gm_analytics.events import Identity, PullRequestEvent
 from gm_analytics.mirror.publication import Standing
-from gm_analytics.updates.audit import made_by, of_end, of_retry
+from gm_analytics.updates.audit import of_retry
 from gm_analytics.updates.model import Record, Update
 
 if TYPE_CHECKING:
@@ -190,11 +200,7 @@ class Store(Taking):
         """
         update = record.update
         with guarded(f"storing update {update.id}"), self._engine.begin() as connection:
-            index.store(connection, update)
-            index.start(connection, update)
-            index.end(connection, update.id, record.state, record.message)
-            end = of_end(update, record.state, record.message, made_by(record.outcome))
-            audit.write(connection, end)
+            by_hand.note(connection, record)
 
     def note_standing(self, mirror: str, standing: Standing) -> Update | None:
         """Note what merging a pull request would change by now; give the update that previewed it.

@@ -140,6 +140,13 @@ def after(connection: sa.Connection, update: Update, outcome: Outcome) -> None:
     connection.execute(changed.values(values))
 
 
+def wake(connection: sa.Connection, mirror: str) -> None:
+    """Have a look at a mirror follow, since a person did something there."""
+    _add(connection, mirror)
+    this = MIRRORS.update().where(MIRRORS.c.mirror == mirror)
+    connection.execute(this.values(due_at=now(connection)))
+
+
 def _this(mirror: str) -> sa.Select[tuple[object, ...]]:
     return sa.select(*MIRRORS.c).where(MIRRORS.c.mirror == mirror)
 

@@ -11,6 +11,7 @@ from gm_analytics.mirror.access import Mirrors
 from gm_analytics.mirror.publication import FORMAT, Closure, Publication
 from gm_analytics.mirror.session import Session
 from gm_analytics.mirror.survey import Survey
+from gm_analytics.operations import person
 from gm_analytics.rpm.changes import Plan
 from gm_analytics.rpm.package import Package
 from gm_analytics.updates.model import ROLLBACK, Outcome, Update
@@ -55,7 +56,7 @@ class Made:
 
 def update_of(word: str, mirror: str) -> Update:
     """Give the update that it is: like a rollback's, its packages are given."""
-    return Update(f"{word}-{uuid.uuid4()}", mirror, aim=ROLLBACK)
+    return Update(f"{word}-{uuid.uuid4()}", mirror, aim=ROLLBACK, author=person.name())
 
 
 def publish(

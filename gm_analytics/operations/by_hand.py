@@ -17,11 +17,12 @@ from gm_analytics.mirror.ownership import Owner
 from gm_analytics.mirror.retention import Collected
 from gm_analytics.mirror.session import Session
 from gm_analytics.mirror.solve_key import SolveKey
+from gm_analytics.operations import person
 from gm_analytics.operations.again import update_of
 from gm_analytics.operations.listed import Book
 from gm_analytics.rpm.changes import Plan, compare, diff
 from gm_analytics.updates.closures import placed, warnings_of
-from gm_analytics.updates.model import ROLLBACK, Aim, Mode, Outcome, Update
+from gm_analytics.updates.model import Aim, Mode, Outcome, Update
 from gm_analytics.updates.ports import P, R, World
 from gm_analytics.updates.progress import Telling
 from gm_analytics.updates.story import perform
@@ -153,12 +154,12 @@ class Operations:
     ) -> Outcome:
         """Perform an update from a manifest at hand; with a lock file its RPMs, bit for bit."""
         aim = Aim("person", self._mode, "live", "lock" if lock else "solved")
-        update = Update(f"apply-{uuid.uuid4()}", mirror, aim=aim)
+        update = Update(f"apply-{uuid.uuid4()}", mirror, aim=aim, author=person.name())
         return self._perform(update, ByHand(manifest, lock), step)
 
     def rollback(self, mirror: str, number: int | None, step: DirectStep) -> Outcome:
         """Make an older publication's set live again, by default the one before the live one."""
-        update = Update(f"rollback-{uuid.uuid4()}", mirror, aim=ROLLBACK)
+        update = update_of("rollback", mirror)
         return self._perform(update, ByHand(Manifest(()), number=number), step)
 
     def _perform(self, update: Update, request: ByHand, step: DirectStep) -> Outcome:

@@ -71,6 +71,7 @@ EXTERNAL = {
         "engine.attempts",
         "engine.audit",
         "engine.beside",
+        "engine.by_hand",
         "engine.catalogue",
         "engine.package_history",
         "engine.search",

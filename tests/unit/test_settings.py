@@ -100,6 +100,7 @@ def test_a_short_configuration_has_these_defaults(load: Any) -> None:
         "retry_attempts": 6,
         "waiting_hours": 24.0,
         "keep_updates_days": 90,
+        "look_seconds": 300.0,
         "mirrors": [
             {
                 "name": "mirror.icesi.edu.co",
