@@ -7,6 +7,7 @@ Source: https://github.github.com/gfm/
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -122,17 +123,19 @@ def comment(records: Sequence[Record], page: Callable[[str], str]) -> str:
     `page` gives the address of an update's status page, or nothing. What is too long for GitHub
     is given with shorter lists, and if need be with fewer mirrors.
     """
-    attempts = [(len(records), room) for room in ROOMS]
-    attempts += [(count, ROOMS[-1]) for count in range(len(records) - 1, 0, -1)]
-    texts = (_comment(records, count, page, room) for count, room in attempts)
-    return next(text for text in texts if len(text) <= MAX_COMMENT)
+    for room in ROOMS:
+        sections = ["\n\n".join(_section(record, page, room)) for record in records]
+        if len(text := _joined(sections, len(sections))) <= MAX_COMMENT:
+            return text
+    counts = range(1, len(sections))
+    fitting = bisect_right(counts, MAX_COMMENT, key=lambda count: len(_joined(sections, count)))
+    return _joined(sections, fitting)
 
 
-def _comment(records: Sequence[Record], count: int, page: Callable[[str], str], room: Room) -> str:
-    sections = ["\n\n".join(_section(record, page, room)) for record in records[:count]]
-    left = len(records) - count
+def _joined(sections: Sequence[str], count: int) -> str:
+    left = len(sections) - count
     more = [f"… and {left} more mirrors."] if left else []
-    return "\n\n".join([MARKER, *sections, *more]) + "\n"
+    return "\n\n".join([MARKER, *sections[:count], *more]) + "\n"
 
 
 def _section(record: Record, page: Callable[[str], str], room: Room) -> Iterator[str]:
