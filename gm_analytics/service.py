@@ -22,6 +22,7 @@ from gm_analytics.pull_requests.reporter import Reporter
 from gm_analytics.pull_requests.rules import Rules
 from gm_analytics.pull_requests.teller import Teller
 from gm_analytics.settings import Settings, find, load
+from gm_analytics.supervisor import NOBODY, Supervisor
 from gm_analytics.updates.model import Mode
 
 if TYPE_CHECKING:
@@ -100,7 +101,9 @@ class Service:
         forge = Called(self.github, self.store.called_now)
         return Reporter(self.store, forge, self.page, self.settings)
 
-    def worker(self, clock: Callable[[], float] = time.time) -> AbstractContextManager[None]:
+    def worker(
+        self, clock: Callable[[], float] = time.time, supervisor: Supervisor = NOBODY
+    ) -> AbstractContextManager[None]:
         """Perform updates in this process until the block ends."""
         from gm_analytics.pull_requests.working import working  # noqa: PLC0415
 
@@ -113,4 +116,5 @@ class Service:
             teller=self.tell,
             reporter=self.reporter,
             clock=clock,
+            supervisor=supervisor,
         )

@@ -102,6 +102,7 @@ class Settings(Section):
     retry_attempts: PositiveInt = 6
     waiting_hours: Annotated[float, Field(ge=0, le=24 * 365)] = 24.0
     """How long an update waits for what is away, before it fails."""
+    drain_seconds: Annotated[float, Field(ge=0, le=3600)] = 60.0  # that what runs has at the end
     keep_updates_days: PositiveInt = 90
     """How long an update that has ended is kept, unless a publication names it or it is the
     newest of its pull request."""

@@ -145,6 +145,8 @@ class Site:
             # Looks of a worker are among what tests count on a host, unless one wants them.
             "look_seconds": 0,
             "retry_seconds": 0.2,
+            # A test that ends a worker in the middle of an update wants it to be interrupted.
+            "drain_seconds": 0,
             "mirrors": [mirror.settings() for mirror in self.mirrors],
             **changes,
         }

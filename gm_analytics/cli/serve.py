@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import faulthandler
 import logging
 import os
 import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from gm_analytics.cli.output import CONFIG, NO_MIRROR
 from gm_analytics.errors import Exit
 from gm_analytics.operations import permissions
 from gm_analytics.service import Service
+from gm_analytics.supervisor import WEB, WORKER, Supervisor
 
 UMASK = 0o007
 """Web and worker may be two accounts, with a group that shares the store and nothing else."""
@@ -46,9 +48,9 @@ OPERATORS = click.option(
 @OPERATORS
 def serve(config: Path | None, host: str, port: int, operator_listen: str | None) -> None:
     """Take deliveries and perform updates, in one process."""
-    service = _start(config, web=True, worker=True)
-    listening = _listening(service, (host, port), operator_listen, works_here=True)
-    with listening as answer, _working(service):
+    service, supervisor = _start(config, web=True, worker=True)
+    listening = _listening(service, supervisor, (host, port), operator_listen, works_here=True)
+    with listening as answer, _working(service, supervisor):
         answer()
 
 
@@ -60,8 +62,9 @@ def serve(config: Path | None, host: str, port: int, operator_listen: str | None
 @OPERATORS
 def web(config: Path | None, host: str, port: int, operator_listen: str | None) -> None:
     """Take deliveries; a `worker` beside it performs the updates."""
-    service = _start(config, web=True)
-    with _listening(service, (host, port), operator_listen, works_here=False) as answer:
+    service, supervisor = _start(config, web=True)
+    listening = _listening(service, supervisor, (host, port), operator_listen, works_here=False)
+    with listening as answer:
         answer()
 
 
@@ -70,12 +73,12 @@ def web(config: Path | None, host: str, port: int, operator_listen: str | None) 
 @NO_MIRROR
 def worker(config: Path | None) -> None:
     """Perform updates that were taken by `web`, or by `connexion run`."""
-    with _working(_start(config, worker=True)):
+    with _working(*_start(config, worker=True)):
         threading.Event().wait()
 
 
 @contextmanager
-def _working(service: Service) -> Iterator[None]:
+def _working(service: Service, supervisor: Supervisor) -> Iterator[None]:
     """Perform updates until the block ends, and then end the process at once.
 
     Python would wait for the worker's threads, and one may be pausing for the hour that GitHub
@@ -83,7 +86,7 @@ def _working(service: Service) -> Iterator[None]:
     """
     code: Any = 0
     try:
-        with service.worker():
+        with service.worker(supervisor=supervisor):
             yield
     except SystemExit as end:
         code = end.code
@@ -94,8 +97,15 @@ def _working(service: Service) -> Iterator[None]:
     os._exit(code or Exit.DONE)
 
 
-def _start(config: Path | None, *, web: bool = False, worker: bool = False) -> Service:
+def _start(
+    config: Path | None, *, web: bool = False, worker: bool = False
+) -> tuple[Service, Supervisor]:
     """Compose the service for a role, having seen that this account may read its secrets."""
+    supervisor = Supervisor.taken_from(os.environ)
+    supervisor.expect(*[WEB] * web, *[WORKER] * worker)
+    # systemd's watchdog ends by SIGABRT: what each thread was at is written then.
+    with suppress(RuntimeError, OSError, ValueError):  # standard error may be no file
+        faulthandler.enable()
     os.umask(UMASK)
     log_to_standard_error(click.get_current_context().find_root().params["log_level"] or "info")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
@@ -104,12 +114,17 @@ def _start(config: Path | None, *, web: bool = False, worker: bool = False) -> S
     service.settings.require(web=web, worker=worker)
     service.store.prepare()
     service.store.check()
-    return service
+    return service, supervisor
 
 
 @contextmanager
 def _listening(
-    service: Service, door: tuple[str, int], operator_listen: str | None, *, works_here: bool
+    service: Service,
+    supervisor: Supervisor,
+    door: tuple[str, int],
+    operator_listen: str | None,
+    *,
+    works_here: bool,
 ) -> Iterator[Callable[[], None]]:
     """Listen, and give what answers until the process is told to end.
 
@@ -118,8 +133,10 @@ def _listening(
     # A second of imports that only the web needs.
     from gm_analytics import handlers  # noqa: PLC0415
     from gm_analytics.web.app import create_app  # noqa: PLC0415
+    from gm_analytics.web.life import Life  # noqa: PLC0415
+    from gm_analytics.web.listening import listening_on  # noqa: PLC0415
     from gm_analytics.web.operator import serving  # noqa: PLC0415
-    from gm_analytics.web.server import listening_on, run  # noqa: PLC0415
+    from gm_analytics.web.server import run  # noqa: PLC0415
 
     handlers.use(service)
     with (
@@ -127,4 +144,6 @@ def _listening(
         serving(service, operator_listen, door[1], works_here=works_here),
     ):
         app = create_app(handlers.webhook_secret, prefix=service.settings.prefix)
-        yield lambda: run(app, listening)
+        where = f"{door[0]}:{listening.getsockname()[1]}"
+        life = Life(supervisor, lambda: service.store.check(), where)  # noqa: PLW0108  # lazy
+        yield lambda: run(app, listening, life if supervisor.is_there else None)

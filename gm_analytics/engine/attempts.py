@@ -43,6 +43,9 @@ AWAY = 30.0
 """Seconds at most between two looks at a database that is away."""
 SEARCHED = 20
 """Packages that were added by whose names an update is found."""
+SHOWN = 8
+"""Characters of an update's id that are told to everybody on this machine; the whole one opens
+its page."""
 _CHANGED_WHAT_IS_SERVED = {"published", "previewed", "closed"}
 _FOUND_THE_MIRROR = {*_CHANGED_WHAT_IS_SERVED, "unchanged"}
 
@@ -170,7 +173,11 @@ class Attempts:
         """Perform an update, and have it told."""
         subject = f"update {work.id}"
         kept = Kept(self.engine, work.id)
-        with self.holding.running(work.id) as run, Telling((Logged(subject), kept)) as telling:
+        what = f"runs {work.id[:SHOWN]}… for {work.mirror}"
+        with (
+            self.holding.running(work.id, what) as run,
+            Telling((Logged(subject), kept)) as telling,
+        ):
             # What was waited for is tried once: a first attempt alone is patient with a mirror.
             attempts = 1 if before and before.woken else self.retry.attempts
             step = DurableStep(subject, Briefly(attempts, self.retry.seconds), telling, run)

@@ -13,8 +13,9 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Protocol
 
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
@@ -28,6 +29,14 @@ from gm_analytics.engine.run import Lease, Run
 log = logging.getLogger(__name__)
 _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 """Goes on while the machine sleeps, where there is such a clock."""
+
+
+class Turned(Protocol):
+    """Hears that the loop turned: what runs, and whether the database is away."""
+
+    def __call__(self, runs: Sequence[str], /, *, away: bool) -> None:
+        """Hear of it."""
+        ...
 
 
 def clock() -> float:
@@ -45,13 +54,20 @@ class Holding:
         version: str,
         timing: Timing,
         named: Callable[[str], None],
+        *,
+        turned: Turned = lambda runs, *, away: None,  # noqa: ARG005  # as it is called
     ) -> None:
-        """Take a lease; `named` is told each id that this worker has from then on."""
+        """Take a lease; `named` is told each id that this worker has from then on.
+
+        `turned` is told at each turn of the loop that keeps the lease.
+        """
         self._engine, self._timing, self._version, self._named = engine, timing, version, named
+        self._turned = turned
         self._base = base or socket.gethostname()
         self._process = Process.own()
         self._lock = threading.Condition()
         self._runs: dict[int, Run] = {}
+        self._what: dict[int, str] = {}
         self._over = threading.Event()
         self._lease = self._take()
         self._threads = [
@@ -71,16 +87,16 @@ class Holding:
             thread.start()
 
     @contextmanager
-    def running(self, workflow_id: str) -> Iterator[Run]:
-        """Perform a workflow under the lease."""
+    def running(self, workflow_id: str, what: str) -> Iterator[Run]:
+        """Perform a workflow under the lease; `what` it is may be told on this machine."""
         with self._lock:
             run = Run(self._engine, self._lease, workflow_id)
-            self._runs[id(run)] = run
+            self._runs[id(run)], self._what[id(run)] = run, what
         try:
             yield run
         finally:
             with self._lock:
-                del self._runs[id(run)]
+                del self._runs[id(run)], self._what[id(run)]
                 self._lock.notify_all()
 
     def stop(self) -> None:
@@ -109,15 +125,20 @@ class Holding:
     def _keep(self) -> None:
         beat = clock()
         while not self._over.wait(min(self._timing.look, self._timing.beat)):
+            away = False
             try:
                 self._look()
                 if clock() - beat >= self._timing.beat or self._lease.is_over:
                     beat = clock()
                     self._beat()
             except SQLAlchemyError as error:
+                away = True
                 log.warning("keeping the lease: %s", _first_line(error))
             except Exception:
                 log.exception("keeping the lease")
+            with self._lock:
+                what = list(self._what.values())
+            self._turned(what, away=away)
 
     def _beat(self) -> None:
         lease, sent = self._lease, clock()

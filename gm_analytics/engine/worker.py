@@ -17,7 +17,7 @@ from typing import Any, Protocol
 from dbos import DBOS, DBOSConfig, error
 from dbos._utils import GlobalParams
 
-from gm_analytics.engine import given_up, housekeeping, index, unseen, waiting
+from gm_analytics.engine import draining, given_up, housekeeping, index, unseen, waiting
 from gm_analytics.engine.attempts import Attempts, Perform, Tell
 from gm_analytics.engine.beside import Beside, Look, looking
 from gm_analytics.engine.client import APPLICATION_VERSION, QUEUE
@@ -27,11 +27,13 @@ from gm_analytics.engine.handover import FEEDBACK, NOTICE
 from gm_analytics.engine.holding import Holding
 from gm_analytics.engine.housekeeping import Keep
 from gm_analytics.engine.leases import Timing
+from gm_analytics.engine.pulse import Pulse
 from gm_analytics.engine.queries import POLL
 from gm_analytics.engine.run import LeaseLost
 from gm_analytics.engine.serializer import JSON, refuse_pickles
 from gm_analytics.engine.steps import DurableStep
 from gm_analytics.errors import GmError, Malformed
+from gm_analytics.supervisor import NOBODY, Supervisor
 from gm_analytics.updates.model import Update
 from gm_analytics.updates.waiting import (
     Patiently,
@@ -70,6 +72,8 @@ def worker(
     timing: Timing = Timing(),  # noqa: B008  # frozen
     keep: Keep | None = None,
     more: Sequence[Beside] = (),
+    supervisor: Supervisor = NOBODY,
+    drain: float = 0.0,
 ) -> Iterator[None]:
     """Perform updates and report on them in threads of this process, until the block ends.
 
@@ -80,21 +84,25 @@ def worker(
     What a worker left unfinished that ended, or died, goes on here or in another. `executor_id`
     begins the id that this one gets.
 
+    Where the block ends by SystemExit, what runs has `drain` seconds to end, too.
+
     Raises:
         StoreUnavailable: the database cannot be opened.
 
     """
     refuse_pickles()
     with guarded("starting the worker"):
-        engine, stopped = connect(url), threading.Event()
-        holding = Holding(engine, executor_id, APPLICATION_VERSION, timing, _take_name)
-        DBOS(config=_config(url, holding.executor))
+        engine, stopped, pulse = connect(url), threading.Event(), Pulse(supervisor)
+        lease = (executor_id, APPLICATION_VERSION, timing, _take_name)
+        holding = Holding(engine, *lease, turned=pulse.turn)
+        dbos = DBOS(config=_config(url, holding.executor))
         attempts = Attempts(engine, perform, tell, retry, clock, stopped, holding)
         _register(attempts, report, retry)
         watch = unseen.Watch(engine, see, tell, retry, clock)
         with locked(url, "migration", block=True):
             index.repair(engine)
             DBOS.launch()
+        pulse.listen(dbos)
         holding.start()
         logging.getLogger("dbos").addFilter(_is_not_a_trace)
         try:
@@ -112,7 +120,11 @@ def worker(
                 look = Look("housekeeping", tidy, housekeeping.EVERY, housekeeping.FIRST)
                 beside.append(look)
             with looking(beside, stopped):
+                pulse.show(())
                 yield
+        except SystemExit:
+            draining.drain(dbos, drain, supervisor)
+            raise
         finally:
             stopped.set()
             holding.stop()
@@ -165,7 +177,7 @@ def _register(attempts: Attempts, report: Report | None, retry: Retry) -> None:
             return
         subject, say = what
         try:
-            with attempts.holding.running(str(DBOS.workflow_id)) as run:
+            with attempts.holding.running(str(DBOS.workflow_id), "gives feedback") as run:
                 pauses = Patiently(retry.seconds, retry.hours)
                 say(DurableStep(subject, pauses, run=run))
         except LeaseLost as lost:

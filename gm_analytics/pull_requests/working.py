@@ -24,6 +24,7 @@ from gm_analytics.pull_requests.request import StoredRequest
 from gm_analytics.pull_requests.teller import Teller
 from gm_analytics.pull_requests.wishing import Carrier
 from gm_analytics.settings import Settings
+from gm_analytics.supervisor import Supervisor
 from gm_analytics.updates.ports import World
 from gm_analytics.updates.waiting import Retry
 
@@ -39,6 +40,7 @@ def working(
     teller: Teller,
     reporter: Reporter | None,
     clock: Callable[[], float],
+    supervisor: Supervisor,
 ) -> Iterator[None]:
     """Perform updates in this process until the block ends."""
     store.forget_events(time.time() - config.webhook.remember_seconds)
@@ -50,7 +52,10 @@ def working(
     more = _beside(config, mirrors, carry)
     see, keep = mirrors.wait_until_visible, Keep.of(config)
     watched = (github.watch, intake.take, store.called_now)
-    performing = worker(*work, tell=teller.ended, see=see, clock=clock, keep=keep, more=more)
+    performing = worker(
+        *work, tell=teller.ended, see=see, clock=clock, keep=keep, more=more,
+        supervisor=supervisor, drain=config.drain_seconds,
+    )  # fmt: skip
     with performing, reconciling(config, *watched):
         yield
 

@@ -49,6 +49,7 @@ from gm_analytics.web.door import (
     protecting,
     reply,
 )
+from gm_analytics.web.listening import why
 from gm_analytics.web.update_json import record_json
 
 UI = "/ui/"
@@ -274,4 +275,4 @@ def _bind(listen: Listen, door: int) -> socket.socket:
     try:
         return socket.create_server((listen.host, listen.port), family=family)
     except OSError as error:
-        raise NotListening(str(listen), server.why(error), "operator_listen, or off") from error
+        raise NotListening(str(listen), why(error), "operator_listen, or off") from error

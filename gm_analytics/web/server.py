@@ -9,7 +9,6 @@ time in which deliveries held the interpreter.
 from __future__ import annotations
 
 import asyncio
-import os
 import resource
 import socket
 import threading
@@ -22,15 +21,15 @@ from typing import Any
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from gm_analytics.errors import NotListening
 from gm_analytics.web.door import Application
+from gm_analytics.web.life import Life
+from gm_analytics.web.listening import BACKLOG
 from gm_analytics.web.protection import protected
 
 HEADERS = 32 * 1024
 """Bytes of a request line with its headers; GitHub sends 1 kB."""
 PIPELINED = 16
 """Requests that wait on one connection for the answers to those before."""
-BACKLOG = 256
 _STOP = 1.0
 """Seconds that a server beside the door has to end."""
 
@@ -46,6 +45,8 @@ class Limits:
     linger: float = 5.0
     """For the rest of a body that is not wanted, and of an answer that is not read."""
     idle: float = 5.0
+    ending: int = 10
+    """That answers have which are under way when the server is to end; systemd gives it thirty."""
     connections: int = 0
     """At once; 0 for what the file descriptors allow."""
 
@@ -232,6 +233,7 @@ def configure(
     host: str,
     port: int,
     limits: Limits | None = None,
+    life: Life | None = None,
 ) -> uvicorn.Config:
     """Give uvicorn's configuration."""
     limits = limits or Limits()
@@ -244,6 +246,9 @@ def configure(
         ws="none",
         backlog=BACKLOG,
         timeout_keep_alive=int(limits.idle),
+        timeout_graceful_shutdown=limits.ending,
+        callback_notify=life.beat if life else None,
+        timeout_notify=life.every if life else 0,
         # Whoever is believed what it says of itself: nothing asks for a client's address.
         proxy_headers=False,
         server_header=False,
@@ -268,28 +273,21 @@ def beside(app: Application, listening: socket.socket, limits: Limits) -> Iterat
         thread.join(_STOP)
 
 
-def run(app: Application, listening: socket.socket) -> None:
+class Server(uvicorn.Server):
+    """uvicorn's server, which says that it ends before it begins to."""
+
+    def __init__(self, config: uvicorn.Config, life: Life | None) -> None:
+        super().__init__(config)
+        self._life = life
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Take nothing more, and answer what was asked."""
+        if self._life:
+            self._life.ends()
+        await super().shutdown(sockets)
+
+
+def run(app: Application, listening: socket.socket, life: Life | None = None) -> None:
     """Serve until the process is told to end; Ctrl-C is a KeyboardInterrupt then."""
     host, port, *_ = listening.getsockname()
-    uvicorn.Server(configure(app, host, port)).run(sockets=[listening])
-
-
-def listening_on(host: str, port: int) -> socket.socket:
-    """Listen; uvicorn would only log why it cannot.
-
-    Raises:
-        NotListening: the address cannot be listened on.
-
-    """
-    try:
-        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        return socket.create_server(address[:2], family=family, backlog=BACKLOG)
-    except (OSError, UnicodeError) as error:
-        said = why(error)
-        raise NotListening(f"{host}:{port}", said, "--host or --port") from error
-
-
-def why(error: Exception) -> str:
-    """Give the system's words; Python puts the address beside them."""
-    number = getattr(error, "errno", None) or 0
-    return os.strerror(number) if number > 0 else getattr(error, "strerror", None) or str(error)
+    Server(configure(app, host, port, life=life), life).run(sockets=[listening])

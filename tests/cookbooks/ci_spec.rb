@@ -142,6 +142,7 @@ RSpec.describe ci do
     expect(worker).to match(%r{^User=gm_analytics\nGroup=gm_analytics$.*^InaccessiblePaths=-/etc/gm_analytics/webhook_secret }m)
     expect(web.scan(/^ReadWritePaths=.*/)).to eq(['ReadWritePaths=/var/lib/gm_analytics'])
     expect(worker.scan(/^ReadWritePaths=.*/)).to eq(['ReadWritePaths=/var/lib/gm_analytics', 'ReadWritePaths=/var/lib/gm_analytics_worker'])
+    expect([web, worker]).to all(match(/^Type=notify\nTimeoutStartSec=15min$.*^WatchdogSec=\d+$/m))
     expect([web, worker]).to all(match(/^UMask=0007$.*^LimitNOFILE=\d+\nMemoryMax=\w+\nTasksMax=\d+$.*^SystemCallFilter=@system-service$/m))
     # systemd would give a directory that both name to whoever starts last.
     expect(web + worker).not_to include('StateDirectory')

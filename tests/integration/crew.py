@@ -23,6 +23,7 @@ import os, signal, sys, threading, time
 from pathlib import Path
 from gm_analytics.engine import processes
 from gm_analytics.engine.worker import worker
+from gm_analytics.supervisor import WORKER, Supervisor
 from gm_analytics.updates.model import Outcome
 from gm_analytics.updates.waiting import Retry
 from tests.integration.crew import TIMING
@@ -53,9 +54,12 @@ def perform(update, step):
     step("switch", switch)
     return Outcome("published", update.id)
 
+supervisor = Supervisor.taken_from(os.environ)
+supervisor.expect(WORKER)
+ending = {"supervisor": supervisor, "drain": float(os.environ.get("DRAIN", "0"))}
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 try:
-    with worker(url, perform, None, Retry(3, 0.1), host, timing=TIMING):
+    with worker(url, perform, None, Retry(3, 0.1), host, timing=TIMING, **ending):
         note("up", str(os.getpid()))
         threading.Event().wait()
 except SystemExit:
@@ -71,11 +75,13 @@ class Crew:
     place: Path
     processes: list[subprocess.Popen[bytes]]
 
-    def hire(self, host: str = "here", url: str | None = None) -> subprocess.Popen[bytes]:
+    def hire(
+        self, host: str = "here", url: str | None = None, **environ: str
+    ) -> subprocess.Popen[bytes]:
         """Start a worker, and wait until it takes updates."""
         with (self.place / "log").open("ab") as log:
             command = [sys.executable, "-c", SCRIPT, url or self.url, str(self.place), host]
-            process = subprocess.Popen(command, stderr=log)
+            process = subprocess.Popen(command, stderr=log, env={**os.environ, **environ})
         self.processes.append(process)
         self.wait_for(lambda: str(process.pid) in self.lines("up"))
         return process

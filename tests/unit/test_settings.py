@@ -99,6 +99,7 @@ def test_a_short_configuration_has_these_defaults(load: Any) -> None:
         "retry_seconds": 2.0,
         "retry_attempts": 6,
         "waiting_hours": 24.0,
+        "drain_seconds": 60.0,
         "keep_updates_days": 90,
         "look_seconds": 300.0,
         "mirrors": [
@@ -389,6 +390,7 @@ def test_an_address_is_one_of_http(problems: Any, path: str, value: str) -> None
         ("retry_attempts", 0),
         ("retry_seconds", -1),
         ("waiting_hours", -1),
+        ("drain_seconds", -1),
         ("mirrors.0.port", 0),
         ("mirrors.0.grace_minutes", 0),
         ("mirrors.0.command_timeout", "soon"),
@@ -517,6 +519,7 @@ def test_all_problems_are_told_at_once(problems: Any) -> None:
         ("retry_attempts", 1.5, "found 1.5; expected a whole number"),
         ("retry_seconds", [1], "found a list; expected a number"),
         ("webhook.remember_days", 1, "found 1; expected at least 30"),
+        ("drain_seconds", 3601, "found 3601; expected at most 3600"),
         ("waiting_hours", 1e9, "found 1000000000.0; expected at most 8760"),
         ("mirrors.0.upstream.weak_dependencies", "perhaps", "found 'perhaps'; expected true or"),
         ("mirrors.0.name", "a" * 200, f"found '{'a' * 119}…; expected at most 100 characters"),

@@ -233,7 +233,10 @@ module GmAnalytics
       SystemCallErrorNumber=EPERM
     UNIT
 
+    # Ready when it answers, or takes work; a migration of a large store may take minutes before.
     SERVICE = <<~UNIT.freeze
+      Type=notify
+      TimeoutStartSec=15min
       Environment=GM_ANALYTICS_CONFIG=#{ETC}/config.yaml PYTHONUNBUFFERED=1
       WorkingDirectory=/
       ReadWritePaths=#{STORE}
@@ -243,6 +246,7 @@ module GmAnalytics
     WEB_ALONE = <<~UNIT.freeze
       Environment=HOME=/nonexistent
       InaccessiblePaths=-#{ETC}/id_ed25519 -#{ETC}/github_token -#{WORK} -/etc/ngrok.yml
+      WatchdogSec=60
       LimitNOFILE=16384
       MemoryMax=512M
       TasksMax=256
@@ -259,6 +263,7 @@ module GmAnalytics
       Environment=HOME=#{WORK}
       ReadWritePaths=#{WORK}
       InaccessiblePaths=-#{ETC}/webhook_secret -/etc/ngrok.yml
+      WatchdogSec=300
       LimitNOFILE=4096
       MemoryMax=1G
       TasksMax=1024

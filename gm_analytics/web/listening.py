@@ -1,0 +1,31 @@
+"""A socket that listens; uvicorn would only log why there is none."""
+
+from __future__ import annotations
+
+import os
+import socket
+
+from gm_analytics.errors import NotListening
+
+BACKLOG = 256
+
+
+def listening_on(host: str, port: int) -> socket.socket:
+    """Listen.
+
+    Raises:
+        NotListening: the address cannot be listened on.
+
+    """
+    try:
+        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        return socket.create_server(address[:2], family=family, backlog=BACKLOG)
+    except (OSError, UnicodeError) as error:
+        said = why(error)
+        raise NotListening(f"{host}:{port}", said, "--host or --port") from error
+
+
+def why(error: Exception) -> str:
+    """Give the system's words; Python puts the address beside them."""
+    number = getattr(error, "errno", None) or 0
+    return os.strerror(number) if number > 0 else getattr(error, "strerror", None) or str(error)
