@@ -39,7 +39,7 @@ def is_loopback(name: str) -> bool:
 
 @dataclass(frozen=True)
 class Listen:
-    """Where to listen, on this machine alone."""
+    """Where to listen."""
 
     host: str
     port: int
@@ -50,7 +50,7 @@ class Listen:
 
 
 def listen(given: object) -> Listen | None:
-    """Read `HOST:PORT`, of loopback; `off` is nowhere.
+    """Read `HOST:PORT`; `off` is nowhere.
 
     Raises:
         ValueError: it is something else.
@@ -64,12 +64,22 @@ def listen(given: object) -> Listen | None:
     host = canonical_host(found[1]) if found else ""
     if not found or not 0 < int(found[2]) < _PORTS:
         raise ValueError(f"found {given!r}; expected HOST:PORT, such as 127.0.0.1:8081, or off")
-    if not is_loopback(host):
-        raise ValueError(
-            f"found {given!r}; expected loopback (127.0.0.1 or [::1]): whoever reaches it sees "
-            "all, without a password; from elsewhere use ssh -L"
-        )
     return Listen("127.0.0.1" if host == "localhost" else host, int(found[2]))
+
+
+def guarded(where: Listen, *, let_in: bool) -> None:
+    """See that operators are told from strangers where those could come.
+
+    Raises:
+        ValueError: they could, and are not.
+
+    """
+    if not (is_loopback(where.host) or let_in):
+        raise ValueError(
+            f"operator_listen: found {where}; expected loopback (127.0.0.1 or [::1]), or in "
+            "operators a token, a user or a proxy that signs people in: whoever reaches it sees "
+            "all; from elsewhere use ssh -L"
+        )
 
 
 def canonical_directory(path: str) -> str:

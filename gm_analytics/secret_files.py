@@ -10,9 +10,38 @@ import os
 import pwd
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from gm_analytics.errors import ConfigError
+
+_KEYS = frozenset(
+    {"secret_file", "token_file", "private_key_file", "database_url_file", "password_file"}
+)
+
+
+@dataclass(frozen=True)
+class Files:
+    """The files of a configuration."""
+
+    config: Path
+    has_secrets: bool
+    """Whether it holds any itself."""
+    secrets: tuple[Path, ...]
+    """Those that it names."""
+
+    @classmethod
+    def of(cls, path: Path, data: dict[str, Any]) -> Self:
+        """Read them from what is in the file, which was found good."""
+        operators = data.get("operators") or {}
+        known = (*(operators.get("tokens") or ()), *(operators.get("users") or ()))
+        places = [data, data["webhook"], data.get("github") or {}, *known]
+        mirrors = data["mirrors"]
+        named = [Path(p[key]) for p in places for key in p if key in _KEYS]
+        kept = any(key in p for p in places for key in ("secret", "token", "password"))
+        # Addresses may hold a password.
+        with_password = [data.get("database_url"), *(p.get("proxy") for p in (*places, *mirrors))]
+        kept = kept or any("@" in str(address) for address in with_password)
+        return cls(path, kept, tuple(named))
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -30,7 +29,9 @@ from pydantic import (
 
 from gm_analytics import misconfigured, places, secret_files, sections
 from gm_analytics.errors import ConfigError
+from gm_analytics.operator_access import Operators
 from gm_analytics.places import Listen
+from gm_analytics.secret_files import Files
 from gm_analytics.sections import (
     GitHub,
     Jump,
@@ -50,29 +51,6 @@ __all__ = [
 ENVIRONMENT = "GM_ANALYTICS_CONFIG"
 PLACE = Path("/etc/gm_analytics/config.yaml")
 """Never the current directory: it may be a stranger's checkout."""
-_SECRET_FILES = frozenset({"secret_file", "token_file", "private_key_file", "database_url_file"})
-
-
-@dataclass(frozen=True)
-class Files:
-    """The files of a configuration."""
-
-    config: Path
-    has_secrets: bool
-    """Whether it holds any itself."""
-    secrets: tuple[Path, ...]
-    """Those that it names."""
-
-    @classmethod
-    def of(cls, path: Path, data: dict[str, Any]) -> Self:
-        """Read them from what is in the file, which was found good."""
-        places, mirrors = [data, data["webhook"], data.get("github") or {}], data["mirrors"]
-        named = [Path(p[key]) for p in places for key in p if key in _SECRET_FILES]
-        kept = any(key in p for p in places for key in ("secret", "token"))
-        # Addresses may hold a password.
-        with_password = [data.get("database_url"), *(p.get("proxy") for p in (*places, *mirrors))]
-        kept = kept or any("@" in str(address) for address in with_password)
-        return cls(path, kept, tuple(named))
 
 
 class Settings(Section):
@@ -90,6 +68,8 @@ class Settings(Section):
         "127.0.0.1", 8081
     )
     """Where `serve` and `web` answer operators."""
+    operators: Operators = Operators()
+    """Who they are."""
     database_url: Annotated[
         str,
         Field(pattern=r"^(sqlite:////|postgresql://).+", repr=False),
@@ -141,6 +121,13 @@ class Settings(Section):
         return values
 
     @model_validator(mode="after")
+    def _guarded(self) -> Self:
+        """Refuse to answer everybody."""
+        if self.operator_listen:
+            places.guarded(self.operator_listen, let_in=self.operators.let_in)
+        return self
+
+    @model_validator(mode="after")
     def _distinct(self) -> Self:
         names = [mirror.name for mirror in self.mirrors]
         if repeated := sorted({name for name in names if names.count(name) > 1}):
@@ -179,6 +166,7 @@ class Settings(Section):
 
         """
         needed = [self.webhook.unread] if web and not self.polls else []
+        needed += self.operators.unread if web and self.operator_listen else []
         if worker:
             keys = [
                 secret_files.unread(f"mirrors.{number}.identity_file", mirror.identity_file)

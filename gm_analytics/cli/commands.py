@@ -26,6 +26,7 @@ FAMILIES = {
     "Look at mirrors": {
         **dict.fromkeys(("publications", "packages", "diff", "lock"), "publications"),
         "status": "mirrors",
+        "audit": "audit",
     },
     "Change mirrors": {
         "rollback": "publications",

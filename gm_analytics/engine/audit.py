@@ -59,10 +59,11 @@ def newest(
     return [_entry(row) for row in connection.execute(query)]
 
 
-def since(connection: sa.Connection, at: float) -> Iterator[Entry]:
+def since(connection: sa.Connection, at: float, mirror: str | None = None) -> Iterator[Entry]:
     """Give all entries from a time on, the oldest first."""
     after = 0
     query = sa.select(AUDIT).where(AUDIT.c.at >= at).order_by(AUDIT.c.number).limit(_BATCH)
+    query = query.where(AUDIT.c.mirror == mirror) if mirror else query
     while rows := connection.execute(query.where(AUDIT.c.number > after)).all():
         yield from map(_entry, rows)
         after = rows[-1].number

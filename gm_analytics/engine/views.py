@@ -150,10 +150,10 @@ class Views:
         with self._reading("the audit") as at:
             return audit.newest(at, limit, before=before, mirror=mirror, update_id=update_id)
 
-    def audited_since(self, at: float) -> Iterator[Entry]:
+    def audited_since(self, at: float, mirror: str | None = None) -> Iterator[Entry]:
         """Give all entries of the audit from a time on, the oldest first."""
         with self._reading("the audit") as connection:
-            yield from audit.since(connection, at)
+            yield from audit.since(connection, at, mirror)
 
     def ask(self, wish: Wish) -> Wish:
         """Ask workers for something; what is asked for already is the same request."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 
 from gm_analytics import __version__, settings
 from gm_analytics.operations.findings import Finding
+from gm_analytics.places import Listen, is_loopback
 from gm_analytics.remote import local
 from gm_analytics.wording import clean, when
 
@@ -21,7 +23,7 @@ _RESTART = "Restart it (`serve`, or `web`): it goes by what it read when it bega
 
 def findings(config: settings.Settings) -> Iterator[Finding]:
     """Say whether a web answers here, and whether it goes by what is there now."""
-    listen = config.operator_listen
+    listen = _asked(config)
     if listen is None:  # it cannot be asked
         return
     body = local.read(f"http://{listen}/healthz")
@@ -38,6 +40,16 @@ def findings(config: settings.Settings) -> Iterator[Finding]:
     yield from _outdated(config, f"the web on {listen}", version, began)
     said = f"it answers operators on {listen}, and is gm-analytics {version}"
     yield Finding(_SUBJECT, "ok", said)
+
+
+def _asked(config: settings.Settings) -> Listen | None:
+    """Give where a web answers whoever is on this host without credentials."""
+    listen = config.operator_listen
+    if listen is None or config.operators.local == "none":
+        return None
+    if listen.host in {"0.0.0.0", "::"}:  # noqa: S104  # it is compared
+        return replace(listen, host="::1" if ":" in listen.host else "127.0.0.1")
+    return listen if is_loopback(listen.host) else None
 
 
 def _told(body: bytes) -> tuple[str, float] | None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal, get_args
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, get_args
 
 from gm_analytics.updates.model import Outcome, Update
 from gm_analytics.updates.states import State
@@ -82,6 +82,10 @@ class Entry:
     def tag(self) -> str:
         """Say it in three words: `pull request: published: mirror`."""
         return f"{self.actor}: {self.action}: {self.mirror}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Give it as HTTP and `gm-analytics audit --json` do."""
+        return {"tag": self.tag, **asdict(self)}
 
 
 def of_cancel(update: Update, asked_by: str) -> Entry:

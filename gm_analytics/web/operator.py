@@ -1,7 +1,6 @@
 """What is for operators alone, `swagger/operator.yaml`, on a listener of its own.
 
-It is for whoever has an account on this machine. A page in that person's browser is a stranger,
-also if its name was made to lead to loopback: so the Host header must say loopback, too.
+`access` says who they are.
 """
 
 from __future__ import annotations
@@ -17,7 +16,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import asdict
 from typing import Any
-from urllib.parse import urlsplit
 
 import connexion
 from connexion.lifecycle import ConnexionResponse
@@ -33,11 +31,13 @@ from gm_analytics.errors import (
     StoreUnavailable,
     UnknownUpdate,
 )
-from gm_analytics.places import Listen, is_loopback
+from gm_analytics.operator_access import Operators
+from gm_analytics.places import Listen
 from gm_analytics.service import Service
 from gm_analytics.updates.model import Record
 from gm_analytics.updates.progress import Now
 from gm_analytics.web import server
+from gm_analytics.web.access import Access, Guard
 from gm_analytics.web.bodies import Message, RawHeaders, Receive, values
 from gm_analytics.web.door import (
     Application,
@@ -49,6 +49,7 @@ from gm_analytics.web.door import (
     protecting,
     reply,
 )
+from gm_analytics.web.json_api import Api
 from gm_analytics.web.listening import why
 from gm_analytics.web.update_json import record_json
 
@@ -66,12 +67,13 @@ _INLINE = re.compile(rb"<(script|style)>(.*?)</\1>", re.DOTALL)
 log = logging.getLogger(__name__)
 
 
-def create_app(service: Service, *, works_here: bool) -> Window:
+def create_app(service: Service, *, works_here: bool, listen: Listen | None = None) -> Guard:
     """Make the application; `works_here` says whether this process performs updates."""
     operator = Operator(service, works_here)
     app = connexion.AsyncApp("gm_analytics.operator")
     app.add_api(specification(OPERATOR), resolver=Resolver(operator.operation))
-    return Window(app)
+    access = Access(service.settings.operators, listen)
+    return Guard(Window(app), app, access)
 
 
 class Operator:
@@ -81,13 +83,16 @@ class Operator:
         self._service = service
         self._works_here = works_here
         self._began = time.time()
+        self._api = Api(service)
 
     def operation(self, name: str) -> Any:
         """Give what an operationId names."""
         return {
             "list_updates": self.list_updates,
             "show_update": self.show_update,
+            "api_update": self.show_update,
             "health": self.health,
+            **self._api.operations,
         }[name]
 
     @property
@@ -150,7 +155,7 @@ def _problem(error: GmError) -> dict[str, str]:
 
 
 class Window:
-    """The outermost middleware: who asks is on this machine, and only asks."""
+    """The middleware behind `Guard`: who was let in asks for something."""
 
     def __init__(self, app: Application) -> None:
         self._app = app
@@ -162,9 +167,7 @@ class Window:
             return
         safely = protecting(send)
         path = scope["path"]
-        if not _is_for_loopback(scope["headers"]):
-            await reply(safely, 403, {"reason": "ask for 127.0.0.1 or localhost"})
-        elif scope["method"] not in {"GET", "HEAD"}:
+        if scope["method"] not in {"GET", "HEAD"}:
             await reply(safely, 405, {"reason": "GET alone"}, (b"allow", b"GET, HEAD"))
         elif path == "/":
             await reply(safely, 307, {"reason": UI}, (b"location", UI.encode()))
@@ -173,16 +176,6 @@ class Window:
         else:
             sent = _with_policy(safely) if path.startswith(UI) else safely
             await self._app(inner(scope, b""), nothing_more(), sent)
-
-
-def _is_for_loopback(headers: RawHeaders) -> bool:
-    found = values(headers, b"host")
-    if len(found) != 1:
-        return False
-    try:
-        return is_loopback(urlsplit(f"//{found[0].decode('latin-1')}").hostname or "")
-    except ValueError:
-        return False
 
 
 def _with_policy(send: Send) -> Send:
@@ -243,7 +236,7 @@ def serving(
     """
     config = service.settings
     chosen = given is not None or "operator_listen" in config.model_fields_set
-    listen = _read(given) if given is not None else config.operator_listen
+    listen = _read(given, config.operators) if given is not None else config.operator_listen
     try:
         listening = _bind(listen, door) if listen else None
     except (ConfigError, NotListening) as error:
@@ -255,14 +248,17 @@ def serving(
         yield None
         return
     log.info("operators are answered on http://%s%s", listen, UI)
-    app = create_app(service, works_here=works_here)
+    app = create_app(service, works_here=works_here, listen=listen)
     with closing(listening), server.beside(app, listening, server.Limits(connections=CROWD)):
         yield listen
 
 
-def _read(given: str) -> Listen | None:
+def _read(given: str, operators: Operators) -> Listen | None:
     try:
-        return places.listen(given)
+        listen = places.listen(given)
+        if listen:
+            places.guarded(listen, let_in=operators.let_in)
+        return listen
     except ValueError as error:
         raise ConfigError("--operator-listen", [str(error)]) from error
 

@@ -6,16 +6,24 @@ from collections.abc import Iterator
 
 import pytest
 import schemathesis
+import yaml
 from hypothesis import given
 from schemathesis.specs.openapi.schemas import OpenApiSchema
 
+from gm_analytics.contract import OPERATOR, specification
 from gm_analytics.updates.model import Update
 from gm_analytics.web import operator
 from tests.fuzz.test_specification import CHECKS, some
 from tests.security.doors import using
 
 HERE = {"Host": "localhost"}
-PATHS = ["/updates", "/updates/{update_id}", "/healthz"]
+HEADERS = {**HERE, "X-GM-Request": "1"}
+OPERATIONS = [
+    (path, method.upper())
+    for path, methods in yaml.safe_load(specification(OPERATOR).read_text())["paths"].items()
+    for method in methods
+    if path.startswith("/api/") or path in {"/updates", "/updates/{update_id}", "/healthz"}
+]
 
 
 @pytest.fixture(scope="module")
@@ -27,14 +35,18 @@ def schema(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenApiSchema]:
 
 
 def test_every_operation_is_tried(schema: OpenApiSchema) -> None:
-    assert [result.ok().path for result in schema.get_all_operations()] == PATHS
+    known = {(one.ok().path, one.ok().method.upper()) for one in schema.get_all_operations()}
+    assert set(OPERATIONS) <= known
+    assert {method for _, method in OPERATIONS} == {"GET", "POST"}
 
 
-@pytest.mark.parametrize("path", PATHS)
-def test_every_answer_is_in_the_specification(schema: OpenApiSchema, path: str) -> None:
+@pytest.mark.parametrize(("path", "method"), OPERATIONS)
+def test_every_answer_is_in_the_specification(
+    schema: OpenApiSchema, path: str, method: str
+) -> None:
     @some
-    @given(schema[path]["GET"].as_strategy())
+    @given(schema[path][method].as_strategy())
     def answers(case: schemathesis.Case) -> None:
-        case.call_and_validate(headers=HERE, checks=CHECKS)
+        case.call_and_validate(headers=HEADERS, checks=CHECKS)
 
     answers()

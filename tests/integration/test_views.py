@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+import yaml
+from click.testing import CliRunner
 
+from gm_analytics.cli.commands import cli
 from gm_analytics.engine import audit, schema, sights, watching, wishes
 from gm_analytics.engine.database import connect
 from gm_analytics.engine.search import Wanted
@@ -19,6 +25,7 @@ from gm_analytics.mirror.sight import Known, Seen, SeenPublication, Sight
 from gm_analytics.rpm.package import Package
 from gm_analytics.updates.audit import Entry
 from gm_analytics.updates.wishes import Fate, Wish
+from tests.security.doors import configured
 
 from .engine import Work, await_ends, opened, sql, update, url, working
 
@@ -360,3 +367,31 @@ def test_dbos_is_the_truth_of_what_runs_in_the_search_as_well(url: str) -> None:
         assert ids(store.views.search(Wanted("published"))) == []
         assert ids(store.views.search(Wanted("waiting"))) == ["one"]
         assert [one.update.id for one in store.views.overview().waiting] == ["one"]
+
+
+def test_the_audit_is_exported_a_line_an_entry(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/updates.sqlite"
+    config = configured(tmp_path).model_dump(mode="json", exclude={"operator_listen"})
+    config["webhook"]["secret"] = "s" * 16
+    place = tmp_path / "config.yaml"
+    place.write_text(yaml.safe_dump(config | {"database_url": url}))
+    place.chmod(0o600)
+    with opened(url) as store:
+        store.enqueue(update("one", author="Ana"))
+        store.cancel("one", "bob")
+        at = store.views.audit()[0].at
+
+    def run(*arguments: str) -> str:
+        given = ["--config", str(place), "audit", *arguments]
+        done = CliRunner().invoke(cli, given, catch_exceptions=False)
+        assert done.exit_code == 0, done.output
+        return done.output
+
+    line = json.loads(run("--json"))
+    assert line["tag"] == "person: cancelled an update of: east"
+    assert (line["who"], line["update_id"], line["reason"]) == ("bob", "one", "cancelled by bob")
+    assert "person: cancelled an update of: east  by bob  one" in run()
+    assert run("--since", datetime.fromtimestamp(at + 1, UTC).isoformat()) == ""
+    assert run("--since", "2020-01-01", "--json").count("\n") == 1
+    wrong = CliRunner().invoke(cli, ["--config", str(place), "audit", "--since", "then"])
+    assert wrong.exit_code == 2

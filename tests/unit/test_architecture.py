@@ -114,11 +114,12 @@ EXTERNAL = {
     "spdx_tools": {"operations.spdx"},
     "license_expression": {"operations.spdx"},
     "packageurl": {"operations.purls"},
-    "connexion": {"contract", "web.app", "web.operator", "handlers"},
+    "connexion": {"contract", "web.app", "web.json_api", "web.operator", "handlers"},
     "flask": {"handlers"},
     "click": {
         f"cli.{name}"
         for name in (
+            "audit",
             "changes",
             "commands",
             "init",

@@ -76,6 +76,6 @@ def test_what_is_shown_of_a_configuration_is_taken(name: str, tmp_path: Path) ->
     assert blocks
     for shown in blocks:
         block = shown.replace("/etc/gm_analytics", str(tmp_path))
-        for path in re.findall(rf"{tmp_path}/\w+(?:\.pem)?", block):
+        for path in re.findall(rf"{tmp_path}/\w+(?:\.\w+)?", block):
             Path(path).write_text("word" * 10)
         Settings.model_validate({**SMALL, **yaml.safe_load(block)})

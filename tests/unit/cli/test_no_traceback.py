@@ -115,6 +115,7 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "lock": (), "gc": (), "status": (), "takeover": (), "adopt": (), "check": (), "key": (),
     "repair": (), "remove": ("tree",), "accept-change": (), "forget": ("team/packages",),
     "mirror-setup": (), "packages": (), "completion": ("bash",),
+    "audit": (),
 }  # fmt: skip
 """Every command, with what it needs to be called at all."""
 

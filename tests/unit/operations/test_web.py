@@ -17,6 +17,7 @@ import pytest
 from gm_analytics import __version__
 from gm_analytics.operations import web
 from gm_analytics.operations.findings import Finding
+from gm_analytics.operator_access import Operators
 from gm_analytics.places import Listen
 from gm_analytics.settings import Settings
 from lab.processes import reserve_port
@@ -53,7 +54,10 @@ def findings(directory: Path, port: int | None, *, polls: bool = False) -> list[
     os.utime(config, (WRITTEN, WRITTEN))
     listen = Listen("127.0.0.1", port) if port else None
     known = SimpleNamespace(
-        operator_listen=listen, polls=polls, files=SimpleNamespace(config=config)
+        operator_listen=listen,
+        operators=Operators(),
+        polls=polls,
+        files=SimpleNamespace(config=config),
     )
     return list(web.findings(cast("Settings", known)))
 
