@@ -18,8 +18,8 @@ _DIRECTORIES = ("cachedir", "logdir", "persistdir", "reposdir", "varsdir", "plug
 class Client:
     """An empty system below `directory`/root whose only repository is at `baseurl`.
 
-    With `gpgkey`, the address of keys, packages must be signed with one of them; with
-    `repo_gpgkey` the metadata must be.
+    With `mirrorlist`, that is the address of a list of addresses. With `gpgkey`, the address of
+    keys, packages must be signed with one of them; with `repo_gpgkey` the metadata must be.
     """
 
     def __init__(
@@ -29,12 +29,14 @@ class Client:
         *,
         gpgkey: str = "",
         repo_gpgkey: str = "",
+        mirrorlist: bool = False,
         name: str = "mirror",
         options: Mapping[str, str] | None = None,
     ) -> None:
         self.directory = directory
         self.root = directory / "root"
         self.baseurl = baseurl
+        self._found_by = "mirrorlist" if mirrorlist else "baseurl"
         self._config = directory / "dnf.conf"
         self._write_config(options or {})
         self._write_repository(name, gpgkey, repo_gpgkey)
@@ -113,7 +115,7 @@ class Client:
         lines = [
             f"[{name}]",
             f"name=The mirror ({name})",
-            f"baseurl={self.baseurl}",
+            f"{self._found_by}={self.baseurl}",
             "enabled=1",
             # Seconds: what was published just now is seen without `clean all`.
             "metadata_expire=1",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from gm_analytics.cli.output import (
 )
 from gm_analytics.cli.progress import shown
 from gm_analytics.cli.publications import PUBLICATION
-from gm_analytics.errors import Exit
+from gm_analytics.errors import Exit, StoreUnavailable
 from gm_analytics.mirror.retention import Collected
 from gm_analytics.mirror.signing import key_of
 from gm_analytics.operations import repair as repairing
@@ -30,9 +31,11 @@ from gm_analytics.operations import status as drift
 from gm_analytics.operations.by_hand import DirectStep
 from gm_analytics.operations.findings import Severity
 from gm_analytics.operations.repair import Repaired
+from gm_analytics.operations.standing import Made
 from gm_analytics.operations.status import MOST
 from gm_analytics.operations.work import idle, waiting
 from gm_analytics.rpm.changes import size_text
+from gm_analytics.service import Service
 from gm_analytics.wording import counted
 
 
@@ -100,7 +103,8 @@ def status(config: Path | None, mirror: str | None, checksums: bool, as_json: bo
     found = []
     undone = idle(lambda: service.store.workforce())  # noqa: PLW0108  # it may not open
     waits = waiting(lambda one: service.store.recent(MOST, state="waiting", mirror=one), names)
-    for finding in (*undone, *waits, *drift.run(service, names, checksums=checksums)):
+    compared = drift.run(service, names, checksums=checksums, made=_made_by(service))
+    for finding in (*undone, *waits, *compared):
         found.append(finding)
         if not as_json:
             click.echo(finding_text(finding, bad="DIFF"))
@@ -169,6 +173,16 @@ def repair(
     else:
         click.echo(_repaired_text(name, found))
     sys.exit(Exit.REFUSED if found.mended.refused else Exit.DONE)
+
+
+def _made_by(service: Service) -> Callable[[str], Made]:
+    def newest(mirror: str) -> Made:
+        try:
+            return Made.newest(service.store, mirror)
+        except StoreUnavailable:  # of which others tell
+            return Made()
+
+    return newest
 
 
 # --- what is printed ----------------------------------------------------------------------

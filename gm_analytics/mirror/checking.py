@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from urllib.parse import unquote
 
 from gm_analytics.errors import MetadataForged
+from gm_analytics.mirror.addresses import PREFIXES
 from gm_analytics.rpm.compressed import opened, pieces
 from gm_analytics.rpm.package import Package
 from gm_analytics.rpm.repodata import (
@@ -45,7 +46,7 @@ def check(
     fetch: Fetch,
     packages: Iterable[Package],
     *,
-    prefix: str = "",
+    prefixes: Collection[str] = PREFIXES,
     groups: str | None = None,
     documents: Documents | None = None,
 ) -> dict[str, str]:
@@ -53,7 +54,7 @@ def check(
 
     Gives the SHA-256 of what else it names, by path.
 
-    `prefix` is what stands before each package's file name; `groups` the SHA-256 of the groups
+    One of `prefixes` stands before each package's file name; `groups` is the SHA-256 of the groups
     file, empty if there must be none, None if it is not known; `documents` those of what else
     there must be, by type, None likewise.
 
@@ -69,7 +70,7 @@ def check(
             file = data.href
             content = fetch(data.href, size_of(data))
             if _is_list(data):
-                _read(data, content, known, prefix, groups)
+                _read(data, content, known, prefixes, groups)
             else:
                 more[data.href] = _document(data, content, documents)
         file = "repomd.xml"
@@ -121,12 +122,16 @@ def size_of(data: Data) -> int:
 
 
 def _read(
-    data: Data, content: bytes, packages: tuple[Package, ...], prefix: str, groups: str | None
+    data: Data,
+    content: bytes,
+    packages: tuple[Package, ...],
+    prefixes: Collection[str],
+    groups: str | None,
 ) -> None:
     _same_size(data, content)
     stream = _opened(data, content)
     if data.type == "primary":
-        _primary(stream, packages, prefix)
+        _primary(stream, packages, prefixes)
     elif GROUP.fullmatch(data.type):
         _groups(stream, groups)
     else:
@@ -164,13 +169,17 @@ def _opened(data: Data, content: bytes) -> Iterator[bytes]:
         raise Malformed(said, f"{digest.value}, as in repomd.xml")
 
 
-def _primary(stream: Iterator[bytes], packages: tuple[Package, ...], prefix: str) -> None:
-    expected = {prefix + package.file: package for package in packages}
+def _primary(
+    stream: Iterator[bytes], packages: tuple[Package, ...], prefixes: Collection[str]
+) -> None:
+    expected = {package.file: package for package in packages}
+    seen: set[str] = set()
 
     def compare(listed: Listed) -> None:
-        href = listed.href if listed.href in expected else unquote(listed.href)
-        package = expected.pop(href, None)
-        if package is None:
+        prefix, file = _parts(listed.href, expected)
+        seen.add(prefix)
+        package = expected.pop(file, None)
+        if package is None or prefix not in prefixes or len(seen) > 1:
             raise Malformed(f"package {listed.nevra[:300]}", "no such package, and none twice")
         _same_package(listed, package)
 
@@ -181,6 +190,12 @@ def _primary(stream: Iterator[bytes], packages: tuple[Package, ...], prefix: str
     if expected:
         names = ", ".join(sorted(package.nevra for package in expected.values())[:3])
         raise Malformed(f"{len(expected):,} packages missing", f"{names} among the others")
+
+
+def _parts(href: str, files: Collection[str]) -> tuple[str, str]:
+    """Give what stands before a file's name, and the name, in the one form that a file has."""
+    before, slash, file = href.rpartition("/")
+    return f"{before}{slash}", file if file in files else unquote(file)
 
 
 def _same_package(listed: Listed, package: Package) -> None:

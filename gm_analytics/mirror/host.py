@@ -33,7 +33,7 @@ from gm_analytics.mirror.survey import UNREADABLE, Survey, Target, Tools
 from gm_analytics.remote import ssh
 from gm_analytics.remote.commands import Argv, script
 from gm_analytics.rpm import grammar
-from gm_analytics.rpm.grammar import REPOSITORY_ID, SHA256, Grammar
+from gm_analytics.rpm.grammar import SHA256, Grammar
 
 SHORT = 60
 """Seconds for commands that only look or rename."""
@@ -93,6 +93,7 @@ class Host:
             self.ssh.first = ownership.owner(self.target)
             self.ssh.admit = self._admit
         self.prepared = ""  # the update whose staging is there
+        self.packages_link = ""  # through which metadata may name packages, known once prepared
         self.has_asked_upstream = False  # whether yum has solved by what upstream has now
         self._tools: Tools | None = None
 
@@ -157,9 +158,8 @@ class Host:
         if (result := self.ssh.run(argv, doing, SHORT)).exited == UNREADABLE:
             raise NoUpstream(self.name, words(result.stdout), self.target.reposdir)
         with self.answer(doing):
-            printed = self.check(result, argv, doing)
-            local = tuple(map(REPOSITORY_ID.check, printed.splitlines()))
-        self.target = replace(self.target, local=local)
+            link, local = yum.prepared(self.check(result, argv, doing))
+        self.packages_link, self.target = link, replace(self.target, local=local)
 
     def sweep(self, update_id: str) -> None:
         """Remove what an update left in staging."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 
@@ -21,6 +22,7 @@ from gm_analytics.mirror import (
     survey,
     yum,
 )
+from gm_analytics.mirror.addresses import Address, below
 from gm_analytics.mirror.history import Held
 from gm_analytics.mirror.host import SHORT, Host
 from gm_analytics.mirror.mending import Mender, beside
@@ -29,6 +31,7 @@ from gm_analytics.mirror.preview_repo import repo_file
 from gm_analytics.mirror.publication import Built, Closure, Download, Publication, Whereabouts
 from gm_analytics.mirror.publications import Publications
 from gm_analytics.mirror.reading import Reader
+from gm_analytics.mirror.served import refused
 from gm_analytics.mirror.signer import Signer
 from gm_analytics.mirror.signing import PUBLIC_NAME
 from gm_analytics.remote.commands import Argv
@@ -135,8 +138,20 @@ class Publisher:
         built = self._describe(update_id, live, closure, publication)
         exact = publication.exact
         argv = repository.build(self._host.target, self._host.tools, update_id, live, exact=exact)
+        address = self._address(update_id, closure.packages, publication.number)
+        argv = repository.addressed(argv, address)
         self._build(argv, closure.packages, signed=bool(publication.key))
         return built
+
+    def _address(self, update_id: str, packages: Sequence[Package], number: int) -> Address | None:
+        """Give the address of a publication; None where clients would then get no packages."""
+        host = self._host
+        if host.prepared != update_id:
+            host.prepare(update_id)
+        if why := refused(host.config, host.packages_link, packages):
+            log.warning("mirror %s: the publication has no address of its own: %s", host.name, why)
+            return None
+        return Address(host.packages_link, below(host.config, number))
 
     def _build(self, argv: Argv, needed: tuple[Package, ...], *, signed: bool) -> None:
         """Have createrepo write metadata; of files that are lost, it can say nothing.
@@ -162,8 +177,10 @@ class Publisher:
     ) -> Built | str | None:
         """Write the metadata of a preview: the closure alone, its packages in the pool."""
         built = self._describe(update_id, live, closure, publication)
+        address = self._address(update_id, closure.packages, publication.number)
+        target, link = self._host.target, address.link if address else ""
         argv = repository.build_preview(
-            self._host.target, self._host.tools, update_id, publication.number
+            target, self._host.tools, update_id, publication.number, link
         )
         self._build(argv, closure.packages, signed=True)
         return built
@@ -210,6 +227,7 @@ class Publisher:
         argv = repository.rebuild(
             self._host.target, self._host.tools, update_id, live, older.directory
         )
+        argv = repository.addressed(argv, self._address(update_id, packages, publication.number))
         self._build(argv, closure.packages if rolled_back else (), signed=bool(publication.key))
         return made.built()
 

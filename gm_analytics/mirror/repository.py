@@ -3,6 +3,9 @@
 ROOT/*.rpm                      the pool: a file is written once and never changed
 ROOT/RPM-GPG-KEY-gm-mirror      the key of the metadata, if they are signed
 ROOT/repodata                   link to .publications/NNNNNN/repodata, switched by rename(2)
+ROOT/Packages                   link to ROOT, through which metadata name the pool's files
+ROOT/publications/17/           links to a publication's repodata, and to ROOT as Packages
+ROOT/publications/2026-11-25    link to the newest of that day or before
 ROOT/.publications/NNNNNN/      repodata/, packages.txt, publication.json, manifests.txt
 ROOT/previews/42  previews/42.repo   link to .previews/42-DIGEST, and what a client takes of it
 ROOT/.staging/<update id>/      half-done work
@@ -15,6 +18,7 @@ import hashlib
 import re
 from pathlib import PurePosixPath
 
+from gm_analytics.mirror.addresses import Address
 from gm_analytics.mirror.downloads import guarded
 from gm_analytics.mirror.survey import OVERTAKEN, SHORT_OF, Target, Tools
 from gm_analytics.remote.commands import Argv, script
@@ -64,10 +68,23 @@ def rebuild(target: Target, tools: Tools, update_id: str, base: str, older: str)
     return _build(target, tools, update_id, base, older)
 
 
-def build_preview(target: Target, tools: Tools, update_id: str, number: int) -> Argv:
-    """Write a preview's metadata as a candidate: its packages are the pool's, two levels up."""
-    prefix = f"--location-prefix={PREVIEW_PREFIX}"
-    return _build(target, tools, update_id, f"previews/{number}", "", prefix)
+def addressed(argv: Argv, address: Address | None) -> Argv:
+    """Give the command of `build` or `rebuild` whose publication is to have an address."""
+    if address is None:
+        return argv
+    return ("env", f"PACKAGES={address.link}", f"ADDRESS={address.url}", *argv)
+
+
+def build_preview(
+    target: Target, tools: Tools, update_id: str, number: int, link: str = ""
+) -> Argv:
+    """Write a preview's metadata as a candidate: its packages are the pool's, two levels up.
+
+    They are named through the link, if there is one.
+    """
+    prefix = () if link else (f"--location-prefix={PREVIEW_PREFIX}",)
+    argv = _build(target, tools, update_id, f"previews/{number}", "", *prefix)
+    return addressed(argv, Address(link) if link else None)
 
 
 def _build(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -18,6 +18,7 @@ from urllib3.exceptions import HTTPError
 
 from gm_analytics import settings
 from gm_analytics.errors import MetadataForged, NotVisible
+from gm_analytics.mirror.addresses import LINKS
 from gm_analytics.mirror.checking import MAX_FILE, MAX_REPOMD, check
 from gm_analytics.mirror.signing import Key
 from gm_analytics.remote import fetch
@@ -36,6 +37,8 @@ AT_ONCE = 8
 REPOMD = "repodata/repomd.xml"
 SIGNATURE = f"{REPOMD}.asc"
 _MAX_SIGNATURE = 64 * 1024
+_TRIED = 3
+"""Packages that are asked for before it is said that none is served."""
 _MAX_WORDS = 300
 """Characters of what a library says about an answer; it may repeat what a server sent."""
 _OF_CACHES = ("Age", "Via", "X-Cache")
@@ -104,6 +107,10 @@ class Served:
         if hashlib.sha256(content).hexdigest() != sha256:
             raise Differs(REPOMD, f"not the bytes that were published{self.through}{cache}")
         return content
+
+    def digest(self) -> str:
+        """Give the SHA-256 of repomd.xml, whatever it is."""
+        return hashlib.sha256(self._read(REPOMD, MAX_REPOMD)).hexdigest()
 
     def holds(self, path: str, content: bytes) -> None:
         """See that a small file is served as it lies there."""
@@ -235,3 +242,17 @@ def wait_until_visible(mirror: settings.Mirror, repomd: str, below: str = "") ->
             else:
                 return
     raise NotVisible(mirror.name, f"{mirror.base_url}{below}{REPOMD}", said)
+
+
+def refused(mirror: settings.Mirror, link: str, packages: Sequence[Package]) -> str:
+    """Say why clients would not get packages through the link; empty if they get one of these."""
+    said = "" if link else f"{' and '.join(LINKS)} in {mirror.root} are not the service's links"
+    with Served(mirror) as web:
+        for package in packages[:_TRIED] if link else ():  # of which the pool may lack some
+            try:
+                web.file(File(f"{link}/{package.file}", size=package.size))
+            except Differs as error:
+                said = str(error)
+            else:
+                return ""
+    return said

@@ -59,7 +59,7 @@ class Session:
         self.host.ssh.stop = stop or Stop()
         self.host.basis = dict(basis or {})
         self.accepts_changes = False
-        self._trust = Trust(mirror, key, Ledger(key.home), self._get) if key else None
+        self._trust = Trust(mirror, key, Ledger(key.home), self.get) if key else None
         self.package_manager = PackageManager(self.host)
         self.mender = Mender(self.host, self.package_manager)
         self.reader = Reader(self.host, self._trust, self.package_manager.ask_upstream)
@@ -70,7 +70,8 @@ class Session:
             self.host, self.package_manager, self.publications, self.signer, self.reader
         )
 
-    def _get(self, path: str, most: int) -> bytes | None:
+    def get(self, path: str, most: int) -> bytes | None:
+        """Read a file of at most so many bytes, given its path below the root; None without it."""
         return self.host.ssh.get(f"{self.host.config.root}/{path}", most)
 
     def sweep(self, update_id: str) -> None:
@@ -128,7 +129,7 @@ class Session:
         made, _ = Publication.read(found.publication, there=False)
         if made and made.key:
             raise SignedBefore(self.host.name, f"by the key {made.key}")
-        if found.state == "plain" and self._get(SIGNATURE, checking.MAX_REPOMD) is not None:
+        if found.state == "plain" and self.get(SIGNATURE, checking.MAX_REPOMD) is not None:
             raise SignedBefore(self.host.name, "by whoever made it")
 
     def look(self) -> tuple[Survey, tuple[Package, ...]]:

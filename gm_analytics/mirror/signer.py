@@ -17,6 +17,7 @@ from gm_analytics.mirror import (
     seal,
     signing,
 )
+from gm_analytics.mirror.addresses import PREFIXES
 from gm_analytics.mirror.host import Host
 from gm_analytics.mirror.publication import AGAIN, Built, Closure, Publication
 from gm_analytics.mirror.publications import Publications
@@ -145,13 +146,13 @@ class Signer:
         def fetch(href: str, most: int) -> bytes:
             return self._host.ssh.get(checking.below(candidate, href), most) or b""
 
-        prefix = f"{repository.PREVIEW_PREFIX}/" if publication.kind == "preview" else ""
+        preview = publication.kind == "preview"
         more = checking.check(
             self._host.name,
             repomd,
             fetch,
             packages,
-            prefix=prefix,
+            prefixes=(f"{repository.PREVIEW_PREFIX}/", *PREFIXES) if preview else PREFIXES,
             groups=made.groups,
             documents=made.documents,
         )

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from gm_analytics import settings
 from gm_analytics.errors import Malformed, MetadataForged, NewerFormat, Untrusted
 from gm_analytics.mirror import checking, seal
+from gm_analytics.mirror.addresses import PREFIXES
 from gm_analytics.mirror.ledger import Ledger
 from gm_analytics.mirror.publication import Publication
 from gm_analytics.mirror.repository import PREVIEW_PREFIX
@@ -234,13 +235,13 @@ class Trust:
 
     def _compare(self, directory: str, repomd: bytes, vouched: Vouched) -> None:
         place, _ = self._place(directory)
-        prefix = f"{PREVIEW_PREFIX}/" if place == "preview" else ""
+        prefixes = (f"{PREVIEW_PREFIX}/", *PREFIXES) if place == "preview" else PREFIXES
 
         def fetch(href: str, most: int) -> bytes:
             return self._get(checking.below(directory, href), most) or b""
 
         try:
-            checking.check(self._name, repomd, fetch, vouched.packages, prefix=prefix)
+            checking.check(self._name, repomd, fetch, vouched.packages, prefixes=prefixes)
         except MetadataForged as error:
             said = f"its signed metadata says otherwise: {error.file}: found {error.found}"
             raise self._refuse(f"{directory}/{seal.PACKAGES}", said) from error

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from gm_analytics.mirror.addresses import LINK
 from gm_analytics.mirror.survey import (
     UNREADABLE,
     Manager,
@@ -15,6 +16,7 @@ from gm_analytics.mirror.survey import (
     Tools,
 )
 from gm_analytics.remote.commands import Argv, script
+from gm_analytics.rpm.grammar import REPOSITORY_ID, optional
 from gm_analytics.rpm.package import Row
 from gm_analytics.rpm.streams import platform_of
 
@@ -26,6 +28,7 @@ PREVIEW_ID = "gm-pool-preview"
 _POOL_NAME = "packages of this mirror"
 OUR_NAMES = (f"[{POOL_ID}]", f"[{PREVIEW_ID}]", f'"{_POOL_NAME}"')
 """How yum calls what is ours, within marks."""
+_LINK = "packages "
 SPECS = "specs.txt"
 """The list in staging that `listed` takes."""
 
@@ -53,7 +56,7 @@ def prepare(target: Target, tools: Tools, update_id: str, number: int) -> Argv:
 
     The preview of the pull request `number` is offered too, if there is one. Where signatures
     are required, those of the pool are too, with upstream's keys: its packages came from there,
-    maybe under another policy. Prints what `Target.local` has.
+    maybe under another policy. Prints what `prepared` reads.
     """
     preview = f"{target.root}/previews/{number}"
     pool = repo_file(f"file://{target.root}/", groups=False)
@@ -64,6 +67,19 @@ def prepare(target: Target, tools: Tools, update_id: str, number: int) -> Argv:
     # With the helper root may be who reads them.
     code = () if tools.elevation == "helper" else (str(UNREADABLE),)
     return script("mirror", "prepare", staging, pool, candidate, *more, *code)
+
+
+def prepared(output: str) -> tuple[str, tuple[str, ...]]:
+    """Read the output of `prepare`: the link to the packages, if there is one; `Target.local`.
+
+    Raises:
+        Malformed: a line is neither that nor the id of a repository.
+
+    """
+    first, _, rest = output.partition("\n")
+    link = first.removeprefix(_LINK) if first.startswith(_LINK) else ""
+    ids = rest if link else output
+    return optional(LINK).check(link), tuple(map(REPOSITORY_ID.check, ids.splitlines()))
 
 
 def download(

@@ -12,7 +12,7 @@ from gm_analytics.operations import again
 from gm_analytics.operations.again import Again, Made
 from gm_analytics.operations.by_hand import DirectStep
 from gm_analytics.operations.listed import Book
-from gm_analytics.operations.status import satisfied_by
+from gm_analytics.operations.manifests import satisfied_by
 from gm_analytics.rpm.changes import compare
 from gm_analytics.rpm.package import Package
 

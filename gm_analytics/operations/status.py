@@ -8,60 +8,34 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from http import HTTPStatus
-from typing import Protocol
 
 from gm_analytics import settings
 from gm_analytics.errors import (
     BadAnswer,
     ConfigurationChanged,
-    GitHubError,
     GmError,
-    ManifestError,
-    NoManifest,
     SignedBefore,
     Untrusted,
 )
-from gm_analytics.manifest import Manifest
 from gm_analytics.mirror import seal
 from gm_analytics.mirror.checking import MAX_FILE, size_of
-from gm_analytics.mirror.history import Held, History
+from gm_analytics.mirror.history import History
 from gm_analytics.mirror.ownership import Owner
 from gm_analytics.mirror.served import AT_ONCE, REPOMD, Differs, File, Served
 from gm_analytics.mirror.session import Session
 from gm_analytics.mirror.signing import Key
 from gm_analytics.mirror.survey import Survey
-from gm_analytics.operations import upstream
-from gm_analytics.operations.by_hand import Operations
+from gm_analytics.operations import manifests, standing, upstream
 from gm_analytics.operations.findings import Finding, wrong
+from gm_analytics.operations.manifests import Parts
+from gm_analytics.operations.standing import Made
 from gm_analytics.rpm import foreign, repodata
 from gm_analytics.rpm.package import Package
 from gm_analytics.rpm.strict import Malformed
-from gm_analytics.settings import Settings
-from gm_analytics.updates.ports import Forge
 from gm_analytics.wording import counted
 
 MOST = 20
 """Findings of one kind, before the rest is counted."""
-
-
-class Parts(Protocol):
-    """What is compared with what."""
-
-    @property
-    def settings(self) -> Settings:
-        """The configuration."""
-        ...
-
-    @property
-    def operations(self) -> Operations:
-        """What reads mirrors."""
-        ...
-
-    @property
-    def github(self) -> Forge:
-        """Where the manifest is."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -75,18 +49,26 @@ class Kept:
     """Whether an update made the metadata: those of a repository taken over are as they were."""
 
 
-def run(parts: Parts, names: Iterable[str], *, checksums: bool) -> Iterator[Finding]:
+Newest = Callable[[str], Made]
+"""Gives the newest publication that the service made on a mirror."""
+
+
+def run(
+    parts: Parts, names: Iterable[str], *, checksums: bool, made: Newest = lambda _: Made()
+) -> Iterator[Finding]:
     """Compare each mirror, going on after what differs."""
     for name in names:
         try:
-            yield from _mirror(parts, parts.settings.mirror(name), checksums=checksums)
+            yield from _mirror(parts, parts.settings.mirror(name), made, checksums=checksums)
         except (BadAnswer, Untrusted) as error:  # it was seen, and is not as it should be
             yield wrong(f"mirror {name}", error, "fail")
         except GmError as error:
             yield wrong(f"mirror {name}", error, "unknown")
 
 
-def _mirror(parts: Parts, mirror: settings.Mirror, *, checksums: bool) -> list[Finding]:
+def _mirror(
+    parts: Parts, mirror: settings.Mirror, made: Newest, *, checksums: bool
+) -> list[Finding]:
     """Compare one; again if something was published in the middle of it."""
     while True:
         with parts.operations.mirrors.read(mirror.name) as session:
@@ -97,6 +79,8 @@ def _mirror(parts: Parts, mirror: settings.Mirror, *, checksums: bool) -> list[F
             if live is None:
                 return [Finding(f"mirror {mirror.name}", "fail", "nothing is published")]
             past, kept, doubts = _believed(session, past, look)
+            stands = standing.look(mirror, session, look, live, made(mirror.name))
+            address = standing.address(mirror, session.get, look)
             newer = upstream.newer(session, mirror.name, look, kept.packages) if kept else None
         said = f"publication {live.number}, {live.what}, is live"
         found = [
@@ -105,8 +89,10 @@ def _mirror(parts: Parts, mirror: settings.Mirror, *, checksums: bool) -> list[F
             *_changed(parts, mirror, look),
             *_unsigned(session, mirror, look),
             *_unreadable(mirror, past),
-            *_manifests(parts, mirror, past),
+            *manifests.findings(parts, mirror, past),
+            *standing.findings(mirror.name, stands),
             *(_web(mirror, look.repomd, kept, checksums=checksums) if kept else ()),
+            address,
             *doubts,
             *([newer] if newer else ()),
         ]
@@ -150,7 +136,7 @@ def _believed(
         packages = vouched.packages if vouched else session.publications.packages(look.live)
     except Untrusted as error:
         return past, None, [wrong(f"mirror {error.mirror} signatures", error)]
-    followed, believed = satisfied_by(past), session.publications
+    followed, believed = manifests.satisfied_by(past), session.publications
     held = tuple(
         replace(one, manifests=signed)
         if one in followed and (signed := believed.satisfied(one.directory)) is not None
@@ -160,51 +146,6 @@ def _believed(
     made = past.live is not None and past.live.publication is not None
     kept = Kept(packages, vouched.statement if vouched else None, made=made)
     return replace(past, publications=held), kept, []
-
-
-# --- manifest -------------------------------------------------------------------------------
-
-
-def _manifests(parts: Parts, mirror: settings.Mirror, past: History) -> Iterator[Finding]:
-    """Compare the followed branches' manifests with what the live set is known to satisfy."""
-    branch = parts.settings.webhook.branch
-    for repository in parts.settings.webhook.repositories:
-        if mirror in parts.settings.mirrors_of(repository):
-            path, at = parts.settings.manifest_of(mirror.name), branch or "its default branch"
-            subject = f"manifest {f'{path} of ' if mirror.manifest else ''}{repository} at {at}"
-            try:
-                text = parts.github.manifest(repository, branch or "HEAD", path)
-                yield _manifest(parts, mirror, subject, Manifest.parse(text, path), past)
-            except GmError as error:
-                yield wrong(subject, error, "fail" if _is_its_own(error) else "unknown")
-
-
-def _manifest(
-    parts: Parts, mirror: settings.Mirror, subject: str, manifest: Manifest, past: History
-) -> Finding:
-    if not manifest.specs and not parts.settings.publishes_on_merge:
-        return Finding(subject, "ok", "it names no packages")
-    key = parts.operations.solve_key(manifest, mirror.name)
-    found = next((held for held in satisfied_by(past) if key.is_among(held.manifests)), None)
-    if found is None:
-        return Finding(subject, "fail", "no publication that is live was made from it")
-    return Finding(subject, "ok", f"live since publication {found.number}")
-
-
-def _is_its_own(error: GmError) -> bool:
-    """Tell a manifest that is missing or wrong from one that could not be read."""
-    missing = isinstance(error, GitHubError) and error.status == HTTPStatus.NOT_FOUND
-    return missing or isinstance(error, ManifestError | NoManifest)
-
-
-def satisfied_by(past: History) -> list[Held]:
-    """Give the live publication, and those before it that it only adds to."""
-    found: list[Held] = []
-    for held in reversed(past.publications):
-        found.append(held)
-        if held.publication is None or held.publication.exact:
-            break
-    return found
 
 
 # --- web ------------------------------------------------------------------------------------

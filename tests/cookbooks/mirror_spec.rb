@@ -245,7 +245,7 @@ RSpec.describe 'mirror_server::default' do
   it "hides, follows and lets be kept what the lab's own nginx.conf does" do
     conf = rendered(run('EL 9'), '/etc/nginx/nginx.conf')
     own = File.read("#{CHECKOUT}/lab/data/mirror.nginx.conf").gsub('@prefix@', '/repo/').gsub('@root@', '/var/repo')
-    ['map $uri', 'location ~ /\\.', 'location ~ "^/repo/(?<named>', 'location ~ "^/repo/(?<file>'].each do |head|
+    ['map $uri', 'location ~ /\\.', 'location ~ "^/repo/(?<named>', 'location ~ "^/repo/((publication|preview)s/', 'location ~ "^/repo/(?<file>'].each do |head|
       one, other = [conf, own].map { |text| text[/^ *#{Regexp.escape(head)}.*?^ *\}$/m].to_s.squeeze(' ').gsub(/^ /, '') }
       expect(one).to start_with(head)
       expect(one).to eq(other)

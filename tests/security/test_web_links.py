@@ -34,6 +34,12 @@ def web() -> Iterator[WebServer]:
     (root / "other.repo").write_text("secret")
     (root / "repodata").symlink_to(".publications/000001/repodata")
     (root / "previews/7").symlink_to("../.previews/7-update")
+    (root / "Packages").symlink_to(".")
+    (root / "publications/1").mkdir(parents=True)
+    (root / "publications/1/repodata").symlink_to("../../.publications/000001/repodata")
+    (root / "publications/1/Packages").symlink_to("../..")
+    (root / "publications/2026-11-25").symlink_to("1")
+    (root / "publications/2026-11-26").symlink_to("..")
     (place / "account").mkdir()
     (place / "roots").mkdir()
     for owner in ("account", "roots"):
@@ -54,6 +60,12 @@ def web() -> Iterator[WebServer]:
 
 SERVED = ["", "tree.rpm", "RPM-GPG-KEY-gm-mirror", "repodata/", "repodata/repomd.xml"]
 SERVED += ["previews/", "previews/7.repo", "previews/7/", "previews/7/repodata/repomd.xml"]
+SERVED += ["Packages/tree.rpm", "publications/"]
+SERVED += [
+    f"publications/{one}/{path}"
+    for one in ("1", "2026-11-25", "2026-11-26")
+    for path in ("", "repodata/", "repodata/repomd.xml", "Packages/tree.rpm")
+]
 
 
 @needs_root
@@ -73,6 +85,12 @@ HIDDEN += [
     "roots/repodata/",
     "roots/RPM-GPG-KEY-x",
 ]
+HIDDEN += [
+    f"{place}Packages/{name}.rpm"
+    for place in ("", "publications/1/", "publications/2026-11-26/")
+    for name in ("account", "roots", "tree-link", "none", "../previews/7/publication")
+]
+HIDDEN += ["publications/1/publication.json", "publications/2026-11-26/other.repo"]
 HIDDEN += ["previews/7/publication.json", "previews/7/packages.txt", "repodata/../.lock"]
 HIDDEN += [".publications/000001/publication.json", ".previews/7-update/", "%2elock"]
 

@@ -9,6 +9,9 @@
 #           brought along, and what upstream looked like; or empty
 # METADATA  what the name of a metadata file looks like, an extended regular expression
 # MODIFYREPO  the command, and its options, that adds a document to a repomd.xml
+# PACKAGES    the link through which the metadata name the packages; unset without one
+# ADDRESS     with that, the address that the publication keeps, which its mirrorlist names; empty
+#             for a preview, which has a link of its own
 # Of staging it takes, beside what lies at the top of a publication,
 #           records.txt, a line FILE TYPE for each document of its own; the groups are a file
 #           that createrepo takes, others are compressed
@@ -58,6 +61,7 @@ if [ -s "$staging/lost" ]; then
     grep -vxF -f "$staging/lost" "$staging/pkglist" > "$staging/left" || :
     mv "$staging/left" "$staging/pkglist"
 fi
+if [ -n "${PACKAGES-}" ]; then sed -i "s|^|$PACKAGES/|" "$staging/pkglist"; fi
 if grep -qxF "comps.xml${tab}group" "$staging/records.txt" 2> /dev/null; then
     cp "$staging/comps.xml" "$staging/candidate/comps.xml"
     set -- "$@" --groupfile="$staging/candidate/comps.xml"
@@ -69,6 +73,10 @@ else
     "$@" --outputdir="$staging/candidate" "$staging/candidate"
 fi
 add_documents records.txt "$staging"
+if [ -n "${ADDRESS-}" ]; then  # one rename switches both
+    printf '%s\n' "$ADDRESS" > "$staging/candidate/repodata/mirrorlist"
+elif [ -n "${PACKAGES-}" ]; then ln -s ../.. "$staging/candidate/$PACKAGES"
+fi
 if [ -n "$adopted" ] && [ -s "$staging/adopted.txt" ]; then
     # The first one is the repository as it was found.
     if [ "${adopted##*/}" = 000001 ]; then from=$adopted/repodata; else from=$adopted/adopted; fi

@@ -9,6 +9,7 @@
 
 . ./preview_of.sh
 . ./ledger.sh
+. ./addresses.sh
 
 root=$1 staging=$2; cd "$root"
 ledger_begin  # while every directory that it is made of is there
@@ -22,6 +23,7 @@ done < "$staging/dropped.txt"
 while read -r directory; do
     [ "$directory/repodata" != "$live" ]
     rm -rf "$staging/gone"
+    case $directory in .publications/*) take_address "$directory" ;; esac
     mv -T "$directory" "$staging/gone"
     rm -rf "$staging/gone"
 done < "$staging/gone.txt"
@@ -29,3 +31,4 @@ while read -r file; do rm -f "./$file"; done < "$staging/rpms.txt"
 awk 'FILENAME == ARGV[1] { gone[$1]; next } !($1 in gone) && !seen[$1]++' \
     "$staging/rpms.txt" .publications/added.txt > .publications/.added.new
 mv -f .publications/.added.new .publications/added.txt
+name_days "${live%/repodata}"

@@ -10,10 +10,12 @@
 # KEYS             not empty where the pool's signatures are checked, by upstream's keys
 # CACHE            where yum leaves what it downloads
 # ROOT             whose pool is not offered where it has no metadata yet
-# Prints           the ids of the repositories that are directories of this host; or
+# Prints           packages NAME, the link through which metadata may name packages, if there is one
+#                  the ids of the repositories that are directories of this host; or
 #                  which repository file cannot be read: yum says nothing of it
 # Exits            CODE, if it is given: there is one
 
+. ./addresses.sh
 . ./keys_of.sh
 . ./local_of.sh
 . ./priority_of.sh
@@ -46,4 +48,8 @@ done
 if [ -d "$8" ]; then
     find "$8" -mindepth 3 -maxdepth 3 -path '*/packages/*' ! -type f ! -type d -exec rm -f {} +
 fi
+# Who only looks has its staging elsewhere, and changes nothing here.
+case $staging in
+    "$9"/*) (cd "$9"; if [ -L repodata ]; then packages_link | sed 's/^/packages /'; fi) ;;
+esac
 local_of "$6"

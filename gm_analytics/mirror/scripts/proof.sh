@@ -9,6 +9,8 @@
 #
 # Exits  as the command does
 
+. ./addresses.sh
+
 root=$1 staging=$2; shift 2
 packages=$staging/candidate/packages.txt
 
@@ -34,8 +36,11 @@ if [ ! -d "$staging/proof" ]; then
     # Until then the repository file offers the metadata alone.
     sed -i "s|^baseurl=.*|baseurl=file://$staging/proof/previews/0/|" "$staging"/candidate.d/*.repo
 fi
-# A preview's packages are two levels above it, as the pool's are.
-if grep -q '^  "kind": "preview",' "$staging/candidate/publication.json"
+link=$(cd "$root"; packages_link)
+if [ -f "$staging/candidate/repodata/mirrorlist" ] || [ -L "$staging/candidate/${link:-.}" ]; then
+    place=$staging/proof/previews/0/$link; mkdir -p "$place"
+# Without the link, a preview's packages are two levels above it, as the pool's are.
+elif grep -q '^  "kind": "preview",' "$staging/candidate/publication.json"
 then place=$staging/proof
 else place=$staging/proof/previews/0
 fi

@@ -16,5 +16,6 @@ without_modules() {
     if ! grep -aq '</repomd>' "$4/$5/repodata/repomd.xml"; then rm "$1"; return 0; fi
     find "$from" -maxdepth 1 -type f ! -name 'repomd.xml*' -exec ln -sf -t "$4/$5/repodata" -- {} +
     find "$3" -maxdepth 1 -name '*.rpm' -exec ln -sf -t "$4" -- {} +
+    for link in Packages gm-packages; do ln -sfn "$3" "$4/$5/$link"; done
     sed -i "s|^baseurl=.*|baseurl=file://$4/$5|" "$1"
 }

@@ -98,3 +98,16 @@ def test_what_fails_is_tried_once_more_with_all_and_the_second_run_counts(tmp_pa
     assert candidate.runs() == sorted([*files("glibc", "tree"), "repodata"]) + sorted(
         [*files(*WANTED), "repodata"]
     )
+
+
+@pytest.mark.parametrize("kind", ["addition", "preview"])
+def test_packages_that_metadata_name_through_the_link_lie_there(tmp_path: Path, kind: str) -> None:
+    """A publication has a mirrorlist then; a preview has the link."""
+    candidate = Candidate(tmp_path, kind).made()
+    if kind == "preview":
+        (candidate.staging / "candidate" / "Packages").symlink_to("../..")
+    else:
+        (candidate.staging / "candidate" / "repodata" / "mirrorlist").touch()
+    candidate.prove("tree")
+    linked = candidate.staging / "proof/previews/0/Packages" / files("tree")[0]
+    assert linked.readlink() == tmp_path / files("tree")[0]

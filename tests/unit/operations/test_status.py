@@ -6,7 +6,7 @@ import pytest
 
 from gm_analytics.mirror.history import Held, History
 from gm_analytics.mirror.publication import Publication
-from gm_analytics.operations.status import satisfied_by
+from gm_analytics.operations.manifests import satisfied_by
 
 
 def held(number: int, kind: str) -> Held:
