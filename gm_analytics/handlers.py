@@ -21,7 +21,7 @@ import flask
 from connexion.context import receive
 from connexion.lifecycle import ConnexionRequest, ConnexionResponse
 
-from gm_analytics import __version__
+from gm_analytics import __version__, measures
 from gm_analytics.engine.workforce import Workforce
 from gm_analytics.errors import (
     ConfigError,
@@ -186,6 +186,7 @@ def _refused(scope: Any, error: DeliveryError | ConfigError) -> ConnexionRespons
     if isinstance(error, DeliveryError):
         note(scope, error)
         return _json(error.status, refusal(error))
+    measures.delivery_refused(error)
     log.error("a delivery cannot be checked: %s", error)
     return _json(503, {"command_return": "unavailable", "reason": error.public})
 

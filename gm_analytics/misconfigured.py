@@ -10,11 +10,13 @@ import re
 from collections.abc import Hashable, Iterable, Iterator
 from datetime import date
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from gm_analytics.errors import ConfigError
 from gm_analytics.rpm import grammar
 
 SECRETS = ("secret", "token", "private_key", "database_url")
@@ -257,3 +259,21 @@ def not_yaml(error: Exception) -> str:
     known = (said for words, said in _SAID if re.search(words, problem))
     said = next(known, "a character that YAML does not allow here")
     return f"line {mark.line + 1}, column {mark.column + 1}: {said}" if mark else said
+
+
+def text_of(path: Path) -> str:
+    """Read a configuration file: an ordinary one, since a pipe or a device may have no end.
+
+    Raises:
+        ConfigError: it cannot be read.
+
+    """
+    try:
+        if path.exists() and not path.is_file():
+            kind = "a directory" if path.is_dir() else "no ordinary file"
+            raise ConfigError(str(path), [f"reading it: {kind}"])
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(str(path), [f"reading it: {error.strerror}"]) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(str(path), ["not YAML: no UTF-8"]) from error

@@ -75,6 +75,7 @@ class Settings(Section):
         Field(pattern=r"^(sqlite:////|postgresql://).+", repr=False),
         AfterValidator(places.address),
     ] = "sqlite:////var/lib/gm_analytics/updates.sqlite"
+    log_format: Literal["console", "json"] = "console"
     executor_id: Word | None = None
     service_id: Word | None = None
     """Who publishes, in every publication; by default the one that the database keeps."""
@@ -249,24 +250,6 @@ def _is_there(path: Path) -> bool:
         return True
 
 
-def _text(path: Path) -> str:
-    """Read the file: an ordinary one, since a pipe or a device may have no end.
-
-    Raises:
-        ConfigError: it cannot be read.
-
-    """
-    try:
-        if path.exists() and not path.is_file():
-            kind = "a directory" if path.is_dir() else "no ordinary file"
-            raise ConfigError(str(path), [f"reading it: {kind}"])
-        return path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(str(path), [f"reading it: {error.strerror}"]) from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(str(path), ["not YAML: no UTF-8"]) from error
-
-
 def load(path: Path) -> Settings:
     """Read and check a configuration file.
 
@@ -274,7 +257,7 @@ def load(path: Path) -> Settings:
         ConfigError: it cannot be read, or keys are wrong: all of them.
 
     """
-    text = _text(path)
+    text = misconfigured.text_of(path)
     try:
         # A safe loader that also refuses repeated keys.
         data = yaml.load(text, Loader=misconfigured.Loader)  # noqa: S506

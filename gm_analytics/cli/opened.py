@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from gm_analytics.cli.logs import hide_secrets_of
 from gm_analytics.service import Service
 
 
@@ -18,6 +19,7 @@ def opened(config: Path | None) -> Service:
 
     """
     service = Service.from_file(config)
+    hide_secrets_of(service.settings)
     click.get_current_context().call_on_close(partial(_close, service))
     return service
 

@@ -16,7 +16,7 @@ from typing import Any
 import click
 
 from gm_analytics.cli import interruption
-from gm_analytics.cli.logs import log_to_standard_error
+from gm_analytics.cli.logs import Format, log_to_standard_error, log_what_nobody_catches
 from gm_analytics.cli.opened import opened
 from gm_analytics.cli.output import CONFIG, NO_MIRROR
 from gm_analytics.errors import Exit
@@ -33,6 +33,11 @@ PORT = click.option(
     show_default=True,
     help="Port to listen on.",
 )
+FORMAT = click.option(
+    "--log-format",
+    type=click.Choice(["console", "json"]),
+    help="How each event is logged; by default as configured, and at a terminal as console.",
+)
 OPERATORS = click.option(
     "--operator-listen",
     metavar="HOST:PORT",
@@ -46,9 +51,16 @@ OPERATORS = click.option(
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @PORT
 @OPERATORS
-def serve(config: Path | None, host: str, port: int, operator_listen: str | None) -> None:
+@FORMAT
+def serve(
+    config: Path | None,
+    host: str,
+    port: int,
+    operator_listen: str | None,
+    log_format: Format | None,
+) -> None:
     """Take deliveries and perform updates, in one process."""
-    service, supervisor = _start(config, web=True, worker=True)
+    service, supervisor = _start(config, log_format, web=True, worker=True)
     listening = _listening(service, supervisor, (host, port), operator_listen, works_here=True)
     with listening as answer, _working(service, supervisor):
         answer()
@@ -60,9 +72,16 @@ def serve(config: Path | None, host: str, port: int, operator_listen: str | None
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @PORT
 @OPERATORS
-def web(config: Path | None, host: str, port: int, operator_listen: str | None) -> None:
+@FORMAT
+def web(
+    config: Path | None,
+    host: str,
+    port: int,
+    operator_listen: str | None,
+    log_format: Format | None,
+) -> None:
     """Take deliveries; a `worker` beside it performs the updates."""
-    service, supervisor = _start(config, web=True)
+    service, supervisor = _start(config, log_format, web=True)
     listening = _listening(service, supervisor, (host, port), operator_listen, works_here=False)
     with listening as answer:
         answer()
@@ -71,9 +90,10 @@ def web(config: Path | None, host: str, port: int, operator_listen: str | None) 
 @click.command()
 @CONFIG
 @NO_MIRROR
-def worker(config: Path | None) -> None:
+@FORMAT
+def worker(config: Path | None, log_format: Format | None) -> None:
     """Perform updates that were taken by `web`, or by `connexion run`."""
-    with _working(*_start(config, worker=True)):
+    with _working(*_start(config, log_format, worker=True)):
         threading.Event().wait()
 
 
@@ -98,7 +118,7 @@ def _working(service: Service, supervisor: Supervisor) -> Iterator[None]:
 
 
 def _start(
-    config: Path | None, *, web: bool = False, worker: bool = False
+    config: Path | None, log_format: Format | None, *, web: bool = False, worker: bool = False
 ) -> tuple[Service, Supervisor]:
     """Compose the service for a role, having seen that this account may read its secrets."""
     supervisor = Supervisor.taken_from(os.environ)
@@ -107,9 +127,13 @@ def _start(
     with suppress(RuntimeError, OSError, ValueError):  # standard error may be no file
         faulthandler.enable()
     os.umask(UMASK)
-    log_to_standard_error(click.get_current_context().find_root().params["log_level"] or "info")
+    level = click.get_current_context().find_root().params["log_level"] or "info"
+    log_to_standard_error(level, log_format or "console")
+    log_what_nobody_catches()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     service = opened(config)
+    if log_format is None and not sys.stderr.isatty():
+        log_to_standard_error(level, service.settings.log_format)
     permissions.require(service.settings)
     service.settings.require(web=web, worker=worker)
     service.store.prepare()

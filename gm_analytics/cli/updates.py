@@ -29,6 +29,7 @@ from gm_analytics.cli.output import (
 )
 from gm_analytics.cli.progress import follow as follow_until_end
 from gm_analytics.cli.progress import shown
+from gm_analytics.cli.spoken import spoken, with_output
 from gm_analytics.errors import Exit
 from gm_analytics.github.webhook import MAX_BODY, sign
 from gm_analytics.manifest import MAX_BYTES, Manifest
@@ -115,6 +116,7 @@ def apply(
 @CONFIG
 @click.argument("update_id", required=False)
 @click.option("--follow", is_flag=True, help="Wait for the end, showing what runs.")
+@click.option("--output", is_flag=True, help="Show what the mirror's host said in each step.")
 @click.option("--state", type=click.Choice(get_args(State)), help="Only those in this state.")
 @click.option("--mirror", metavar="NAME", help="Only those of this mirror.")
 @JSON
@@ -130,6 +132,7 @@ def updates(
     update_id: str | None,
     *,
     follow: bool,
+    output: bool,
     state: State | None,
     mirror: str | None,
     as_json: bool,
@@ -151,11 +154,12 @@ def updates(
         records = _see_that_it_is_for(mirror, store.get(update_id), update_id)
     else:
         records = store.recent(limit, state=state, mirror=mirror)
+    said = store.output if update_id else None
     if as_json:
-        print_json(_as_json(update_id, records))
+        print_json(with_output(_as_json(update_id, records), said if output else None))
     else:
         for record in records:
-            click.echo(_record_text(record))
+            click.echo("\n".join([_record_text(record), *spoken(record, said, whole=output)]))
     if update_id and any(record.state in BROKEN for record in records):
         sys.exit(Exit.FAILED)
 
@@ -268,7 +272,7 @@ def _operations(service: Service, *, refresh: bool) -> Operations:
     return service.operations.asking_now() if refresh else service.operations
 
 
-def _as_json(update_id: str | None, records: Sequence[Record]) -> object:
+def _as_json(update_id: str | None, records: Sequence[Record]) -> Any:
     if update_id:
         return update_json(update_id, records, private=True)
     return [record_json(record, private=True) for record in records]

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from dbos import error
 from sqlalchemy.exc import SQLAlchemyError
 
+from gm_analytics import measures
 from gm_analytics.engine import audit, cancelling, index, sights, unseen, waiting
 from gm_analytics.engine.database import is_away
 from gm_analytics.engine.holding import Holding
@@ -27,6 +28,7 @@ from gm_analytics.errors import (
     StoreUnavailable,
     Unexpected,
 )
+from gm_analytics.log_context import concerning
 from gm_analytics.stored import MAX_SHOWN
 from gm_analytics.updates.audit import made_by, of_cancel, of_end
 from gm_analytics.updates.model import Outcome, Update
@@ -76,10 +78,12 @@ class Attempts:
         except NewerFormat as error:
             log.error("update %s: failed: %s; hint: %s", workflow_id, error, error.hint)
             self._note(index.end, workflow_id, "failed", str(error))
+            _count_broken(measures.OTHER, error)
             raise
         except Malformed as error:
             return self.ignore(workflow_id, error)
-        return self.run(work)
+        with concerning(update=work.id, mirror=work.mirror):
+            return self.run(work)
 
     def _see_that_it_is_of(self, workflow_id: str, work: Update) -> None:
         """See that no other update's records, and no other mirror's turn, are taken."""
@@ -111,6 +115,7 @@ class Attempts:
             raise error from failure
         now = self.clock()
         self._lasting("ending", work, lambda at: _end(at, work, outcome, now))
+        _count(work, outcome.state, now)
         log.info("update %s: %s: %s", work.id, outcome.state, outcome.message)
         if outcome.state in _FOUND_THE_MIRROR:
             self._note(sights.after, work, outcome)
@@ -125,6 +130,7 @@ class Attempts:
         wait = after(error, before, now, self.retry)
         if wait is None:
             self._lasting("ending", work, lambda at: _fail(at, work, error))
+            _count_broken(work.mirror, error)
             if isinstance(error, Unexpected):  # a defect, and DBOS's trace is dropped
                 log.error("update %s: failed: %s", work.id, error, exc_info=failure)
             else:
@@ -218,12 +224,28 @@ def _end(connection: sa.Connection, work: Update, outcome: Outcome, at: float) -
 def _fail(connection: sa.Connection, work: Update, error: GmError) -> None:
     waiting.forget(connection, work.id)
     cancelling.forget(connection, work.id)
-    state: State = "cancelled" if isinstance(error, Cancelled) else "failed"
+    state = _broken(error)
     index.end(connection, work.id, state, str(error))
     if isinstance(error, Cancelled):
         audit.write(connection, of_cancel(work, error.asked_by))
     else:
         audit.write(connection, of_end(work, state, str(error)))
+
+
+def _count(work: Update, state: State, now: float) -> None:
+    measures.UPDATES.add(mirror=work.mirror, state=state, fault=measures.NONE)
+    if state in {"published", "previewed"}:
+        measures.UPDATE_SECONDS.add(max(0.0, now - work.requested_at), mirror=work.mirror)
+
+
+def _count_broken(mirror: str, error: GmError) -> None:
+    state = _broken(error)
+    fault = error.fault if state == "failed" else measures.NONE
+    measures.UPDATES.add(mirror=mirror, state=state, fault=fault)
+
+
+def _broken(error: GmError) -> State:
+    return "cancelled" if isinstance(error, Cancelled) else "failed"
 
 
 def _known(failure: Exception) -> GmError:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 import sqlalchemy as sa
 
+from gm_analytics import measures
 from gm_analytics.engine import cancelling, index, records, waiting
 from gm_analytics.engine.schema import UPDATES, WORKFLOWS
 from gm_analytics.errors import TakenTooOften
@@ -38,7 +39,7 @@ class GivenUp:
             values = records.values_of(row.update_values)
             if values:
                 self._tell(records.update_of(values, row.workflow_id, row.mirror), None)
-            self._note(row.workflow_id)
+            self._note(row.workflow_id, row.mirror)
         return len(found)
 
     def _found(self) -> list[records.Row]:
@@ -51,10 +52,11 @@ class GivenUp:
         with self._engine.connect() as connection:
             return list(connection.execute(query).all())
 
-    def _note(self, workflow_id: str) -> None:
+    def _note(self, workflow_id: str, mirror: str) -> None:
         error = TakenTooOften()
         with self._engine.begin() as connection:
             waiting.forget(connection, workflow_id)
             cancelling.forget(connection, workflow_id)
             index.end(connection, workflow_id, "failed", str(error))
+        measures.UPDATES.add(mirror=mirror, state="failed", fault=error.fault)
         log.error("update %s: failed: %s; hint: %s", workflow_id, error, error.hint)

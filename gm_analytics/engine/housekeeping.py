@@ -17,10 +17,11 @@ from typing import TypeAlias
 import sqlalchemy as sa
 from dbos import DBOSClient
 
-from gm_analytics.engine import records
+from gm_analytics.engine import output, records
 from gm_analytics.engine.database import NAME
 from gm_analytics.engine.handover import FEEDBACK
 from gm_analytics.engine.lease_tables import REQUESTS
+from gm_analytics.engine.output_tables import OUTPUT
 from gm_analytics.engine.schema import PROGRESS, UNSEEN, UPDATES, WAITS, WORKFLOWS
 from gm_analytics.engine.serializer import JSON
 from gm_analytics.settings import Retention, Settings
@@ -65,9 +66,19 @@ def once(engine: sa.Engine, keep: Keep, stopped: threading.Event | None = None) 
 
     updates = _each(engine, lambda at: _updates(at, before, keep), remove, over)
     told = _each(engine, lambda at: _feedback(at, heard), client.delete_workflows, over)
+    said = 0
+    while not over() and (swept := _swept(engine)):
+        said += swept
+    if said:
+        log.info("housekeeping: what was said in %d steps removed", said)
     if updates or told:
         log.info("housekeeping: %d updates removed, and %d that told of some", updates, told)
     return updates
+
+
+def _swept(engine: sa.Engine) -> int:
+    with engine.begin() as connection:
+        return output.sweep(connection)
 
 
 class _Over:
@@ -111,7 +122,7 @@ def _remove(engine: sa.Engine, client: DBOSClient, ids: list[str]) -> None:
     """Remove updates: DBOS's rows first, since the index would be filled again from those."""
     client.delete_workflows(ids)
     with engine.begin() as connection:
-        for table in (UPDATES, PROGRESS, REQUESTS, WAITS, UNSEEN):
+        for table in (UPDATES, PROGRESS, OUTPUT, REQUESTS, WAITS, UNSEEN):
             connection.execute(table.delete().where(table.c.workflow_id.in_(ids)))
 
 

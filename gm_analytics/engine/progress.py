@@ -1,7 +1,8 @@
 """Who listens to updates in a worker: the log, and the store, for whoever looks from elsewhere.
 
-`gm_progress` has a row an update that runs, written once a second. It goes when the update ends
-well; of those that failed the newest stay, with the last lines that the mirror's host said.
+What was said is kept beside that, a step at a time: see `engine.output`. `gm_progress` has a row
+an update that runs, written once a second. It goes when the update ends well; of those that failed
+the newest stay, with the last lines that the mirror's host said.
 """
 
 from __future__ import annotations
@@ -9,17 +10,21 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import sqlalchemy as sa
 
-from gm_analytics.engine import records
+from gm_analytics.engine import output, records
 from gm_analytics.engine.schema import PROGRESS, UPDATES
+from gm_analytics.log_context import concerning
 from gm_analytics.updates.progress import (
     Event,
     Now,
     OutputLine,
+    Said,
+    Saying,
     StepEnded,
+    StepStarted,
     UpdateEnded,
 )
 
@@ -37,15 +42,22 @@ class Logged:
 
     def __init__(self, subject: str) -> None:
         self._subject = subject
+        self._step = ""
 
     def hear(self, events: Sequence[Event]) -> None:
         """Write them."""
         for event in events:
-            if isinstance(event, StepEnded):
-                how = "failed after" if event.error else "took"
-                log.info("%s: %s: %s %.2f s", self._subject, event.step, how, event.seconds)
-            elif isinstance(event, OutputLine):
-                log.debug("%s: the mirror's host: %s", self._subject, event.text)
+            if isinstance(event, StepStarted):
+                self._step = event.step
+            with concerning(step=self._step):
+                self._write(event)
+
+    def _write(self, event: Event) -> None:
+        if isinstance(event, StepEnded):
+            how = "failed after" if event.error else "took"
+            log.info("%s: %s: %s %.2f s", self._subject, event.step, how, event.seconds)
+        elif isinstance(event, OutputLine):
+            log.debug("%s: the mirror's host: %s", self._subject, event.text)
 
 
 class Kept:
@@ -57,19 +69,32 @@ class Kept:
         self._engine = engine
         self._id = workflow_id
         self._now = Now()
+        self._saying = Saying("")
 
     def hear(self, events: Sequence[Event]) -> None:
         """Write what runs after them."""
-        for event in events:
-            self._now = self._now.after(event)
+        ended = list(self._collect(events))
         last = events[-1]
         with self._engine.begin() as connection:
+            for said in ended:
+                output.write(connection, self._id, said)
             forget(connection, self._id)
             if not isinstance(last, UpdateEnded):
                 _write(connection, self._id, self._now)
             elif last.state == "failed" and self._now.lines:
                 _write(connection, self._id, self._now)
                 _prune(connection)
+
+    def _collect(self, events: Sequence[Event]) -> Iterator[Said]:
+        """Take events; give what was said in each step that ended."""
+        for event in events:
+            self._now = self._now.after(event)
+            if isinstance(event, OutputLine):
+                self._saying.hear(event.text)
+            elif isinstance(event, StepStarted | StepEnded | UpdateEnded):
+                if said := self._saying.ended(time.time()):
+                    yield said
+                self._saying = Saying(self._now.step)
 
 
 def read(connection: sa.Connection, workflow_id: str) -> Now | None:

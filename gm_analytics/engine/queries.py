@@ -10,14 +10,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from gm_analytics.engine import identity, index, listing, progress, records, unseen, workforce
+from gm_analytics.engine import identity, index, listing, records, unseen
+from gm_analytics.engine.at_work import AtWork
 from gm_analytics.engine.database import guarded
 from gm_analytics.engine.event_tables import DELIVERIES
-from gm_analytics.engine.schema import PROGRESS, STEPS, UPDATES, WAITS, WORKFLOWS
-from gm_analytics.engine.workforce import Workforce
+from gm_analytics.engine.schema import STEPS, UPDATES, WAITS, WORKFLOWS
 from gm_analytics.errors import UnknownUpdate
 from gm_analytics.updates.model import Record, StepRecord, Update
-from gm_analytics.updates.progress import Now
 from gm_analytics.updates.states import State
 
 POLL = 0.1
@@ -42,13 +41,8 @@ _MAY_PREVIEW = ("waiting", "running", "previewed", "failed", "cancelled", "close
 _LIVE_OR_DONE = [*records.UNDER_WAY, "SUCCESS"]
 
 
-class Queries:
+class Queries(AtWork):
     """What can be read of a store. Lists have neither outcomes, errors nor steps: see `whole`."""
-
-    def __init__(self, engine: sa.Engine, name: str) -> None:
-        """Take the connections, and the address that may be shown."""
-        self._engine = engine
-        self._name = name
 
     def get(self, update_id: str) -> list[Record]:
         """Give an update with its steps, one record a mirror; also by a delivery's id.
@@ -96,64 +90,6 @@ class Queries:
             if row is None:
                 raise UnknownUpdate(workflow_id)
             return self._whole(connection, row)
-
-    def now(self, workflow_id: str) -> Now | None:
-        """Give what an update is at on its mirror: of one that runs, or failed lately.
-
-        Raises:
-            StoreUnavailable: the store did not answer.
-
-        """
-        doing = f"reading what update {workflow_id} is at"
-        with guarded(doing), self._engine.connect() as connection:
-            return progress.read(connection, workflow_id)
-
-    def under_way(self) -> dict[str, int]:
-        """Say how many updates wait, and how many run.
-
-        Raises:
-            StoreUnavailable: the store did not answer.
-
-        """
-        query = (
-            sa.select(WORKFLOWS.c.status, sa.func.count())
-            .where(WORKFLOWS.c.name == index.WORKFLOW)
-            .where(WORKFLOWS.c.status.in_(list(records.UNDER_WAY)))
-            .group_by(WORKFLOWS.c.status)
-        )
-        waits = (
-            sa.select(sa.func.count())
-            .select_from(WAITS)
-            .join(WORKFLOWS, WORKFLOWS.c.workflow_uuid == WAITS.c.workflow_id)
-            .where(WORKFLOWS.c.status == records.WAITS)
-        )
-        found = dict.fromkeys(records.UNDER_WAY.values(), 0)
-        with guarded("counting updates"), self._engine.connect() as connection:
-            for status, count in connection.execute(query):
-                found[records.UNDER_WAY[status]] += count
-            found["waiting"] += connection.scalars(waits).one()
-        return {str(state): count for state, count in found.items()}
-
-    def workforce(self) -> Workforce:
-        """Say which workers live, and what there is for them to do.
-
-        Raises:
-            StoreUnavailable: the store did not answer.
-
-        """
-        with guarded("asking which workers live"), self._engine.connect() as connection:
-            return workforce.look(connection)
-
-    def heard_at(self) -> float | None:
-        """Say when a worker last said what it does, in seconds since the epoch.
-
-        Raises:
-            StoreUnavailable: the store did not answer.
-
-        """
-        query = sa.select(sa.func.max(PROGRESS.c.written_at))
-        found = self._scalar("asking when a worker was heard", query)
-        return None if found is None else records.moment(found)
 
     def meant(self, given: str) -> str:
         """Give the id of the update that is meant, as `listing.meant`; may raise the same."""
@@ -258,10 +194,6 @@ class Queries:
 
         """
         return identity.of(self._engine)
-
-    def _scalar(self, doing: str, query: sa.Select[Any]) -> Any:
-        with guarded(doing), self._engine.connect() as connection:
-            return connection.scalar(query)
 
     def _list(self, doing: str, query: sa.Select[Any]) -> list[Record]:
         with guarded(doing), self._engine.connect() as connection:

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from gm_analytics.engine import (
     event_tables,
     lease_tables,
+    output_tables,
     searched,
     update_tables,
     view_tables,
@@ -165,10 +166,6 @@ def _waits(connection: sa.Connection) -> None:
     _run(connection, waiting_tables.waits(prefix(connection)))
 
 
-def _events(connection: sa.Connection) -> None:
-    _run(connection, *event_tables.statements(prefix(connection)))
-
-
 def _looks(connection: sa.Connection) -> None:
     _run(connection, update_tables.looks(prefix(connection)))
 
@@ -182,12 +179,9 @@ def _standing(connection: sa.Connection) -> None:
     _run(connection, f"ALTER TABLE {table} ADD COLUMN standing TEXT NOT NULL DEFAULT ''")
 
 
-def _came(connection: sa.Connection) -> None:
-    _run(connection, *waiting_tables.came(prefix(connection)))
-
-
-def _leases(connection: sa.Connection) -> None:
-    _run(connection, *lease_tables.statements(prefix(connection)))
+def _made_by(statements: Callable[[str], tuple[str, ...]]) -> Callable[[sa.Connection], None]:
+    """Give the migration whose statements another module has."""
+    return lambda connection: _run(connection, *statements(prefix(connection)))
 
 
 def _search(connection: sa.Connection) -> None:
@@ -208,14 +202,15 @@ MIGRATIONS: tuple[Callable[[sa.Connection], None], ...] = (
     _identity,
     _progress,
     _waits,
-    _events,
+    _made_by(event_tables.statements),
     _looks,
     _unseen,
     _standing,
-    _leases,
-    _came,
+    _made_by(lease_tables.statements),
+    _made_by(waiting_tables.came),
     _search,
     _views,
+    _made_by(output_tables.statements),
 )
 
 

@@ -33,6 +33,7 @@ from gm_analytics.engine.run import LeaseLost
 from gm_analytics.engine.serializer import JSON, refuse_pickles
 from gm_analytics.engine.steps import DurableStep
 from gm_analytics.errors import GmError, Malformed
+from gm_analytics.log_context import concerning
 from gm_analytics.supervisor import NOBODY, Supervisor
 from gm_analytics.updates.model import Update
 from gm_analytics.updates.waiting import (
@@ -203,7 +204,8 @@ def _what_to_say(
     except Malformed as error:
         log.warning("feedback: ignored: the stored update is not one: %s", error)
         return None
-    return f"feedback on update {work.id}", partial(report, work, ended)
+    about = concerning(update=work.id, mirror=work.mirror)
+    return f"feedback on update {work.id}", about(partial(report, work, ended))
 
 
 def _is_not_a_trace(record: logging.LogRecord) -> bool:

@@ -17,7 +17,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from gm_analytics import settings
 from gm_analytics.errors import GitHubError, GitHubUnavailable
+from gm_analytics.github import counted
 from gm_analytics.github.credentials import App, Configured, Credentials
+from gm_analytics.measures import GITHUB_REQUESTS
 from gm_analytics.remote import fetch
 
 T = TypeVar("T")
@@ -128,6 +130,7 @@ class Api:
         """Ask, and ask the same again where GitHub says it moved, if that is of one origin."""
         for _ in range(1 + MAX_REDIRECTS):
             reply = self._once(doing, method, url, most, auth=auth, **options)
+            counted.answer(reply.status, reply.headers)
             if not reply.location:
                 as_it_was = reply.status == HTTPStatus.NOT_MODIFIED
                 if not (as_it_was and options.get("headers", {}).get("If-None-Match")):
@@ -147,6 +150,7 @@ class Api:
         try:
             return fetch.fetch(method, url, limits, auth, self._way, **options)
         except (requests.RequestException, OSError) as error:
+            GITHUB_REQUESTS.add(result="unreachable")
             raise GitHubUnavailable(doing, f"{type(error).__name__}: {error}") from error
 
     @staticmethod

@@ -10,8 +10,11 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, TypeVar
 
+from gm_analytics import measures
 from gm_analytics.errors import AnotherRepository, ConfigError, DeliveryError, StoreUnavailable
 from gm_analytics.events import Delivery, Event, Identity, PullRequestEvent, QueueEvent
+from gm_analytics.log_context import carried, concerning
+from gm_analytics.measures import DELIVERIES
 from gm_analytics.pull_requests.ports import Updates
 from gm_analytics.pull_requests.rules import Rules, is_followed
 from gm_analytics.updates.model import Aim, Update
@@ -80,17 +83,24 @@ class Intake:
         The signature comes before anything else is looked at, and an update is on disk before
         this returns.
         """
+        with concerning(delivery=headers.get("x-github-delivery", "?")):
+            return self._receive(headers, body)
+
+    def _receive(self, headers: Mapping[str, str], body: bytes) -> Reply:
         try:
             return self._answer(self.read(headers, body))
         except DeliveryError as error:
+            measures.delivery_refused(error)
             log.warning("delivery %s: %s", headers.get("x-github-delivery", "?"), error)
             return Reply(error.status, {"command_return": "refused", "reason": error.public})
         except (StoreUnavailable, ConfigError) as error:
+            measures.delivery_refused(error)
             log.error("delivery %s: %s", headers.get("x-github-delivery", "?"), error)
             return Reply(503, {"command_return": "unavailable", "reason": error.public})
 
     def _answer(self, delivery: Delivery) -> Reply:
         if delivery.name == "ping":
+            DELIVERIES.add(result="ping")
             return Reply(200, {"command_return": "pong"})
         if delivery.event is None:
             said = delivery.reason or f"event {delivery.name}"
@@ -98,6 +108,7 @@ class Intake:
         taken = self.take(delivery.event, delivery)
         if not taken.update_id:
             return _ignored(delivery, taken.reason)
+        DELIVERIES.add(result="accepted" if taken.begun else "known")
         key, commit = delivery.event.key, delivery.event.commit
         log.info(
             "delivery %s: accepted %s at %s: update %s%s",
@@ -185,7 +196,7 @@ class Intake:
     def _stored(self, work: Callable[[], T]) -> T:
         """Work with the store within the time that GitHub waits; twice is harmless."""
         try:
-            return self.threads.submit(work).result(STORE_DEADLINE)
+            return self.threads.submit(carried(work)).result(STORE_DEADLINE)
         except FutureTimeoutError as error:
             said = f"no answer within {STORE_DEADLINE:g} s"
             raise StoreUnavailable("storing an event", said) from error
@@ -195,17 +206,18 @@ class Intake:
         if self.tell is None:
             return
         for update in taken.begun:
-            self.threads.submit(self.tell.began, update)
+            self.threads.submit(carried(self.tell.began), update)
         for update in taken.learned:
-            self.threads.submit(self.tell.ended, update, None)
+            self.threads.submit(carried(self.tell.ended), update, None)
 
     def _tell_why(self, event: Event, reason: str) -> None:
         """Have a pull request told that it is ignored, if it is one that waits for something."""
         if self.tell and isinstance(event, PullRequestEvent) and self.rules.tells(event):
-            self.threads.submit(self.tell.ignored, event, reason)
+            self.threads.submit(carried(self.tell.ignored), event, reason)
 
 
 def _ignored(delivery: Delivery, reason: str) -> Reply:
+    DELIVERIES.add(result="ignored")
     log.info("delivery %s: ignored: %s", delivery.id, reason)
     return Reply(200, {"command_return": "ignored", "reason": reason})
 

@@ -19,6 +19,7 @@ from datetime import UTC, datetime, timedelta
 from gm_analytics.engine import looks as database
 from gm_analytics.errors import GitHubUnavailable, GmError
 from gm_analytics.events import Event, Look, PullRequestEvent, PushEvent
+from gm_analytics.measures import LOOKS, MISSED
 from gm_analytics.pull_requests.ports import Looks, Watch
 from gm_analytics.pull_requests.rules import Rules
 from gm_analytics.settings import Settings
@@ -140,15 +141,18 @@ class Reconciler:
         """Look; tell whether this worker did, and the seconds until the next try."""
         try:
             if self.look(name, first=first):
+                LOOKS.add(result="ok")
                 return True, self._pause
             return False, min(BUSY, self._pause) if first else self._pause
         except GitHubUnavailable as error:
             log.warning("reconciler: %s: %s", name, error)
+            LOOKS.add(result="failed")
             return True, max(self._pause, error.retry_after or 0.0)
         except GmError as error:
             log.warning("reconciler: %s: %s; hint: %s", name, error, error.hint)
         except Exception:
             log.exception("reconciler: %s: failed", name)
+        LOOKS.add(result="failed")
         return True, self._pause
 
     def look(self, name: str, *, first: bool = False) -> bool:
@@ -179,6 +183,7 @@ class Reconciler:
     def _apply(self, event: Event) -> None:
         taken = self._take(event)
         for update in taken.begun:
+            MISSED.add()
             told = "" if self._config.polls else ", which no delivery told"
             log.info("reconciler: %s at %s%s: update %s", event.key, event.commit, told, update.id)
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from gm_analytics.errors import GitHubError, GitHubUnavailable, GmError
+from gm_analytics.log_context import carried
 from gm_analytics.manifest import Manifest
 from gm_analytics.mirror.lock import Lock
 from gm_analytics.pull_requests.ports import Forge, Updates
@@ -37,7 +38,7 @@ class StoredRequest:
             return Manifest.parse(text, path)
         with ThreadPoolExecutor(1, thread_name_prefix="manifest") as thread:
             asked = (update.repository, update.commit, path)
-            read = thread.submit(self._forge.manifest, *asked)
+            read = thread.submit(carried(self._forge.manifest), *asked)
             if self.is_untouched(update):
                 return Manifest((), untouched=True)
             return Manifest.parse(read.result(), path)

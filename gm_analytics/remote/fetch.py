@@ -27,11 +27,12 @@ from requests.utils import get_environ_proxies, select_proxy
 from urllib3.exceptions import HTTPError, LocationParseError
 from urllib3.util import parse_url
 
+from gm_analytics import hidden
+
 CHUNK = 64 * 1024
 DIRECTLY = "none"
 """In place of a proxy's address: none is asked, whatever the environment says."""
-_NO_PROXY = {"http": ""}
-"""What is asked without TLS is on loopback, and a proxy would read the token."""
+_NO_PROXY = {"http": ""}  # what is asked without TLS is on loopback: a proxy would read the token
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -62,6 +63,7 @@ class Token(AuthBase):
 
     def __init__(self, token: str | None = None) -> None:
         self._token = token
+        hidden.hide(token)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Token) and self._token == other._token

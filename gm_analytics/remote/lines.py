@@ -9,7 +9,7 @@ import re
 import time
 from collections.abc import Callable
 
-from gm_analytics.wording import masked
+from gm_analytics.hidden import redacted
 
 Hear = Callable[[str], object]
 """Takes one line. It raises nothing and does not wait: it stands in the way of the command."""
@@ -31,9 +31,9 @@ def ignore(line: str) -> None:
 
 
 def clean(raw: bytes) -> str:
-    """Give a line as text without control characters and passwords, cut."""
+    """Give a line as text without control characters and secrets, cut."""
     text = _SEQUENCE.sub("", raw[:_KEPT].decode(errors="replace")).replace("\t", " ")
-    return "".join(filter(str.isprintable, masked(text))).strip()[:LENGTH]
+    return "".join(filter(str.isprintable, redacted(text))).strip()[:LENGTH]
 
 
 class Lines:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import paramiko
 
+from gm_analytics.log_context import carried
 from gm_analytics.remote import channel, commands
 from gm_analytics.remote.commands import Argv
 
@@ -90,8 +91,10 @@ class Lock:
 
     def keep(self, lost: Callable[[], object]) -> None:
         """Say from now on that this process is there; call `lost` when nobody hears it."""
-        threading.Thread(target=self._say, args=(lost,), name="heartbeat", daemon=True).start()
-        threading.Thread(target=self._hear, name="heartbeat-answers", daemon=True).start()
+        threading.Thread(
+            target=carried(self._say), args=(lost,), name="heartbeat", daemon=True
+        ).start()
+        threading.Thread(target=carried(self._hear), name="heartbeat-answers", daemon=True).start()
 
     def close(self, *, idle: bool) -> None:
         """Say no more; if no command runs, nobody has to look for one."""

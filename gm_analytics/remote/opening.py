@@ -25,6 +25,7 @@ from gm_analytics.errors import (
     LocalFault,
     MirrorUnreachable,
 )
+from gm_analytics.log_context import carried
 from gm_analytics.remote import channel, commands, known_hosts
 
 CONNECT_TIMEOUT = 10.0
@@ -202,6 +203,17 @@ class _Prompt(socket.socket):
         return sent
 
 
+class _Transport(paramiko.Transport):  # type: ignore[misc]  # paramiko ships no types
+    """Logs in its thread as what the connection is for."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._run_about = carried(super().run)
+
+    def run(self) -> None:
+        self._run_about()
+
+
 class _Asking:
     """Makes transports that ask a host first for keys of the kinds that are known."""
 
@@ -210,7 +222,7 @@ class _Asking:
         self._first = [name for kind in known.kinds for name in kinds.get(kind, (kind,))]
 
     def __call__(self, *arguments: Any, **options: Any) -> paramiko.Transport:
-        made = paramiko.Transport(*arguments, **options)
+        made = _Transport(*arguments, **options)
         asked = made.get_security_options()
         first = [name for name in self._first if name in asked.key_types]
         asked.key_types = (*first, *(name for name in asked.key_types if name not in first))

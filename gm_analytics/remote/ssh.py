@@ -30,6 +30,7 @@ from gm_analytics.errors import (
 from gm_analytics.remote import channel, commands, endings, opening
 from gm_analytics.remote.channel import Ears
 from gm_analytics.remote.commands import Argv
+from gm_analytics.remote.counted import counted
 from gm_analytics.remote.lines import Hear, ignore
 from gm_analytics.remote.lock import ENDED, OUTPUT_LIMIT, Beat, Lock, NotTakenError
 from gm_analytics.remote.opening import CONNECT_TIMEOUT
@@ -37,7 +38,6 @@ from gm_analytics.remote.result import Result
 from gm_analytics.remote.stop import Stop
 
 __all__ = ["Connection", "Result"]
-
 LOCKING = 30
 """Seconds for the lock: it is waited for, and a predecessor's commands may have to be ended."""
 TRANSFER = 300
@@ -47,8 +47,7 @@ STDOUT_LIMIT = 64 * 2**20
 BEAT = Beat()
 ANSWER = 3
 """Seconds for the lock's holder to answer whether it is there."""
-_ABSENT, _IRREGULAR = 72, 73
-_LOST = "the connection was lost"
+_ABSENT, _IRREGULAR, _LOST = 72, 73, "the connection was lost"
 log = logging.getLogger(__name__)
 
 
@@ -151,6 +150,7 @@ class Connection:
             said = Result.of(output).stderr
             raise CommandFailed(self._mirror.name, doing, list(argv), output.exited, said)
 
+    @counted
     def _execute(
         self,
         argv: Argv,

@@ -9,12 +9,15 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Protocol, Self, TypeAlias
 
 from gm_analytics.errors import GmError
+from gm_analytics.log_context import carried, concerning
+from gm_analytics.measures import STEP_SECONDS
 from gm_analytics.mirror import coming
 from gm_analytics.updates.model import Outcome
 from gm_analytics.updates.states import State
@@ -125,6 +128,48 @@ def _without(now: Now) -> Now:
     return replace(now, done=0, total=0, came=0, size=0)
 
 
+HEAD, TAIL = 50, 150
+"""Lines of a step that are kept once it has ended: how it began, and how it ended."""
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a mirror's host said in a step that has ended."""
+
+    step: str
+    ended_at: float
+    """In seconds since the epoch."""
+    said: int
+    """How many lines in all."""
+    lines: tuple[str, ...]
+    """The first `HEAD` and the last `TAIL` of them, in their order."""
+
+    @property
+    def left_out(self) -> int:
+        """How many are left out, behind the first `HEAD`."""
+        return max(0, self.said - len(self.lines))
+
+
+class Saying:
+    """Collects what is said in one step."""
+
+    def __init__(self, step: str) -> None:
+        self._step = step
+        self._first: list[str] = []
+        self._last: deque[str] = deque(maxlen=TAIL)
+        self._said = 0
+
+    def hear(self, line: str) -> None:
+        """Take a line."""
+        self._said += 1
+        (self._first if self._said <= HEAD else self._last).append(line)
+
+    def ended(self, at: float) -> Said | None:
+        """Give what is kept; None if nothing was said."""
+        lines = (*self._first, *self._last)
+        return Said(self._step, at, self._said, lines) if lines else None
+
+
 class Telling:
     """Tells listeners of one update. None of them fails it or makes it wait.
 
@@ -154,11 +199,16 @@ class Telling:
         self._tell(StepStarted(name, time.time()))
         began = time.monotonic()
         try:
-            yield
+            with concerning(step=name):
+                yield
         except Exception as failure:
-            self._tell(StepEnded(name, time.monotonic() - began, str(GmError.wrap(failure))))
+            self._ended(name, time.monotonic() - began, str(GmError.wrap(failure)))
             raise
-        self._tell(StepEnded(name, time.monotonic() - began))
+        self._ended(name, time.monotonic() - began)
+
+    def _ended(self, name: str, seconds: float, error: str | None = None) -> None:
+        STEP_SECONDS.add(seconds, step=name, result="failed" if error else "ok")
+        self._tell(StepEnded(name, seconds, error))
 
     def line(self, text: str) -> None:
         """Tell what the mirror's host said."""
@@ -192,7 +242,7 @@ class _Ear:
         self._changed = threading.Condition()
         self._waiting: list[Event] = []
         self._ended = False
-        self._thread = threading.Thread(target=self._run, name="listener", daemon=True)
+        self._thread = threading.Thread(target=carried(self._run), name="listener", daemon=True)
         self._thread.start()
 
     def tell(self, event: Event) -> None:

@@ -12,6 +12,7 @@ import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, cast
 
+from gm_analytics import measures
 from gm_analytics.errors import ConfigError, DeliveryError
 from gm_analytics.service import PAGE
 from gm_analytics.web.bodies import Bodies, Limits, Message, RawHeaders, Receive
@@ -72,6 +73,7 @@ class Door:
             note(scope, error)
             await reply(send, error.status, refusal(error))
         except ConfigError as error:
+            measures.delivery_refused(error)
             log.error("a delivery cannot be checked: %s", clean(str(error)))
             await reply(send, 503, {"command_return": "unavailable", "reason": error.public})
 
@@ -109,7 +111,8 @@ def refusal(error: DeliveryError) -> dict[str, str]:
 
 
 def note(scope: Scope, error: DeliveryError) -> None:
-    """Write one line on what a stranger was refused."""
+    """Write one line on what a stranger was refused, and count it."""
+    measures.delivery_refused(error)
     client = scope.get("client") or ("?",)
     sent = f"{clean(scope['method'], 10)} {clean(scope['path'], 40)}"
     log.warning("%s from %s: %s %s", sent, clean(client[0], 40), error.status, clean(str(error)))

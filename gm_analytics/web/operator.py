@@ -35,7 +35,6 @@ from gm_analytics.operator_access import Operators
 from gm_analytics.places import Listen
 from gm_analytics.service import Service
 from gm_analytics.updates.model import Record
-from gm_analytics.updates.progress import Now
 from gm_analytics.web import server
 from gm_analytics.web.access import Access, Guard
 from gm_analytics.web.bodies import Message, RawHeaders, Receive, values
@@ -111,7 +110,7 @@ class Operator:
         """Show all that is known of an update."""
         try:
             found = self._store.get(update_id)
-            mirrors = [_whole(one, self._store.now(one.update.id)) for one in found]
+            mirrors = [self._whole(one) for one in found]
         except UnknownUpdate as error:
             return _answer(404, _problem(error))
         except StoreUnavailable as error:
@@ -134,16 +133,20 @@ class Operator:
         more = {"store": store, **under_way, "worker_heard_at": heard, "workers": workers}
         return _answer(200, {"status": "ok", **known, **more})
 
+    def _whole(self, record: Record) -> dict[str, Any]:
+        """Give all of an update, what runs now, and what was said in its steps."""
+        now, said = self._store.now(record.update.id), self._store.output(record.update.id)
+        return {
+            **record_json(record, private=True),
+            "progress": asdict(now) if now else None,
+            "output": [asdict(one) for one in said],
+        }
+
 
 def _summary(record: Record) -> dict[str, Any]:
     """Give an update in a list, which has neither outcomes, errors nor steps."""
     told = record_json(record, private=True)
     return {name: told[name] for name in told if name not in {"outcome", "error", "steps"}}
-
-
-def _whole(record: Record, now: Now | None) -> dict[str, Any]:
-    """Give all of an update, and what runs now."""
-    return {**record_json(record, private=True), "progress": asdict(now) if now else None}
 
 
 def _answer(status: int, body: Mapping[str, Any]) -> ConnexionResponse:

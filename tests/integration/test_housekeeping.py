@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from dbos._schemas.system_database import SystemSchema
 
 from gm_analytics import settings
-from gm_analytics.engine import housekeeping
+from gm_analytics.engine import housekeeping, output
 from gm_analytics.engine.database import connect
 from gm_analytics.engine.handover import FEEDBACK
 from gm_analytics.engine.lease_tables import REQUESTS
@@ -23,6 +23,7 @@ from gm_analytics.operations.by_hand import ByHand
 from gm_analytics.rpm.package import Package
 from gm_analytics.updates.model import MERGE, Outcome, Update
 from gm_analytics.updates.ports import World
+from gm_analytics.updates.progress import Said
 from gm_analytics.updates.story import perform
 from gm_analytics.updates.waiting import Retry
 from tests.support.mirror import MemoryMirrors, Offered, State, offering
@@ -164,15 +165,43 @@ def test_what_ended_long_ago_goes_but_for_what_something_names(
         assert tidy(url, housekeeping.Keep(90, few)) == 0, "they are new"
         age(url)
         not_seen(url, "push-0", "push-5")
+        say(url, time.time(), "push-0", "push-5")
         with caplog.at_level("INFO", housekeeping.__name__):
             assert tidy(url, housekeeping.Keep(101, few)) == 0
             assert tidy(url, housekeeping.Keep(99, few)) == 4
         assert [record.update.id for record in store.recent()] == ["push-5", "push-4", "other"]
         assert rows(url) == {"other", "push-4", "push-5"}
+        assert [bool(store.output(name)) for name in ("push-0", "push-5")] == [False, True]
         assert "0 updates removed, and 1 that told" in caplog.text, "that goes after a week"
         assert "4 updates removed, and 0 that told" in caplog.text
         assert not store.is_superseded(update("push-5", at=5))
         assert store.is_superseded(update("late", at=4))
+
+
+def say(url: str, at: float, *names: str) -> None:
+    engine = connect(url)
+    with engine.begin() as connection:
+        for name in names:
+            output.write(connection, name, Said("download", at, 1, ("x",)))
+    engine.dispose()
+
+
+def test_what_was_said_goes_by_age_and_by_number(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(housekeeping, "PAUSE", 0.0)
+    monkeypatch.setattr(output, "BATCH", 2)
+    now, oldest = time.time(), time.time() - output.DAYS * housekeeping.DAY
+    with opened(url) as store:
+        say(url, oldest - 1, "a", "b", "c", "d", "e")
+        say(url, oldest + 60, "f")
+        for number, name in enumerate("ghi"):
+            say(url, now + number, name)
+        tidy(url, housekeeping.Keep())
+        assert "".join(name for name in "abcdefghi" if store.output(name)) == "fghi"
+        monkeypatch.setattr(output, "MOST", 2)
+        tidy(url, housekeeping.Keep())
+        assert "".join(name for name in "abcdefghi" if store.output(name)) == "hi"
 
 
 def test_what_waits_or_runs_is_never_removed_however_old(url: str) -> None:

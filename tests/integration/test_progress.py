@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -19,12 +20,22 @@ import sqlalchemy as sa
 
 from gm_analytics.engine import progress
 from gm_analytics.engine.database import connect
+from gm_analytics.engine.output import PARTS
 from gm_analytics.engine.steps import DurableStep
 from gm_analytics.errors import Exit, LockHeld
 from gm_analytics.remote.ssh import Connection
 from gm_analytics.service import Service
 from gm_analytics.updates.model import Outcome, Update
-from gm_analytics.updates.progress import Now, OutputLine, StepStarted, Telling, UpdateEnded
+from gm_analytics.updates.progress import (
+    HEAD,
+    TAIL,
+    Now,
+    OutputLine,
+    StepEnded,
+    StepStarted,
+    Telling,
+    UpdateEnded,
+)
 from lab.processes import wait_for
 from lab.site import Service as Processes
 from lab.site import Site
@@ -98,6 +109,36 @@ def test_only_so_many_failed_updates_are_kept(url: str, monkeypatch: pytest.Monk
         kept = [name for name in ("u2", "u3", "u4", "u9", "running") if store.now(name)]
         engine.dispose()
     assert kept == ["u3", "u4", "u9", "running"]
+
+
+def test_what_was_said_in_each_step_is_kept_bounded(url: str) -> None:
+    """Of a step its first and last lines, of an update its newest steps."""
+    with opened(url) as store:
+        engine = connect(url)
+        kept, most = progress.Kept(engine, "one"), HEAD + TAIL
+        for lines in (most, most + 1, 0, 3):
+            name, spoken = f"step {lines}", [OutputLine(f"{n} \N{SNOWMAN}") for n in range(lines)]
+            kept.hear([StepStarted(name, 1.0), *spoken[:60]])
+            kept.hear([*spoken[60:], StepEnded(name, 1.0)])
+        found = store.output("one")
+        assert [(said.step, said.said, said.left_out) for said in found] == [
+            (f"step {most}", most, 0), (f"step {most + 1}", most + 1, 1), ("step 3", 3, 0),
+        ]  # fmt: skip
+        assert found[1].lines[HEAD - 1 : HEAD + 1] == (f"{HEAD - 1} ☃", f"{HEAD + 1} ☃")
+        assert found[1].lines[-1] == f"{most} ☃"
+        assert found[0].ended_at <= found[2].ended_at <= time.time()
+        for number in range(PARTS):
+            kept.hear([StepStarted(f"again {number}", 1.0), OutputLine("x")])
+        kept.hear([UpdateEnded("published", "")])
+        found = store.output("one")
+        assert len(found) == PARTS
+        assert (found[0].step, found[-1].step) == ("again 0", f"again {PARTS - 1}")
+        with sql(url) as connection:
+            damaged = f"UPDATE {gm(url)}gm_output SET lines = '{{'"  # noqa: S608
+            connection.execute(sa.text(damaged))
+        assert {said.lines for said in store.output("one")} == {()}
+        assert store.output("other") == ()
+        engine.dispose()
 
 
 def test_lines_that_somebody_damaged_hide_nothing(url: str) -> None:
@@ -196,6 +237,13 @@ def test_another_process_follows_an_update(site: Site, cli: Cli) -> None:
     assert "download …" in seen
     assert _only(seen, r"download: \d+\.\d\d s")
     assert _only(seen, r"switch: \d+\.\d\d s")
+    shown = cli("updates", "--output", update_id).stdout
+    said = shown[shown.index("    download said:\n") :]
+    assert re.search(r"^      leaf11-\S+\.rpm ", said, re.MULTILINE), shown
+    assert "said:" not in cli("updates", update_id).stdout, "only what failed shows it unasked"
+    (one,) = json.loads(cli("updates", "--output", "--json", update_id).stdout)["mirrors"]
+    assert "download" in [said["step"] for said in one["output"]]
+    assert cli("updates", "--output").returncode == 0, "a list has none"
 
 
 def test_an_interrupted_apply_leaves_its_mirror_within_seconds(

@@ -21,7 +21,7 @@ import sqlalchemy as sa
 from dbos import DBOS
 from dbos._schemas.system_database import SystemSchema
 
-from gm_analytics.engine import codec, event_tables, lease_tables, schema, serializer
+from gm_analytics.engine import codec, schema, serializer
 from gm_analytics.engine.client import Store
 from gm_analytics.engine.steps import DurableStep
 from gm_analytics.errors import ForeignFormat, StoreUnavailable, UnknownUpdate
@@ -135,12 +135,12 @@ def _poison(connection: sa.Connection, canary: str) -> None:
     mail |= {"message_uuid": "1", "serialization": PICKLE}
     connection.execute(tables.notifications.insert().values(created_at_epoch_ms=1, **mail))
     # So that the migration indexes all of it, from DBOS's rows.
-    connection.execute(schema.VERSION.delete())
-    for module in (schema, event_tables, lease_tables):
-        for table in vars(module).values():
-            ours = isinstance(table, sa.Table) and table.name.startswith("gm_")
-            if ours and table is not schema.VERSION:
-                table.drop(connection, checkfirst=True)
+    if connection.dialect.name != "sqlite":
+        connection.exec_driver_sql("DROP SCHEMA gm_analytics CASCADE")
+        return
+    for name in sa.inspect(connection).get_table_names():
+        if name.startswith("gm_"):
+            connection.exec_driver_sql(f"DROP TABLE {name}")
 
 
 class Reading(Work):

@@ -6,6 +6,8 @@ import logging
 import os
 import signal
 import subprocess
+import sys
+import threading
 from collections.abc import Mapping
 
 from click.testing import CliRunner
@@ -22,11 +24,13 @@ def run(
     """Run a command to its end; a defect of the program is raised."""
     umask, root = os.umask(0o022), logging.getLogger()
     handlers, level = root.handlers[:], root.level
+    hooks = threading.excepthook, sys.unraisablehook
     try:
         found = CliRunner(env=environment).invoke(cli, arguments, input=stdin)
     finally:
         os.umask(umask)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        threading.excepthook, sys.unraisablehook = hooks
         root.handlers[:] = handlers
         root.setLevel(level)
     if found.exception and not isinstance(found.exception, SystemExit):

@@ -68,6 +68,7 @@ EXTERNAL = {
         "engine.worker",
     },
     "sqlalchemy": {
+        "engine.at_work",
         "engine.attempts",
         "engine.audit",
         "engine.beside",
@@ -87,6 +88,7 @@ EXTERNAL = {
         "engine.clock",
         "engine.database",
         "engine.durable",
+        "engine.figures",
         "engine.handover",
         "engine.holding",
         "engine.housekeeping",
@@ -98,6 +100,8 @@ EXTERNAL = {
         "engine.lease_tables",
         "engine.leases",
         "engine.listing",
+        "engine.output",
+        "engine.output_tables",
         "engine.progress",
         "engine.queries",
         "engine.event_tables",
@@ -135,6 +139,8 @@ EXTERNAL = {
         )
     },
     "uvicorn": {"web.server"},
+    "structlog": {"cli.log_lines"},
+    "prometheus_client": {"web.metrics"},
     "jinja2": {"web.pages"},
     "subprocess": set(),
     "pickle": set(),

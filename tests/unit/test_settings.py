@@ -95,6 +95,7 @@ def test_a_short_configuration_has_these_defaults(load: Any) -> None:
         "operator_listen": {"host": "127.0.0.1", "port": 8081},
         "operators": {"local": "write", "tokens": [], "users": [], "proxy": None},
         "database_url": "sqlite:////var/lib/gm_analytics/updates.sqlite",
+        "log_format": "console",
         "executor_id": None,
         "service_id": None,
         "retry_seconds": 2.0,
