@@ -5,7 +5,7 @@ PYTHON := .venv/bin/python
 PARALLEL := -n 3 --dist loadfile --no-loadscope-reorder
 
 .PHONY: demo check test test-cookbooks install-check release fuzz soak mutations lint bench \
-	bench-against lab vagrant-check captures helper clean
+	bench-against lab vagrant-check captures pictures helper clean
 
 demo:  ## the whole story on this machine, from a pull request to a client with the packages
 	@lab/setup demo
@@ -72,6 +72,10 @@ vagrant-check:  ## the Vagrantfile: `vagrant validate`, then a real `vagrant up`
 
 captures:  ## what the last vagrant-check printed, into docs/lab.md
 	@$(PYTHON) -m lab.box.captures
+
+pictures:  ## docs/images, taken of the pages by their tests
+	@lab/setup test
+	@PICTURES=write $(PYTHON) -m pytest -q tests/browser/test_operator_pages.py
 
 helper:  ## what is made of the package: the root helper's part of it, the table of errors
 	@lab/setup demo

@@ -23,6 +23,7 @@ from gm_analytics.engine import (
     workforce,
 )
 from gm_analytics.engine.catalogue import Listed
+from gm_analytics.engine.changing import Changing
 from gm_analytics.engine.database import guarded
 from gm_analytics.engine.package_history import Run
 from gm_analytics.engine.search import Found, Wanted
@@ -76,6 +77,7 @@ class Views:
         under_way: Callable[[], dict[str, int]],
     ) -> None:
         self._engine, self._summary, self._under_way = engine, summary, under_way
+        self.changing = Changing(engine)
 
     @contextmanager
     def _reading(self, what: str) -> Iterator[sa.Connection]:

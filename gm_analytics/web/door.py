@@ -138,6 +138,23 @@ def nothing_more() -> Receive:
     return receive
 
 
+def until_gone(receive: Receive) -> Receive:
+    """Give a `receive` as `nothing_more`, which tells when who asked hangs up."""
+    nothing = nothing_more()
+    asked = False
+
+    async def receiving() -> Message:
+        nonlocal asked
+        if not asked:
+            asked = True
+            return await nothing()
+        while (message := await receive())["type"] != "http.disconnect":
+            pass
+        return message
+
+    return receiving
+
+
 def protecting(send: Send) -> Send:
     """Send with the headers that every answer has."""
 

@@ -35,8 +35,9 @@ from gm_analytics.operator_access import Operators
 from gm_analytics.places import Listen
 from gm_analytics.service import Service
 from gm_analytics.updates.model import Record
-from gm_analytics.web import server
+from gm_analytics.web import forms, server
 from gm_analytics.web.access import Access, Guard
+from gm_analytics.web.answers import wants_page
 from gm_analytics.web.bodies import Message, RawHeaders, Receive, values
 from gm_analytics.web.door import (
     Application,
@@ -44,16 +45,17 @@ from gm_analytics.web.door import (
     Send,
     inner,
     is_plain,
-    nothing_more,
     protecting,
     reply,
+    until_gone,
 )
 from gm_analytics.web.json_api import Api
 from gm_analytics.web.listening import why
+from gm_analytics.web.operator_pages import Pages
 from gm_analytics.web.update_json import record_json
 
 UI = "/ui/"
-CROWD = 32
+CROWD = 300
 """Connections at once."""
 _POLICY = (
     "default-src 'none'; script-src 'self'{scripts}; style-src 'self'{styles}; "
@@ -83,6 +85,7 @@ class Operator:
         self._works_here = works_here
         self._began = time.time()
         self._api = Api(service)
+        self._pages = Pages(service)
 
     def operation(self, name: str) -> Any:
         """Give what an operationId names."""
@@ -92,14 +95,17 @@ class Operator:
             "api_update": self.show_update,
             "health": self.health,
             **self._api.operations,
+            **self._pages.operations,
         }[name]
 
     @property
     def _store(self) -> Store:
         return self._service.store
 
-    def list_updates(self, limit: int = 20) -> ConnexionResponse:
+    def list_updates(self, limit: int = 20, **asked: str) -> ConnexionResponse:
         """List the newest updates."""
+        if wants_page():
+            return self._pages.updates.find(**asked)
         try:
             found = self._store.recent(limit)
         except StoreUnavailable as error:
@@ -108,6 +114,8 @@ class Operator:
 
     def show_update(self, update_id: str) -> ConnexionResponse:
         """Show all that is known of an update."""
+        if wants_page():
+            return self._pages.updates.update(update_id)
         try:
             found = self._store.get(update_id)
             mirrors = [self._whole(one) for one in found]
@@ -170,15 +178,15 @@ class Window:
             return
         safely = protecting(send)
         path = scope["path"]
-        if scope["method"] not in {"GET", "HEAD"}:
-            await reply(safely, 405, {"reason": "GET alone"}, (b"allow", b"GET, HEAD"))
-        elif path == "/":
-            await reply(safely, 307, {"reason": UI}, (b"location", UI.encode()))
-        elif path != UI and not is_plain(path):
+        if path != UI and not is_plain(path):
             await reply(safely, 404, {"reason": "no such page"})
+        elif scope["method"] == "POST":
+            await forms.take(self._app, scope, receive, safely)
+        elif scope["method"] not in {"GET", "HEAD"}:
+            await reply(safely, 405, {"reason": "GET alone"}, (b"allow", b"GET, HEAD"))
         else:
             sent = _with_policy(safely) if path.startswith(UI) else safely
-            await self._app(inner(scope, b""), nothing_more(), sent)
+            await self._app(inner(scope, b""), until_gone(receive), sent)
 
 
 def _with_policy(send: Send) -> Send:
@@ -250,9 +258,10 @@ def serving(
     if listening is None:
         yield None
         return
-    log.info("operators are answered on http://%s%s", listen, UI)
+    log.info("operators are answered on http://%s/", listen)
     app = create_app(service, works_here=works_here, listen=listen)
-    with closing(listening), server.beside(app, listening, server.Limits(connections=CROWD)):
+    crowd = min(CROWD, server.most_connections())
+    with closing(listening), server.beside(app, listening, server.Limits(connections=crowd)):
         yield listen
 
 

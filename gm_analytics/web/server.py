@@ -271,6 +271,8 @@ def beside(app: Application, listening: socket.socket, limits: Limits) -> Iterat
     finally:
         server.should_exit = True
         thread.join(_STOP)
+        server.force_exit = True  # a page that is told of what is live would go on being told
+        thread.join(_STOP)
 
 
 class Server(uvicorn.Server):

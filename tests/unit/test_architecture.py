@@ -75,6 +75,7 @@ EXTERNAL = {
         "engine.by_hand",
         "engine.catalogue",
         "engine.package_history",
+        "engine.changing",
         "engine.search",
         "engine.searched",
         "engine.sights",
@@ -118,7 +119,15 @@ EXTERNAL = {
     "spdx_tools": {"operations.spdx"},
     "license_expression": {"operations.spdx"},
     "packageurl": {"operations.purls"},
-    "connexion": {"contract", "web.app", "web.json_api", "web.operator", "handlers"},
+    "connexion": {
+        "contract",
+        "web.answers",
+        "web.app",
+        "web.json_api",
+        "web.operator",
+        "handlers",
+    },
+    "starlette": {"web.answers"},
     "flask": {"handlers"},
     "click": {
         f"cli.{name}"
@@ -141,7 +150,7 @@ EXTERNAL = {
     "uvicorn": {"web.server"},
     "structlog": {"cli.log_lines"},
     "prometheus_client": {"web.metrics"},
-    "jinja2": {"web.pages"},
+    "jinja2": {"web.pages", "web.rendering"},
     "subprocess": set(),
     "pickle": set(),
 }

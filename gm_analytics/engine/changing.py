@@ -1,0 +1,77 @@
+"""Whether something changed: asked every second for all that anybody looks at, in one query."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+
+import sqlalchemy as sa
+
+from gm_analytics.engine.database import guarded
+from gm_analytics.engine.schema import PROGRESS, UPDATES, WAITS, WORKFLOWS
+from gm_analytics.engine.view_tables import MIRRORS, WISHES
+
+MOST = 200
+"""Open updates that tell whether a list changed."""
+_CHANGING = (
+    UPDATES.c.update_id,
+    UPDATES.c.workflow_id,
+    UPDATES.c.ended_at,
+    UPDATES.c.standing,
+    WORKFLOWS.c.status,
+    WORKFLOWS.c.completed_at,
+    PROGRESS.c.written_at,
+    WAITS.c.tries,
+    WAITS.c.next_try,
+    sa.select(sa.func.max(WISHES.c.asked_at))
+    .where(WISHES.c.update_id == UPDATES.c.workflow_id)
+    .scalar_subquery()
+    .label("asked_at"),
+    sa.select(sa.func.count(WISHES.c.ended_at))
+    .where(WISHES.c.update_id == UPDATES.c.workflow_id)
+    .scalar_subquery()
+    .label("carried"),
+)
+_SEEN = (MIRRORS.c.mirror, MIRRORS.c.seen_at, MIRRORS.c.contact_at, MIRRORS.c.failed)
+_ASKED = sa.select(sa.func.max(WISHES.c.asked_at), sa.func.max(WISHES.c.ended_at))
+_BESIDE = (
+    sa.outerjoin(UPDATES, WORKFLOWS, WORKFLOWS.c.workflow_uuid == UPDATES.c.workflow_id)
+    .outerjoin(PROGRESS, PROGRESS.c.workflow_id == UPDATES.c.workflow_id)
+    .outerjoin(WAITS, WAITS.c.workflow_id == UPDATES.c.workflow_id)
+)
+
+
+class Changing:
+    """What can be asked of a store every second."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        """Take the connections."""
+        self._engine = engine
+
+    def of(self, ids: Sequence[str]) -> dict[str, Hashable]:
+        """Give, of each of these updates that is there, what differs when anything of it does.
+
+        Raises:
+            StoreUnavailable: the store did not answer.
+
+        """
+        these = UPDATES.c.update_id.in_(ids) | UPDATES.c.workflow_id.in_(ids)
+        query = sa.select(*_CHANGING).select_from(_BESIDE).where(these)
+        with guarded("looking at updates"), self._engine.connect() as connection:
+            rows = connection.execute(query).all()
+        found = {one: tuple(tuple(row) for row in rows if one in row[:2]) for one in ids}
+        return {one: pulse for one, pulse in found.items() if pulse}
+
+    def lists(self) -> Hashable:
+        """Give what differs when a list of updates does: the newest, and those that are open.
+
+        Raises:
+            StoreUnavailable: the store did not answer.
+
+        """
+        query = sa.select(*_CHANGING).select_from(_BESIDE).where(UPDATES.c.ended_at.is_(None))
+        with guarded("looking at updates"), self._engine.connect() as connection:
+            newest = connection.scalar(sa.select(sa.func.max(UPDATES.c.accepted_at)))
+            rows = connection.execute(query.order_by(UPDATES.c.workflow_id).limit(MOST)).all()
+            seen = connection.execute(sa.select(*_SEEN).order_by(MIRRORS.c.mirror)).all()
+            asked = connection.execute(_ASKED).one()
+        return newest, *(tuple(row) for row in (*rows, *seen, asked))
