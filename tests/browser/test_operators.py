@@ -20,7 +20,7 @@ def url() -> Iterator[str]:
 
 
 def test_swagger_ui_shows_the_operations(url: str) -> None:
-    page = shown(f"{url}/")
+    page = shown(f"{url}/ui/")
     assert "List the newest updates" in page
     assert "Tell how the service fares, in detail" in page
 
