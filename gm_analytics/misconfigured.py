@@ -19,7 +19,7 @@ from pydantic import BaseModel, ValidationError
 from gm_analytics.errors import ConfigError
 from gm_analytics.rpm import grammar
 
-SECRETS = ("secret", "token", "private_key", "database_url")
+SECRETS = ("secret", "token", "private_key", "database_url", "password")
 """Keys whose value is not repeated; each may be `<key>_file` instead."""
 MAX_SHOWN = 120
 """Characters of a value that are repeated."""

@@ -19,7 +19,8 @@ from pydantic import (
 from gm_analytics import secret_files
 from gm_analytics.rpm import grammar
 from gm_analytics.secret_files import Unread
-from gm_analytics.sections import MIN_SECRET, Section
+from gm_analytics.section import Section
+from gm_analytics.sections import MIN_SECRET
 
 Scope = Literal["read", "write"]
 _PRINTABLE = r"^[!-~]+$"

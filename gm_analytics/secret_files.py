@@ -36,6 +36,7 @@ class Files:
         known = (*(operators.get("tokens") or ()), *(operators.get("users") or ()))
         places = [data, data["webhook"], data.get("github") or {}, *known]
         mirrors = data["mirrors"]
+        places += [mirror.get("http") or {} for mirror in mirrors]
         named = [Path(p[key]) for p in places for key in p if key in _KEYS]
         kept = any(key in p for p in places for key in ("secret", "token", "password"))
         # Addresses may hold a password.

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
-    BaseModel,
+    AfterValidator,
     BeforeValidator,
-    ConfigDict,
     Field,
     HttpUrl,
     ModelWrapValidatorHandler,
@@ -23,9 +22,11 @@ from pydantic import (
 
 from gm_analytics import places, secret_files
 from gm_analytics.errors import ConfigError
+from gm_analytics.http_login import HttpLogin, over_tls
 from gm_analytics.places import ABSOLUTE, SafeUrl
 from gm_analytics.rpm import grammar
 from gm_analytics.secret_files import Unread
+from gm_analytics.section import Section
 
 MIN_SECRET = 16
 """Characters."""
@@ -54,12 +55,6 @@ Association = Literal[
     "MANNEQUIN",
     "NONE",
 ]
-
-
-class Section(BaseModel):
-    """A part of the file: frozen, and strict about its keys."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
 class Webhook(Section):
@@ -264,6 +259,8 @@ class Mirror(Section):
     proxy: Proxy = None
     ca_file: LocalPath | None = None
     """These two as GitHub's, for the address."""
+    http: Annotated[HttpLogin | None, AfterValidator(over_tls)] = None
+    """How clients log in there, if the web server asks for it."""
     repositories: list[str] | None = None
     manifest: ManifestPath | None = None
     upstream: Upstream

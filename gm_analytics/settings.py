@@ -32,12 +32,12 @@ from gm_analytics.errors import ConfigError
 from gm_analytics.operator_access import Operators
 from gm_analytics.places import Listen
 from gm_analytics.secret_files import Files
+from gm_analytics.section import Section
 from gm_analytics.sections import (
     GitHub,
     Jump,
     Mirror,
     Retention,
-    Section,
     Upstream,
     Webhook,
     Word,

@@ -35,6 +35,7 @@ FAMILIES = {
     },
     "Set up": {
         "init": "init",
+        "client": "client",
         "mirror-setup": "mirror_setup",
         **dict.fromkeys(("check", "key", "forget", "completion"), "set_up"),
     },

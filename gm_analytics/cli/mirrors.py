@@ -29,10 +29,10 @@ from gm_analytics.mirror.signing import key_of
 from gm_analytics.operations import repair as repairing
 from gm_analytics.operations import status as drift
 from gm_analytics.operations.by_hand import DirectStep
+from gm_analytics.operations.compared import MOST
 from gm_analytics.operations.findings import Severity
 from gm_analytics.operations.repair import Repaired
 from gm_analytics.operations.standing import Made
-from gm_analytics.operations.status import MOST
 from gm_analytics.operations.work import idle, waiting
 from gm_analytics.rpm.changes import size_text
 from gm_analytics.service import Service

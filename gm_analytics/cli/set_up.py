@@ -77,7 +77,8 @@ def key(
         found.rotate(target.name)
     older = rotation.retire(service.settings, service.mirrors, found) if retire else ""
     address = f"{target.base_url}{found.public_file.name}"
-    client = client_file.of_mirror(target.name, target.base_url, address)
+    trusted = client_file.Trusted(metadata=(address,))
+    client = client_file.of_mirror(target.name, target.base_url, trusted)
     if as_json:
         keys = {"fingerprints": list(found.fingerprints), "made": bool(made), "retired": older}
         public = {"public_file": str(found.public_file), "address": address, "client": client}
@@ -88,10 +89,8 @@ def key(
     click.echo(
         f"key {found.names}: {'made' if made or rotate else 'there already'}, in {found.home}\n"
         f"public half: {found.public_file}; from the next publication on also {address}\n"
-        "a client's repository file, once that is published (gpgcheck=1 needs upstream's keys in\n"
-        "gpgkey too; compare the key that a client fetches over HTTP with this fingerprint):\n\n"
-        f"{client}",
-        nl=False,
+        "once that is published, `gm-analytics client` prints a client's repository file;\n"
+        "compare the key that a client fetches over HTTP with this fingerprint"
     )
 
 

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+from gm_analytics.http_login import HttpLogin
 from gm_analytics.mirror import client_file
+from gm_analytics.mirror.publication import Publication
 
 
-def repo_file(number: int, pull_request: str, base_url: str, key_url: str = "") -> str:
+def repo_file(publication: Publication, base_url: str, login: HttpLogin | None = None) -> str:
     """Give what yum and dnf read of a pull request's preview, served as `previews/NUMBER.repo`.
-
-    `key_url` is where clients find the key, if the metadata are signed.
 
     A preview changes with each push, so what was read of it is not believed for long; and it goes
     when the pull request does, so a client that kept the file goes on without it.
     """
+    number = publication.number
     return client_file.text(
         f"{base_url}previews/{number}/",
-        key_url,
-        name=f"Preview of {pull_request}",
+        client_file.Trusted.of(publication, base_url),
+        name=f"Preview of {publication.repository}",
         repo_id=f"gm-preview-{number}",
+        username=login.username if login else "",
         more=("skip_if_unavailable=1",),
     )
 

@@ -12,6 +12,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from gm_analytics import stored
 from gm_analytics.errors import Malformed
 from gm_analytics.manifest import MAX_BYTES
+from gm_analytics.mirror.public_keys import Signatures
 from gm_analytics.rpm import grammar
 from gm_analytics.rpm.grammar import lines, optional, shown
 from gm_analytics.rpm.package import Package, Row
@@ -79,6 +80,8 @@ class Publication:
     """What a reviewer should know of the manifest's closure."""
     key: Annotated[str, optional(grammar.FINGERPRINT).field] = ""
     """Fingerprint of the key that signed its metadata, empty if none did."""
+    signatures: Signatures | None = None
+    """Who signed its packages; earlier versions did not say."""
     made_with: dict[Line, Line] = field(default_factory=dict)
     """The configuration that it was made with, by names; see `basis`."""
     service: Line = ""
@@ -189,11 +192,20 @@ class Built:
     """Of what else its repomd.xml names, by type: SHA-256 of the file or of what is in it."""
     adopted: Digest = ""
     """SHA-256 of the repomd.xml of the repository that was taken over, as far as it goes on."""
+    signatures: Signatures | None = None
+    """Who signed the candidate's packages, as its publication.json says; earlier versions did not
+    look."""
 
     @classmethod
     def of(cls, made: Built | str | None) -> Built | None:
         """Give it; a version without documents noted the groups alone, or nothing."""
         return cls(made) if isinstance(made, str) else made
+
+    @staticmethod
+    def described(made: Built | str | None, publication: Publication) -> Publication:
+        """Give the publication with what was found of it while its candidate was built."""
+        found = made.signatures if isinstance(made, Built) else None
+        return replace(publication, signatures=found) if found else publication
 
 
 Whereabouts = Literal["new", "pool", "live", "differs"]

@@ -26,14 +26,15 @@ from gm_analytics.mirror.addresses import Address, below
 from gm_analytics.mirror.history import Held
 from gm_analytics.mirror.host import SHORT, Host
 from gm_analytics.mirror.mending import Mender, beside
+from gm_analytics.mirror.offered_keys import OfferedKeys
 from gm_analytics.mirror.package_manager import PackageManager
 from gm_analytics.mirror.preview_repo import repo_file
+from gm_analytics.mirror.public_keys import Found
 from gm_analytics.mirror.publication import Built, Closure, Download, Publication, Whereabouts
 from gm_analytics.mirror.publications import Publications
 from gm_analytics.mirror.reading import Reader
 from gm_analytics.mirror.served import refused
 from gm_analytics.mirror.signer import Signer
-from gm_analytics.mirror.signing import PUBLIC_NAME
 from gm_analytics.remote.commands import Argv
 from gm_analytics.rpm import provenance as wanted
 from gm_analytics.rpm.grammar import CAPABILITY, FILE, lines, printable, shown
@@ -61,6 +62,7 @@ class Publisher:
         self._publications = publications
         self._signer = signer
         self._reader = reader
+        self._keys = OfferedKeys(host, signer)
         self._mender = Mender(host, package_manager)
         self.accepts_resigned = False
         """Whether RPMs that upstream signed again are taken, beside the older ones."""
@@ -135,13 +137,13 @@ class Publisher:
 
         Gives what `sign` needs.
         """
-        built = self._describe(update_id, live, closure, publication)
+        built, packages = self._describe(update_id, live, closure, publication)
         exact = publication.exact
         argv = repository.build(self._host.target, self._host.tools, update_id, live, exact=exact)
         address = self._address(update_id, closure.packages, publication.number)
         argv = repository.addressed(argv, address)
-        self._build(argv, closure.packages, signed=bool(publication.key))
-        return built
+        said = self._build(argv, closure.packages, signed=bool(publication.key))
+        return self._keys.described(built, update_id, said, packages, publication)
 
     def _address(self, update_id: str, packages: Sequence[Package], number: int) -> Address | None:
         """Give the address of a publication; None where clients would then get no packages."""
@@ -153,8 +155,10 @@ class Publisher:
             return None
         return Address(host.packages_link, below(host.config, number))
 
-    def _build(self, argv: Argv, needed: tuple[Package, ...], *, signed: bool) -> None:
+    def _build(self, argv: Argv, needed: tuple[Package, ...], *, signed: bool) -> Found:
         """Have createrepo write metadata; of files that are lost, it can say nothing.
+
+        Gives what was found of the packages' signatures.
 
         Raises:
             PoolIncomplete: some of those are needed, or the metadata are to be signed, and would
@@ -164,26 +168,28 @@ class Publisher:
         doing = "running createrepo"
         printed = self._host.run(argv, doing, self._host.target.timeout)
         with self._host.answer(doing):
-            said = lines(printed, "a file that is lost")
+            said = lines(printed, "a file that is lost, or a signature")
+            found = Found.parse(said)
             lost = [FILE.check(one[len(_LOST) :]) for one in said if one.startswith(_LOST)]
         if signed or {package.file for package in needed} & set(lost):
             if lost:
                 raise PoolIncomplete(self._host.name, lost)
         elif lost:
             log.warning("%s", PoolIncomplete(self._host.name, lost))
+        return found
 
     def build_preview(
         self, update_id: str, live: str, closure: Closure, publication: Publication
     ) -> Built | str | None:
         """Write the metadata of a preview: the closure alone, its packages in the pool."""
-        built = self._describe(update_id, live, closure, publication)
+        built, packages = self._describe(update_id, live, closure, publication)
         address = self._address(update_id, closure.packages, publication.number)
         target, link = self._host.target, address.link if address else ""
         argv = repository.build_preview(
             target, self._host.tools, update_id, publication.number, link
         )
-        self._build(argv, closure.packages, signed=True)
-        return built
+        said = self._build(argv, closure.packages, signed=True)
+        return self._keys.described(built, update_id, said, packages, publication)
 
     def switch(self, update_id: str, live: str, publication: Publication) -> str:
         """Make the candidate live; give the SHA-256 of its repomd.xml.
@@ -204,10 +210,9 @@ class Publisher:
 
     def switch_preview(self, update_id: str, publication: Publication) -> str:
         """Make the candidate the preview of its pull request; give its repomd.xml's SHA-256."""
-        number, base_url = publication.number, self._host.config.base_url
-        key_url = f"{base_url}{PUBLIC_NAME}" if publication.key else ""
-        file = repo_file(number, publication.repository, base_url, key_url)
-        argv = repository.switch_preview(self._host.target, update_id, number, file)
+        config = self._host.config
+        file = repo_file(publication, config.base_url, config.http)
+        argv = repository.switch_preview(self._host.target, update_id, publication.number, file)
         printed = self._host.run(argv, "switching to the preview")
         repomd = self._host.digest(printed, "switching to the preview")
         return self._signer.confirm(f"previews/{publication.number}", update_id, repomd)
@@ -228,8 +233,9 @@ class Publisher:
             self._host.target, self._host.tools, update_id, live, older.directory
         )
         argv = repository.addressed(argv, self._address(update_id, packages, publication.number))
-        self._build(argv, closure.packages if rolled_back else (), signed=bool(publication.key))
-        return made.built()
+        needed = closure.packages if rolled_back else ()
+        said = self._build(argv, needed, signed=bool(publication.key))
+        return self._keys.described(made.built(), update_id, said, packages, publication)
 
     def _explain(self, update_id: str, live: str, closure: Closure, download: Download) -> Closure:
         """Say which specs wanted the packages of a closure, and what to warn of."""
@@ -267,8 +273,11 @@ class Publisher:
 
     def _describe(
         self, update_id: str, live: str, closure: Closure, publication: Publication
-    ) -> Built:
-        """Put what a candidate is made of into staging; give what the signature needs of it."""
+    ) -> tuple[Built, tuple[Package, ...]]:
+        """Put what a candidate is made of into staging; give what the signature needs of it.
+
+        And its packages.
+        """
         packages = self._signer.contents(live, closure, publication)
         records = self._reader.read(live, update_id)
         specs, exact = publication.specs, publication.exact
@@ -277,4 +286,4 @@ class Publisher:
             made = carried.carry(records, packages, specs, chosen, exact=exact)
         satisfied = (publication.manifest,)
         self._signer.write(update_id, packages, publication, satisfied, made.files())
-        return made.built()
+        return made.built(), packages

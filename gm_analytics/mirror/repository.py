@@ -2,6 +2,7 @@
 
 ROOT/*.rpm                      the pool: a file is written once and never changed
 ROOT/RPM-GPG-KEY-gm-mirror      the key of the metadata, if they are signed
+ROOT/keys/RPM-GPG-KEY-…         upstream's, by which packages are signed
 ROOT/repodata                   link to .publications/NNNNNN/repodata, switched by rename(2)
 ROOT/Packages                   link to ROOT, through which metadata name the pool's files
 ROOT/publications/17/           links to a publication's repodata, and to ROOT as Packages
@@ -16,14 +17,19 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterable
 from pathlib import PurePosixPath
 
 from gm_analytics.mirror.addresses import Address
 from gm_analytics.mirror.downloads import guarded
+from gm_analytics.mirror.public_keys import DIRECTORY
 from gm_analytics.mirror.survey import OVERTAKEN, SHORT_OF, Target, Tools
 from gm_analytics.remote.commands import Argv, script
 from gm_analytics.rpm import header
 from gm_analytics.rpm.grammar import METADATA, PREVIEW
+
+MAX_KEY = 256 * 1024
+"""Bytes of one file of public keys."""
 
 # --- first contact ---------------------------------------------------------------------------
 
@@ -120,6 +126,18 @@ def offer_key(target: Target, update_id: str, name: str) -> Argv:
     """Have the public key that staging has served below the root's address."""
     staged = target.staging(update_id, name)
     return script("mirror", "offer-key", f"{target.root}/{name}", staged)
+
+
+def keys(target: Target) -> Argv:
+    """Print the public keys that upstream's repository files name."""
+    arguments = (target.reposdir, target.releasever, target.arch or "")
+    return ("env", f"LARGEST={MAX_KEY}", *script("mirror", "keys", *arguments))
+
+
+def offer_keys(target: Target, update_id: str, names: Iterable[str]) -> Argv:
+    """Have upstream's public keys that staging has served below the root's address."""
+    place = f"{target.root}/{DIRECTORY}"
+    return script("mirror", "offer-keys", place, target.staging(update_id), *names)
 
 
 def switch(target: Target, update_id: str, base: str, following: str) -> Argv:

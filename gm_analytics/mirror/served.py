@@ -22,6 +22,7 @@ from gm_analytics.mirror.addresses import LINKS
 from gm_analytics.mirror.checking import MAX_FILE, MAX_REPOMD, check
 from gm_analytics.mirror.signing import Key
 from gm_analytics.remote import fetch
+from gm_analytics.remote.basic import Basic
 from gm_analytics.rpm.grammar import printable
 from gm_analytics.rpm.package import Package
 
@@ -83,6 +84,8 @@ class Served:
         self._base = f"{mirror.base_url}{below}"
         self._way = fetch.Way(mirror.proxy, mirror.ca_file)
         self._asking = fetch.Asking(AT_ONCE, self._way)
+        login = mirror.http
+        self._auth = Basic(login.username, login.password) if login else fetch.NOBODY
 
     def __enter__(self) -> Self:
         return self
@@ -158,9 +161,7 @@ class Served:
         url = self._base + quote(path)
         limits = fetch.Limits(TIMEOUT, WHOLE + most / SLOWEST, most)
         try:
-            with self._asking.ask(
-                method, url, limits, auth=fetch.NOBODY, headers=_HEADERS
-            ) as reply:
+            with self._asking.ask(method, url, limits, auth=self._auth, headers=_HEADERS) as reply:
                 if reply.status_code != HTTPStatus.OK:
                     raise Differs(path, _status(reply.status_code))
                 yield reply

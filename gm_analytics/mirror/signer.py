@@ -183,6 +183,13 @@ class Signer:
                 self._trust.saw(statement.number, repomd)
         return repomd
 
+    def describe(self, update_id: str, publication: Publication) -> None:
+        """Have an unsigned candidate say what was found while it was built."""
+        text = _files((), publication, (), self._host)[seal.PUBLICATION]
+        staging = self._host.target.staging(update_id)
+        for directory in (staging, f"{staging}/candidate"):  # `switch` compares the two
+            self._host.ssh.put_all(directory, {seal.PUBLICATION: text})
+
     def write(
         self,
         update_id: str,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from gm_analytics.errors import GmError, NotVisible
 from gm_analytics.mirror.access import Mirrors
-from gm_analytics.mirror.publication import FORMAT, Closure, Publication
+from gm_analytics.mirror.publication import FORMAT, Built, Closure, Publication
 from gm_analytics.mirror.session import Session
 from gm_analytics.mirror.survey import Survey
 from gm_analytics.operations import person
@@ -82,6 +82,7 @@ def publish(
     publisher = session.publisher
     try:
         built = step("createrepo", publisher.rebuild, update_id, live.live, older, closure, made)
+        made = Built.described(built, made)
         if made.key:
             known = (update_id, live.live, closure, made)
             step("sign", session.signer.sign, *known, built=built, manifests=again.manifests)

@@ -6,7 +6,6 @@ It only reads, takes no lock, and says what differs, a line a finding.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from gm_analytics import settings
@@ -18,24 +17,19 @@ from gm_analytics.errors import (
     Untrusted,
 )
 from gm_analytics.mirror import seal
-from gm_analytics.mirror.checking import MAX_FILE, size_of
 from gm_analytics.mirror.history import History
 from gm_analytics.mirror.ownership import Owner
-from gm_analytics.mirror.served import AT_ONCE, REPOMD, Differs, File, Served
+from gm_analytics.mirror.publication import Publication
+from gm_analytics.mirror.served import Differs, File, Served
 from gm_analytics.mirror.session import Session
 from gm_analytics.mirror.signing import Key
 from gm_analytics.mirror.survey import Survey
-from gm_analytics.operations import manifests, standing, upstream
+from gm_analytics.operations import compared, manifests, standing, upstream
 from gm_analytics.operations.findings import Finding, wrong
 from gm_analytics.operations.manifests import Parts
 from gm_analytics.operations.standing import Made
-from gm_analytics.rpm import foreign, repodata
 from gm_analytics.rpm.package import Package
-from gm_analytics.rpm.strict import Malformed
 from gm_analytics.wording import counted
-
-MOST = 20
-"""Findings of one kind, before the rest is counted."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +39,7 @@ class Kept:
     packages: tuple[Package, ...]
     statement: seal.Statement | None
     """What was signed; None without a key, and of what was adopted."""
+    publication: Publication | None = None
     made: bool = True
     """Whether an update made the metadata: those of a repository taken over are as they were."""
 
@@ -144,7 +139,10 @@ def _believed(
         for one in past.publications
     )
     made = past.live is not None and past.live.publication is not None
-    kept = Kept(packages, vouched.statement if vouched else None, made=made)
+    described = Publication.read(
+        vouched.publication if vouched else look.publication, there=False
+    )[0]
+    kept = Kept(packages, vouched.statement if vouched else None, described, made=made)
     return replace(past, publications=held), kept, []
 
 
@@ -159,32 +157,23 @@ def _web(
     with Served(mirror) as web:
         try:
             content = web.repomd(repomd)
-            named = _named(content, made=kept.made)
+            files = compared.named(content, made=kept.made)
         except Differs as error:
-            yield _differs(subject, error)
+            yield compared.differs(subject, error)
             return
-        said = f"repomd.xml and the {len(named)} files that it names are the live publication's"
-        yield from _all(web, subject, named, said)
+        said = f"repomd.xml and the {len(files)} files that it names are the live publication's"
+        yield from compared.all_of(web, subject, files, said)
         if mirror.key_home:
             yield _signature(web, mirror.name, Key(mirror.key_home), content, kept)
         if kept.made:
             yield _packages(web, subject, content, kept)
+        yield from compared.keys(web, mirror.name, kept.publication)
         rpms = [File(p.file, p.sha256 if checksums else None, size=p.size) for p in kept.packages]
         how = "checksum" if checksums else "size"
         said = f"{counted(len(rpms), 'RPM')} served, each with its {how}"
-        yield from _all(web, subject, rpms, said, f"Run `gm-analytics repair {mirror.name}`.")
-
-
-def _differs(subject: str, error: Differs) -> Finding:
-    return Finding(subject, "unknown" if error.unknown else "fail", str(error))
-
-
-def _compared(subject: str, said: str, compare: Callable[[], None]) -> Finding:
-    try:
-        compare()
-    except Differs as error:
-        return _differs(subject, error)
-    return Finding(subject, "ok", said)
+        yield from compared.all_of(
+            web, subject, rpms, said, f"Run `gm-analytics repair {mirror.name}`."
+        )
 
 
 def _signature(web: Served, name: str, key: Key, repomd: bytes, kept: Kept) -> Finding:
@@ -192,50 +181,11 @@ def _signature(web: Served, name: str, key: Key, repomd: bytes, kept: Kept) -> F
     if kept.statement is None:
         return Finding(subject, "fail", "what is live is not signed; the next update signs it")
     said = f"repomd.xml and packages.txt are signed by {key.names}"
-    return _compared(subject, said, lambda: web.signed_by(key, repomd))
+    return compared.compared(subject, said, lambda: web.signed_by(key, repomd))
 
 
 def _packages(web: Served, subject: str, repomd: bytes, kept: Kept) -> Finding:
     groups = kept.statement.files.get(seal.GROUPS, "") if kept.statement else None
     how = "the signed list" if kept.statement else "packages.txt"
     said = f"it describes what {how} has: {counted(len(kept.packages), 'package')}"
-    return _compared(subject, said, lambda: web.names(repomd, kept.packages, groups))
-
-
-def _all(
-    web: Served, subject: str, files: list[File], said: str, hint: str = ""
-) -> Iterator[Finding]:
-    """Look at files, a few at once; say what is wrong with each, or that none differs.
-
-    The last of those that differ says what helps, `hint`.
-    """
-
-    def look(file: File) -> Finding:
-        return _compared(subject, said, lambda: web.file(file))
-
-    with ThreadPoolExecutor(AT_ONCE) as threads:
-        bad = [finding for finding in threads.map(look, files) if not finding.good]
-    if not bad:
-        yield Finding(subject, "ok", said)
-        return
-    shown = bad[:MOST]
-    if len(bad) > MOST:
-        shown.append(
-            Finding(subject, bad[-1].severity, f"and {counted(len(bad) - MOST, 'file')} more")
-        )
-    yield from shown[:-1]
-    yield replace(shown[-1], hint=hint if shown[-1].severity == "fail" else "")
-
-
-def _named(repomd: bytes, *, made: bool) -> list[File]:
-    """Give the files that a repomd.xml names, with their checksums. Raises `Differs`."""
-    try:
-        found = (repodata if made else foreign).parse_repomd(repomd)
-        sizes = [size_of(data) if "size" in data.sizes else MAX_FILE for data in found]
-    except Malformed as error:
-        raise Differs(REPOMD, str(error)) from error
-    sums = [data.digests["checksum"] for data in found]
-    return [
-        File(data.href, digest.value, digest.algorithm, most=size)
-        for data, digest, size in zip(found, sums, sizes, strict=True)
-    ]
+    return compared.compared(subject, said, lambda: web.names(repomd, kept.packages, groups))

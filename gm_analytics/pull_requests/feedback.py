@@ -13,9 +13,8 @@ from dataclasses import dataclass
 
 from gm_analytics.errors import GmError, ManifestError, UnknownPackages, entry_at
 from gm_analytics.mirror.publication import Standing
-from gm_analytics.pull_requests import advisories
+from gm_analytics.pull_requests import advisories, trial
 from gm_analytics.pull_requests.markdown import (
-    FOLD,
     Room,
     block,
     cell,
@@ -26,8 +25,6 @@ from gm_analytics.pull_requests.markdown import (
     words,
 )
 from gm_analytics.pull_requests.ports import CommitState
-from gm_analytics.remote.commands import quote
-from gm_analytics.rpm import grammar
 from gm_analytics.rpm.changes import Change, Plan, size_text
 from gm_analytics.updates import states
 from gm_analytics.updates.model import Outcome, Record, Update
@@ -233,22 +230,9 @@ def _entry(spec: str, changes: Iterable[Change]) -> str:
 
 
 def _trial(update: Update, outcome: Outcome, room: Room) -> Iterator[str]:
-    """Give the line that installs from the preview alone."""
     brought = [change for change in outcome.changes if change.kind != "removed"]
     names = _entries(brought) or [change.nevra for change in brought]
-    # It will be pasted into a shell, so only what the manifest's grammar lets through.
-    # dnf does not take what yum 3 has before an environment.
-    fitting = [spec.replace("@^", "@") for spec in names if grammar.SPEC.fits(spec)]
-    specs = fitting[:FOLD] or ["PACKAGE"]
-    name = f"pr-{update.number}"
-    # `--refresh`: dnf would believe for two days what it read of the last push's preview.
-    options = f"--repofrompath={name},{outcome.preview} --repo={name} --nogpgcheck --refresh"
-    yield "Try it before it is merged:"
-    yield block(f"sudo dnf {options} install {quote(tuple(specs))}", room, "sh")
-    if outcome.repo_file:
-        yield "Or have it as a repository for as long as it is there:"
-        kept = f"/etc/yum.repos.d/gm-preview-{update.number}.repo"
-        yield block(f"sudo curl -fsSo {kept} {outcome.repo_file}", room, "sh")
+    yield from trial.told(update, outcome, names, room)
 
 
 # --- what went wrong ------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from gm_analytics.rpm.versions import compare_evr, evr_key
 
 MAX_NAMED, MAX_NAME = 10, 200
 """How many names a warning lists, and the characters of each."""
+REFUSED = "; clients that check signatures take such packages with --nogpgcheck alone"
 MAX_DEPTH = 50
 """Of brackets in a rich dependency."""
 
@@ -151,10 +152,9 @@ def warnings(relations: Mapping[str, Relations], *, weak: bool) -> tuple[str, ..
     said = []
     if not weak and (names := left_out(relations.values())):
         said.append(f"{_count(names, 'recommended package')} left out: {_listed(names)}")
-    if files := unsigned(relations):
-        verb = "is" if len(files) == 1 else "are"
-        names = tuple(file.removesuffix(".rpm") for file in files)
-        said.append(f"{_count(names, 'package')} {verb} not signed: {_listed(names)}")
+    if names := tuple(file.removesuffix(".rpm") for file in unsigned(relations)):
+        verb, more = "is" if len(names) == 1 else "are", REFUSED * (len(names) < len(relations))
+        said.append(f"{_count(names, 'package')} {verb} not signed: {_listed(names)}{more}")
     return tuple(said)
 
 

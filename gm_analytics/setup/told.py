@@ -8,8 +8,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from gm_analytics import settings
-from gm_analytics.mirror import client_file
-from gm_analytics.mirror.signing import PUBLIC_NAME
 from gm_analytics.setup.accounts import Accounts
 from gm_analytics.setup.places import UNITS
 from gm_analytics.setup.texts import UNIT_NAMES, authorized_key
@@ -38,15 +36,9 @@ def steps(
         _run(where, accounts, units),
         _check(where, accounts),
         _webhook(config, f"what `cat {secret}` prints" if secret else f"that of {where}"),
-        *(_client(mirror) for mirror in config.mirrors),
+        *(_client(mirror, where) for mirror in config.mirrors),
     ]
     return "\n\n".join(f"{number}. {part}" for number, part in enumerate(parts, 1))
-
-
-def client_block(mirror: settings.Mirror) -> str:
-    """Give a client's repository file."""
-    key_url = f"{mirror.base_url}{PUBLIC_NAME}" if mirror.signing_home else ""
-    return client_file.of_mirror(mirror.name, mirror.base_url, key_url).rstrip()
 
 
 def _mirror(mirror: settings.Mirror, where: Path, public: str) -> str:
@@ -111,9 +103,12 @@ def _run(where: Path, accounts: Accounts, units: Path | None) -> str:
     )
 
 
-def _client(mirror: settings.Mirror) -> str:
-    block = "\n".join(f"     {line}" for line in client_block(mirror).splitlines())
-    return f"On each client of {mirror.name}, {CLIENT_FILE}:\n{block}"
+def _client(mirror: settings.Mirror, where: Path) -> str:
+    named = f"{_option(where)} --mirror {mirror.name}"
+    return (
+        f"Once it has published, put what `gm-analytics client{named}`\n"
+        f"   prints into {CLIENT_FILE} of each client of {mirror.name}."
+    )
 
 
 def _option(where: Path) -> str:

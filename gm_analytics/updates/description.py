@@ -14,6 +14,7 @@ from gm_analytics.updates.scene import Found, Scene
 def describe(scene: Scene, live: Survey, found: Found) -> Publication:
     """Describe what is made; an older publication as it was, under a number of its own."""
     update, key = scene.update, scene.mirror.signer.signing_key
+    before = Publication.parse(live.publication)
     preview = update.aim.target == "preview"
     made = Publication(
         number=update.number if preview else Publication.number_of(live.live) + 1,
@@ -31,6 +32,8 @@ def describe(scene: Scene, live: Survey, found: Found) -> Publication:
         vetoed=vetoes_after(scene, live),
         warnings=found.closure.warnings,
         key=key,
+        # Until the candidate's packages are looked at: those that are known are not asked for.
+        signatures=before.signatures if before else None,
     )
     return _again(found.older, made) if found.older else made
 
@@ -48,6 +51,7 @@ def _again(older: Held, made: Publication) -> Publication:
         mark=made.mark,
         groups=made.groups,
         key=made.key,
+        signatures=before.signatures or made.signatures,
         restores=older.number,
         vetoed=older.vetoes,
     )

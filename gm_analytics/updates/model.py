@@ -197,9 +197,9 @@ class Outcome:
     changes: tuple[Change, ...] = ()
     """What differs from what was live: what clients see now or, of a preview, would see."""
     preview: str = ""
-    """The preview's address."""
     repo_file: str = ""
-    """That of the file which a client takes of it; earlier versions wrote none."""
+    keys: tuple[str, ...] = ()
+    """Addresses of a preview, of the file that a client takes of it, of the packages' keys."""
     unseen: Unseen | None = None
     """What keeps clients from seeing it, which is among the warnings too."""
     others: tuple[Standing, ...] = ()

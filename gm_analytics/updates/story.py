@@ -16,6 +16,7 @@ from dataclasses import replace
 
 from gm_analytics.errors import GmError, Overtaken, Stopped
 from gm_analytics.manifest import Manifest
+from gm_analytics.mirror.client_file import Trusted
 from gm_analytics.mirror.preview_repo import address
 from gm_analytics.mirror.publication import Built, Publication
 from gm_analytics.mirror.survey import Survey
@@ -150,6 +151,7 @@ def _publish(scene: Scene, live: Survey, found: Found) -> Shown:
     update, mirror, step = scene.update, scene.mirror, scene.step
     publication = describe(scene, live, found)
     built = _build(scene, live, found, publication)
+    publication = Built.described(built, publication)
     if publication.key:
         known = (update.id, live.live, found.closure, publication)
         satisfied = found.older.manifests if found.older else (publication.manifest,)
@@ -199,6 +201,7 @@ def _outcome(scene: Scene, live: Survey, found: Found, plan: Plan, shown: Shown)
     of_merging = tuple(_of_merging(scene, live))
     again = any(said.endswith(PLANS_AGAIN) for said in of_merging)
     preview = scene.world.mirrors.preview_url(update.mirror, update.number)
+    base_url = preview.removesuffix(f"previews/{update.number}/")
     return replace(
         told,
         state="previewed",
@@ -206,6 +209,7 @@ def _outcome(scene: Scene, live: Survey, found: Found, plan: Plan, shown: Shown)
         publication="",
         warnings=(*told.warnings, *of_merging),
         preview=preview,
+        keys=Trusted.of(shown.publication, base_url).packages,
         repo_file=address(preview),
     )
 

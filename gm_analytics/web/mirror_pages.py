@@ -13,9 +13,7 @@ from urllib.parse import quote
 from gm_analytics.engine.catalogue import Listed
 from gm_analytics.engine.sights import MirrorSeen
 from gm_analytics.engine.views import Views
-from gm_analytics.mirror import client_file
 from gm_analytics.mirror.sight import Sight, Trouble
-from gm_analytics.mirror.signing import PUBLIC_NAME
 from gm_analytics.rpm.changes import ChangeKind, Plan
 from gm_analytics.service import Service
 from gm_analytics.updates.wishes import Wish
@@ -251,10 +249,9 @@ class MirrorPages:
         return [Mirror.of(known.get(name) or MirrorSeen(name)) for name in self._links.mirrors]
 
     def _snippet(self, mirror: str) -> str:
-        """Give the file by which clients take a mirror."""
+        """Give the command that prints the file of clients: the mirror has the keys in it."""
         target = self._service.settings.mirror(mirror)
-        key_url = f"{target.base_url}{PUBLIC_NAME}" if target.signing_home else ""
-        return client_file.of_mirror(target.name, target.base_url, key_url)
+        return f"gm-analytics client --mirror {target.name}\n"
 
 
 def _home(mirror: str) -> str:

@@ -191,7 +191,7 @@ def test_the_overview_says_how_each_mirror_is(visit: Open, scene: Scene) -> None
 
 def test_publications_are_compared_and_packages_have_a_history(visit: Open) -> None:
     page = visit(f"/mirrors/{EAST}")
-    expect(page.locator("#snippet")).to_contain_text(f"baseurl=http://{EAST}/repo/")
+    expect(page.locator("#snippet")).to_contain_text(f"gm-analytics client --mirror {EAST}")
     page.get_by_role("link", name="17", exact=True).click()
     diff = page.get_by_role("region", name=re.compile("Compared"))
     expect(diff).to_contain_text("was nmap-7.91-1.el9.x86_64")

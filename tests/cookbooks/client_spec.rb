@@ -132,6 +132,21 @@ RSpec.describe 'mirror_client::default' do
     expect(chef_run).to render_file('/etc/yum.repos.d/gm-mirror.repo').with_content("gpgcheck=1\nrepo_gpgcheck=1\ngpgkey=#{keys}\n")
   end
 
+  it 'checks packages as soon as a key of upstream is known, and never by the key of metadata' do
+    ours, theirs = %w(RPM-GPG-KEY-gm-mirror keys/RPM-GPG-KEY-AB).map { |name| "http://m/repo/#{name}" }
+    expect(run('EL 9', gpgkey: theirs)).to render_file('/etc/yum.repos.d/gm-mirror.repo').with_content("gpgcheck=1\nrepo_gpgcheck=0\ngpgkey=#{theirs}\n")
+    expect(run('EL 9', gpgkey: ours, repo_gpgcheck: true)).to render_file('/etc/yum.repos.d/gm-mirror.repo').with_content("gpgcheck=0\nrepo_gpgcheck=1\n")
+  end
+
+  it 'logs in over TLS, and lets nobody else read how' do
+    chef_run = run('EL 9', baseurl: 'https://m/repo/', mirrorlist: true, sslcacert: '/etc/pki/m.pem', username: 'fleet', password: 'word')
+    expect(chef_run).to create_template('/etc/yum.repos.d/gm-mirror.repo').with(mode: '0600', sensitive: true)
+    expect(chef_run).to render_file('/etc/yum.repos.d/gm-mirror.repo').with_content(
+      "mirrorlist=https://m/repo/repodata/mirrorlist\nenabled=1\ngpgcheck=0\nrepo_gpgcheck=0\nsslverify=1\nsslcacert=/etc/pki/m.pem\nusername=fleet\npassword=word\nmetadata_expire=1\n"
+    )
+    expect { run('EL 9', username: 'fleet') }.to raise_error(client::Invalid, /mirror_client.password: expected one line/)
+  end
+
   it 'stops on any other platform' do
     expect { run('EL 7') }.to raise_error(client::Invalid, /mirror_client: found rhel 7\.8.*; expected one of EL 8/)
   end

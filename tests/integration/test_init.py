@@ -137,8 +137,8 @@ def test_it_says_what_is_left_to_do(fresh: Fresh) -> None:
         "Payload URL       https://ci.example.com/ci_server/updates",
         f"cat {fresh.etc}/webhook_secret",
         f"gm-analytics check --config {fresh.config}",
-        f"baseurl={fresh.site.mirror.web.url}",
-        "metadata_expire=1",
+        f"gm-analytics client --config {fresh.config} --mirror {host.host}",
+        "/etc/yum.repos.d/gm-mirror.repo",
     ):
         assert words in said
     assert (fresh.etc / "webhook_secret").read_text().strip() not in said
@@ -254,17 +254,16 @@ def test_who_is_not_root_sets_up_for_himself(umask: int, fresh: Fresh) -> None:
 
 
 def test_what_a_configuration_of_before_has_is_told_of_it(fresh: Fresh) -> None:
-    """Its own file of the secret, whichever other secrets it names, and its key."""
+    """Its own file of the secret, whichever other secrets it names."""
     fresh.init("--no-host-key")
     mine, database = fresh.place / "mine", fresh.place / "database"
     mine.write_text("m" * 32)
     database.write_text(f"sqlite:///{fresh.place}/updates.sqlite")
     text = fresh.config.read_text().replace(f"{fresh.etc}/webhook_secret", str(mine))
     text = re.sub("(?m)^database_url: .*$", f"database_url_file: {database}", text)
-    fresh.config.write_text(re.sub("# (signing_home: ).*", rf"\1{fresh.place}/key", text))
+    fresh.config.write_text(text)
     said = fresh.init("--no-host-key").stdout
     assert f"what `cat {mine}` prints" in said
-    assert "repo_gpgcheck=1" in said
 
 
 def test_units_run_this_installation(fresh: Fresh) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from gm_analytics.manifest import Manifest
 from gm_analytics.rpm.package import Package as Published
+from gm_analytics.rpm.provenance import REFUSED
 from gm_analytics.service import Service
 from gm_analytics.updates.model import Outcome
 from lab.packages import Package
@@ -84,5 +85,5 @@ def test_what_was_left_out_and_what_is_unsigned_is_told(site: Site, inside: Serv
     site.upstream.refresh()
     assert apply(inside, site.mirror, "told-signed", "told-plain").warnings == (
         "1 recommended package left out: told-spell",
-        f"2 packages are not signed: {Package('told-lib').nvra}, {plain.nvra}",
+        f"2 packages are not signed: {Package('told-lib').nvra}, {plain.nvra}{REFUSED}",
     )

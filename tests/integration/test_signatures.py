@@ -239,8 +239,8 @@ def test_a_client_that_checks_metadata_installs_from_each_publication(signing: S
         assert apply(signing, name).state == "published"
         client.dnf("install", "--refresh", name)
     assert client.names() == {"leaf01", "leaf02"}
-    # Also with the lines that `gm-analytics key` printed for it.
-    said = key(signing).stdout
+    # Also with the lines that `gm-analytics client` prints for it.
+    said = command_line.run(("client", "--config", str(signing.config()))).stdout
     lines = said[said.index("[gm-mirror]") :].splitlines()
     assert {"repo_gpgcheck=1", f"gpgkey={signing.mirror.key_url}"} < set(lines)
     other = signing.client()

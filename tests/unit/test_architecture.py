@@ -43,12 +43,13 @@ EXTERNAL = {
     "requests": {
         "github.api",
         "mirror.served",
+        "remote.basic",
         "remote.fetch",
         "remote.local",
         "cli.updates",
     },
     "fabric": {"remote.opening"},
-    "gnupg": {"mirror.signing"},
+    "gnupg": {"mirror.keyring", "mirror.signing"},
     "invoke": set(),
     "paramiko": {
         "remote.channel",
@@ -134,6 +135,7 @@ EXTERNAL = {
         for name in (
             "audit",
             "changes",
+            "client",
             "commands",
             "init",
             "mirror_setup",

@@ -136,6 +136,7 @@ def test_a_short_configuration_has_these_defaults(load: Any) -> None:
                 "signing_home": None,
                 "signing": "on",
                 "filelists": False,
+                "http": None,
             }
         ],
     }

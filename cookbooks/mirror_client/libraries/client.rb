@@ -34,7 +34,17 @@ module GmAnalytics
       expect.call('gpgkey', 'one address or more, since gpgcheck or repo_gpgcheck is true') do |value|
         /\A\S+( \S+)*\z/.match?(value.to_s) || !(site['gpgcheck'] || site['repo_gpgcheck'])
       end
+      expect.call('sslcacert', 'an absolute path, or nil') { |value| value.nil? || %r{\A/\S+\z}.match?(value) }
+      expect.call('username', 'a name without blanks and colons, or nil') { |value| value.nil? || /\A[^\s:]+\z/.match?(value) }
+      problems << 'mirror_client.password: expected one line, since there is a username' unless site['username'].nil? || /\A[^\r\n]+\z/.match?(site['password'].to_s)
       raise Invalid, problems.join('; ') unless problems.empty?
+    end
+
+    # Whether packages are checked: as it is said, or if a key is there that is not the mirror's own.
+    def gpgcheck?(site)
+      return site['gpgcheck'] unless site['gpgcheck'].nil?
+
+      site['gpgkey'].to_s.split.any? { |key| !key.end_with?('/RPM-GPG-KEY-gm-mirror') }
     end
 
     def address?(value)

@@ -12,9 +12,13 @@ end
 mirror_client_repository site['repository'] do
   baseurl site['baseurl'] || "http://#{site['name']}/repo/"
   metadata_expire site['metadata_expire']
-  gpgcheck site['gpgcheck']
+  mirrorlist site['mirrorlist']
+  gpgcheck GmAnalytics::Client.gpgcheck?(site)
   repo_gpgcheck site['repo_gpgcheck']
   gpgkey site['gpgkey']
+  sslcacert site['sslcacert']
+  username site['username']
+  password site['password']
 end
 
 mirror_client_exclusive site['repository'] do

@@ -8,6 +8,9 @@ property :id, String,
 property :baseurl, String,
          required: true,
          description: 'Where it is served.'
+property :mirrorlist, [true, false],
+         default: false,
+         description: 'Whether a publication names its own address, so that a refresh is of one.'
 property :metadata_expire, Integer,
          default: 1,
          description: 'Seconds after which metadata are asked for again.'
@@ -19,6 +22,13 @@ property :repo_gpgcheck, [true, false],
          description: 'Whether the signature of metadata is checked.'
 property :gpgkey, [String, nil],
          description: 'Addresses of keys, with blanks between them.'
+property :sslcacert, [String, nil],
+         description: "Path of the certificates of who signed the web server's."
+property :username, [String, nil],
+         description: 'Who reads there, where the web server asks; then only root reads the file.'
+property :password, [String, nil],
+         sensitive: true,
+         description: 'The password of who reads there.'
 
 default_action :create
 
@@ -31,7 +41,8 @@ action :create do
   template "/etc/yum.repos.d/#{new_resource.id}.repo" do
     source 'mirror.repo.erb'
     cookbook 'mirror_client'
-    mode '0644'
+    mode new_resource.username ? '0600' : '0644'
+    sensitive true if new_resource.username
     variables repository: new_resource
   end
 end

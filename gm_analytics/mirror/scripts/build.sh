@@ -17,10 +17,14 @@
 #           that createrepo takes, others are compressed
 #           adopted.txt, a line FILE TYPE for each document of ADOPTED that goes on; TYPE is empty
 #           for one that its own one stands for
-# Prints    lost FILE, for each that the pool has lost, or has with another size
+# Prints    lost FILE, for each that the pool has lost, or has with another size; then
+#           signer KEY COUNT FILE, for each key that signed packages: its id, how many, the smallest
+#           unsigned FILE, for packages without a signature, and unknown COUNT for others; and
+#           key NAME, for each file of keys that is served
 # Exits     as CREATEREPO does, if it fails
 
 . ./left_out.sh
+. ./signers_of.sh
 
 # Adds the documents of a list in staging, which are in a directory, to the candidate's repomd.xml.
 add_documents() {
@@ -61,6 +65,7 @@ if [ -s "$staging/lost" ]; then
     grep -vxF -f "$staging/lost" "$staging/pkglist" > "$staging/left" || :
     mv "$staging/left" "$staging/pkglist"
 fi
+cp "$staging/pkglist" "$staging/listed"
 if [ -n "${PACKAGES-}" ]; then sed -i "s|^|$PACKAGES/|" "$staging/pkglist"; fi
 if grep -qxF "comps.xml${tab}group" "$staging/records.txt" 2> /dev/null; then
     cp "$staging/comps.xml" "$staging/candidate/comps.xml"
@@ -86,6 +91,24 @@ if [ -n "$adopted" ] && [ -s "$staging/adopted.txt" ]; then
     done
     add_documents adopted.txt "$staging/candidate/adopted"
 fi
+# Of a file that is known nothing is asked again: it is never written over.
+for known in repodata/.. "$base"; do
+    if [ -f "$known/signers.txt" ]; then cat "$known/signers.txt"; fi
+done > "$staging/signers"
+awk -F '\t' 'FILENAME == ARGV[1] { known[$1]; next } !($1 in known)' \
+    "$staging/signers" "$staging/listed" | signers_of "$staging" > "$staging/signed"
+awk -F '\t' 'FILENAME == ARGV[1] { listed[$1]; next } $1 in listed && !seen[$1]++' \
+    "$staging/listed" "$staging/signers" "$staging/signed" > "$staging/candidate/signers.txt"
+awk -F '\t' '
+    FILENAME == ARGV[1] { size[$1] = $7; next }
+    $2 == "unsigned" { if (++unsigned <= 50) print "unsigned " $1; next }
+    $2 == "unknown" { unknown++; next }
+    !count[$2]++ || size[$1] < size[smallest[$2]] { smallest[$2] = $1 }
+    END {
+        if (unknown) print "unknown " unknown
+        for (key in count) print "signer", key, count[key], smallest[key]
+    }' "$staging/packages.txt" "$staging/candidate/signers.txt"
+if [ -d keys ]; then find keys -maxdepth 1 -type f -name 'RPM-GPG-KEY-*' -printf 'key %f\n'; fi
 # The metadata of sets that were live within the grace period stay beside the new ones: a client
 # that holds an old repomd.xml still finds what it names.
 kept=$base

@@ -114,7 +114,7 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "rollback": (),
     "lock": (), "gc": (), "status": (), "takeover": (), "adopt": (), "check": (), "key": (),
     "repair": (), "remove": ("tree",), "accept-change": (), "forget": ("team/packages",),
-    "mirror-setup": (), "packages": (), "completion": ("bash",),
+    "mirror-setup": (), "packages": (), "completion": ("bash",), "client": (),
     "audit": (),
 }  # fmt: skip
 """Every command, with what it needs to be called at all."""

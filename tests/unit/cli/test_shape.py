@@ -75,7 +75,7 @@ TAKES_BOTH = sorted(
 
 def test_what_took_a_mirror_as_its_argument_still_does() -> None:
     assert {
-        "publications", "takeover", "gc", "status", "adopt", "repair", "accept-change",
+        "publications", "takeover", "gc", "status", "adopt", "repair", "accept-change", "client",
     } <= set(TAKES_BOTH)  # fmt: skip
 
 
