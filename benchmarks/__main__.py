@@ -17,7 +17,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import advisories, intake, signing, solving
+from benchmarks import advisories, intake, signing, solving, stored
 from lab.packages import Package, synthetic
 from lab.processes import run
 from lab.site import Mirror, Service, Site
@@ -207,6 +207,7 @@ def main() -> None:
         advised = advisories.measure(site)
         resting = idle(site)
     taken = intake.measure()
+    pages = stored.measure()
     head = "| | service | bare commands | ratio | difference |\n| --- | --- | --- | --- | --- |"
     REPORT.write_text(
         "\n".join(
@@ -244,6 +245,9 @@ def main() -> None:
                 "",
                 "## Intake",
                 *taken,
+                "",
+                "## Pages over many updates",
+                *pages,
                 "",
                 f"## Idle, over {IDLE_SECONDS} s",
                 "| process | CPU | resident |\n| --- | --- | --- |",

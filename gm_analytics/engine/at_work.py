@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from gm_analytics.engine import figures, index, output, progress, records, workforce
+from gm_analytics.engine import figures, in_flight, index, output, progress, records, workforce
 from gm_analytics.engine.database import guarded
 from gm_analytics.engine.figures import Figure
 from gm_analytics.engine.schema import PROGRESS, WAITS, WORKFLOWS
@@ -52,18 +52,12 @@ class AtWork:
             StoreUnavailable: the store did not answer.
 
         """
-        query = (
-            sa.select(WORKFLOWS.c.status, sa.func.count())
-            .where(WORKFLOWS.c.name == index.WORKFLOW)
-            .where(WORKFLOWS.c.status.in_(list(records.UNDER_WAY)))
-            .group_by(WORKFLOWS.c.status)
-        )
-        waits = (
-            sa.select(sa.func.count())
-            .select_from(WAITS)
-            .join(WORKFLOWS, WORKFLOWS.c.workflow_uuid == WAITS.c.workflow_id)
-            .where(WORKFLOWS.c.status == records.WAITS)
-        )
+        status = in_flight.of_name(index.WORKFLOW, WORKFLOWS.c.status).subquery().c.status
+        query = sa.select(status, sa.func.count()).group_by(status)
+        # A join would have SQLite go through all that has ended.
+        between = WORKFLOWS.c.workflow_uuid.in_(sa.select(WAITS.c.workflow_id))
+        these = (between, WORKFLOWS.c.status == records.WAITS)
+        waits = sa.select(sa.func.count()).select_from(WORKFLOWS).where(*these)
         found = dict.fromkeys(records.UNDER_WAY.values(), 0)
         with guarded("counting updates"), self._engine.connect() as connection:
             for status, count in connection.execute(query):

@@ -14,7 +14,8 @@ from itertools import islice
 
 import sqlalchemy as sa
 
-from gm_analytics.engine import records
+from gm_analytics.engine import in_flight, records
+from gm_analytics.engine.index import WORKFLOW
 from gm_analytics.engine.queries import SUMMARY
 from gm_analytics.engine.schema import UPDATES, WORKFLOWS
 from gm_analytics.updates import states
@@ -29,9 +30,6 @@ LONGEST = 200
 """Characters of what is searched for."""
 _BATCH = 100
 _KEY = (UPDATES.c.accepted_at, UPDATES.c.workflow_id)
-_UNDER_WAY: list[sa.ColumnClause[str]] = [
-    sa.literal_column(f"'{status}'") for status in records.UNDER_WAY
-]
 Summary = Callable[[sa.Connection, records.Row], Record]
 
 
@@ -81,8 +79,8 @@ def _states(state: State | None) -> list[list[sa.ColumnElement[bool]]]:
     if state is None:
         return [[]]
     still = UPDATES.c.ended_at.is_(None)
-    runs = sa.select(WORKFLOWS.c.workflow_uuid).where(WORKFLOWS.c.status.in_(_UNDER_WAY))
-    again = UPDATES.c.workflow_id.in_(runs) & ~still
+    open_ones = in_flight.of_name(WORKFLOW, WORKFLOWS.c.workflow_uuid)
+    again = UPDATES.c.workflow_id.in_(open_ones) & ~still
     if states.ended(state):
         return [[UPDATES.c.state == state, ~still], [still]]
     return [[still], [again]]
@@ -91,16 +89,20 @@ def _states(state: State | None) -> list[list[sa.ColumnElement[bool]]]:
 def _stream(
     connection: sa.Connection, conditions: list[sa.ColumnElement[bool]], after: str
 ) -> Iterator[records.Row]:
-    """Give rows in the order of their keys, no more at a time than are likely to be wanted."""
-    key = _read_key(after)
-    query = SUMMARY.where(*conditions).order_by(*(column.desc() for column in _KEY)).limit(_BATCH)
+    """Give rows in the order of their keys, no more at a time than are likely to be wanted.
+
+    The keys are found first, in one index, and what belongs to them then.
+    """
+    key, newest = _read_key(after), [column.desc() for column in _KEY]
+    query = sa.select(*_KEY).where(*conditions).order_by(*newest).limit(_BATCH)
     while True:
         at = [sa.tuple_(*_KEY) < sa.tuple_(*map(sa.literal, key))] if key else []
-        rows = connection.execute(query.where(*at)).all()
-        yield from rows
-        if len(rows) < _BATCH:
+        keys = connection.execute(query.where(*at)).all()
+        these = UPDATES.c.workflow_id.in_([row.workflow_id for row in keys])
+        yield from connection.execute(SUMMARY.where(these).order_by(*newest)) if keys else ()
+        if len(keys) < _BATCH:
             return
-        key = (rows[-1].accepted_at, rows[-1].workflow_id)
+        key = (keys[-1].accepted_at, keys[-1].workflow_id)
 
 
 def _each_once(rows: Iterator[records.Row]) -> Iterator[records.Row]:

@@ -16,14 +16,13 @@ import sqlalchemy as sa
 
 from gm_analytics.engine import catalogue, records
 from gm_analytics.engine.clock import now
+from gm_analytics.engine.in_flight import RUNS
 from gm_analytics.engine.schema import WORKFLOWS
 from gm_analytics.engine.view_tables import MIRRORS
 from gm_analytics.mirror.sight import Known, Seen, Sight
 from gm_analytics.updates.audit import made_by
 from gm_analytics.updates.model import Outcome, Update
 
-RUNS: sa.ColumnClause[str] = sa.literal_column("'PENDING'")
-"""A partial index of DBOS's is used only where the status is no parameter."""
 LONGEST = 180.0
 """Seconds that a look may take; after that another worker may begin one."""
 PATIENCE = 12

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from gm_analytics.engine import index, leases, records
+from gm_analytics.engine import in_flight, index, leases, records
 from gm_analytics.engine.schema import WAITS, WORKFLOWS
 
 
@@ -23,13 +23,14 @@ class Workforce:
 
 def look(connection: sa.Connection) -> Workforce:
     """See who works and what there is to do."""
-    between = sa.exists().where(WAITS.c.workflow_id == WORKFLOWS.c.workflow_uuid)
-    waits = sa.and_(WORKFLOWS.c.status.in_(list(records.RETRIABLE)), between)
-    query = (
-        sa.select(sa.func.count(), sa.func.min(WORKFLOWS.c.created_at))
+    waits = (
+        sa.select(WORKFLOWS.c.created_at)
+        .where(WORKFLOWS.c.workflow_uuid.in_(sa.select(WAITS.c.workflow_id)))
         .where(WORKFLOWS.c.name == index.WORKFLOW)
-        .where(sa.or_(WORKFLOWS.c.status.in_(list(records.UNDER_WAY)), waits))
+        .where(WORKFLOWS.c.status.in_(list(records.RETRIABLE)))
     )
-    count, since = connection.execute(query).one()
+    created = in_flight.of_name(index.WORKFLOW, WORKFLOWS.c.created_at, more=[waits])
+    at = created.subquery().c.created_at
+    count, since = connection.execute(sa.select(sa.func.count(at), sa.func.min(at))).one()
     oldest = None if since is None else records.moment_of_dbos(since)
     return Workforce(tuple(leases.living(connection)), count, oldest)

@@ -92,7 +92,7 @@ class Operator:
         return {
             "list_updates": self.list_updates,
             "show_update": self.show_update,
-            "api_update": self.show_update,
+            "api_update": self.give_update,
             "health": self.health,
             **self._api.operations,
             **self._pages.operations,
@@ -116,6 +116,10 @@ class Operator:
         """Show all that is known of an update."""
         if wants_page():
             return self._pages.updates.update(update_id)
+        return self.give_update(update_id)
+
+    def give_update(self, update_id: str) -> ConnexionResponse:
+        """Give all that is known of an update, as JSON whoever asks."""
         try:
             found = self._store.get(update_id)
             mirrors = [self._whole(one) for one in found]

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
-import tempfile
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from contextlib import ExitStack
 
 import pytest
 
 from gm_analytics import settings
 from gm_analytics.operations.by_hand import DirectStep
 from gm_analytics.service import Service
+from lab import postgres as server
 from lab.client import Client
-from lab.processes import Daemon, LabError, find_program, reserve_port, run
+from lab.processes import LabError
 from lab.site import Service as Processes
 from lab.site import Site
 from lab.upstream import built_catalog
@@ -77,33 +76,12 @@ def at_once() -> DirectStep:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
     """A PostgreSQL of our own on loopback; gives its URL."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    try:
-        initdb = str(found[-1]) if found else find_program("initdb")
-    except LabError:
-        pytest.skip("no PostgreSQL server")
-    directory = Path(tempfile.mkdtemp(prefix="gm-postgres-"))
-    # PostgreSQL refuses to run as root; its package brings an account.
-    become = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
-    prefix = become if os.geteuid() == 0 else []
-    if prefix:
-        shutil.chown(directory, "postgres")
-    port, data = reserve_port(), directory / "data"
-    run([*prefix, initdb, "-A", "trust", "-U", "gm", "-N", str(data)])
-    server = [str(Path(initdb).with_name("postgres")), "-D", str(data), "-k", str(directory)]
-    options = ["-h", "127.0.0.1", "-p", str(port), "-F"]
-    daemon = Daemon([*prefix, *server, *options], directory.parent / f"{directory.name}.log")
-
-    def ready() -> bool:
-        return "ready to accept connections" in daemon.log.read_text()
-
-    daemon.start(ready)
-    try:
-        yield f"postgresql://gm@127.0.0.1:{port}/postgres"
-    finally:
-        daemon.stop()
-        daemon.log.unlink()
-        shutil.rmtree(directory)
+    with ExitStack() as stack:
+        try:
+            url = stack.enter_context(server.postgres())
+        except LabError:
+            pytest.skip("no PostgreSQL server")
+        yield url
 
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")

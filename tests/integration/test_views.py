@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 import yaml
 from click.testing import CliRunner
 
+from benchmarks.stored import WAYS, fill
 from gm_analytics.cli.commands import cli
 from gm_analytics.engine import audit, schema, sights, watching, wishes
+from gm_analytics.engine.client import Store
 from gm_analytics.engine.database import connect
 from gm_analytics.engine.search import Wanted
 from gm_analytics.engine.view_tables import AUDIT, WISHES
+from gm_analytics.engine.views import Views
 from gm_analytics.errors import GmError, MirrorUnreachable, UnknownPublication
 from gm_analytics.mirror.publication import Publication
 from gm_analytics.mirror.sight import Known, Seen, SeenPublication, Sight
@@ -395,3 +400,44 @@ def test_the_audit_is_exported_a_line_an_entry(tmp_path: Path) -> None:
     assert run("--since", "2020-01-01", "--json").count("\n") == 1
     wrong = CliRunner().invoke(cli, ["--config", str(place), "audit", "--since", "then"])
     assert wrong.exit_code == 2
+
+
+LARGE = "(gm_updates|workflow_status)"
+WHOLE = re.compile(rf"SCAN (main\.)?{LARGE}(?! USING)|Seq Scan on {LARGE}")
+
+
+def plans(url: str, store: Store, ask: Callable[[Views], object]) -> list[str]:
+    """Give how the database goes about each statement of a question, a text a statement.
+
+    PostgreSQL reads a small table as a whole, unless it is told to use an index if there is one.
+    """
+    said: list[tuple[str, Any]] = []
+
+    def keep(_: object, __: object, text: str, given: object, *___: object) -> None:
+        said.append((text, given))
+
+    sa.event.listen(store._engine, "before_cursor_execute", keep)
+    ask(store.views)
+    sa.event.remove(store._engine, "before_cursor_execute", keep)
+    sqlite = url.startswith("sqlite")
+    explain = "EXPLAIN QUERY PLAN" if sqlite else "EXPLAIN"
+    found = []
+    with store._engine.connect() as connection:
+        if not sqlite:
+            connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
+        for text, given in (one for one in said if one[0].lstrip().startswith("SELECT")):
+            rows = connection.exec_driver_sql(f"{explain} {text}", given)
+            found.append(" | ".join(str(row[-1]) for row in rows))
+    return found
+
+
+def test_no_question_of_a_page_goes_through_all_updates(url: str) -> None:
+    """By an index of what is asked for; a word is looked for in an index that has the texts."""
+    fill(url, 300)
+    with opened(url) as store:
+        store.views.overview()  # opens the connections
+        for way, ask in WAYS.items():
+            found = plans(url, store, ask)
+            assert found, way
+            for plan in found:
+                assert not WHOLE.search(plan), f"{way}: {plan}"

@@ -95,6 +95,7 @@ EXTERNAL = {
         "engine.holding",
         "engine.housekeeping",
         "engine.identity",
+        "engine.in_flight",
         "engine.index",
         "engine.looks",
         "engine.unseen",
