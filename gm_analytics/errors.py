@@ -218,6 +218,52 @@ class NotListening(GmError, fault="operator", code=Exit.FAILED):
     key: str
 
 
+class NoTunnel(TransientError, fault="operator", code=Exit.NOT_NOW):
+    """No tunnel leads to the service, or none that its agent tells of."""
+
+    text = "ngrok at {api}: no tunnel to port {port}: {message}"
+    advice = "Start ngrok (https://ngrok.com/docs/agent), or say where its local API is by --api."
+
+    api: str
+    port: int
+    message: str
+
+
+class NoSuchWebhook(GmError, fault="operator", code=Exit.WRONG_USE):
+    """A webhook that was named is not there."""
+
+    text = "{repository}: no webhook {number}; there are: {known:, }"
+    advice = "In the repository's settings, Webhooks, the id is the end of a webhook's address."
+
+    repository: str
+    number: int
+    known: list[str]
+
+
+class WebhookInUse(GmError, fault="operator", code=Exit.REFUSED):
+    """A webhook of this name leads to another address, where something answers."""
+
+    text = "{repository}: webhook {number} leads to {address}, which answers: it was left alone"
+    advice = (
+        "Another installation may have the same service_id. If it is this one, name the webhook "
+        "by --take-over."
+    )
+
+    repository: str
+    number: int
+    address: str
+
+
+class NotRegistered(GmError, fault="operator", code=Exit.SET_UP):
+    """Not every repository's webhook is one whose deliveries arrive."""
+
+    brief: ClassVar[bool] = True
+    text = "webhooks: {repositories:, }: deliveries do not arrive"
+    advice = "What GitHub said is above; see that the address is reached from outside."
+
+    repositories: list[str]
+
+
 def _listed(head: str, problems: list[str]) -> str:
     if len(problems) == 1:
         return f"{head}: {problems[0]}"

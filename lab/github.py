@@ -28,6 +28,7 @@ from werkzeug.datastructures import Headers
 from werkzeug.serving import make_server
 
 from lab.github_app import App
+from lab.github_hooks import Hook, Hooks, Invalid
 from lab.processes import find_program, run
 
 MAX_DESCRIPTION = 140
@@ -48,6 +49,7 @@ RIGHTS = {
     "issues": "issues=write",
     "pulls": "pull_requests=read",
     "check-runs": "checks=write",
+    "hooks": "repository_hooks=write",
 }
 """Of a token: part of the API to what GitHub calls it."""
 _SHA = re.compile(r"[0-9a-f]{40}")
@@ -290,6 +292,7 @@ class GitHub:
         self.missing_issues: set[int] = set()
         self.locked: set[int] = set()
         self.app: App | None = None
+        self.hooks = Hooks()
         self.check_runs: dict[str, list[dict[str, Any]]] = {}
         self._canned: list[Canned] = []
         self._releases: list[threading.Event] = []
@@ -416,6 +419,11 @@ class GitHub:
             ("GET", f"{mine}/commits/<path:ref>", self._commit),
             ("GET", f"{mine}/branches/<path:name>", self._branch),
             ("POST", f"{mine}/check-runs", self._add_check_run),
+            ("GET", f"{mine}/hooks", self._list_hooks),
+            ("POST", f"{mine}/hooks", self._add_hook),
+            ("PATCH", f"{mine}/hooks/<int:number>", self._change_hook),
+            ("POST", f"{mine}/hooks/<int:number>/pings", self._ping_hook),
+            ("GET", f"{mine}/hooks/<int:number>/deliveries", self._list_deliveries),
             ("GET", f"{api}/installation", self._installation),
             ("GET", "/api/v3/app/installations", self._installations),
             ("POST", "/api/v3/app/installations/<int:number>/access_tokens", self._give_token),
@@ -457,7 +465,9 @@ class GitHub:
         named = request.path.removeprefix("/api/v3/repos/").split("/")[2:3]
         part = next((found for name in named if (found := _PARTS.get(name, name)) in RIGHTS), None)
         # What is public may be read with any token.
-        needed = request.method != "GET" or self.repository.private
+        needed = request.method != "GET" or self.repository.private or part == "hooks"
+        if part == "hooks" and not given:
+            return _refuse(404, "Not Found")
         lacks = part not in self.rights or (part == "check-runs" and not self._is_app(given))
         if needed and part and lacks:
             kind = "integration" if self._is_app(given) else "personal access token"
@@ -500,6 +510,39 @@ class GitHub:
         run = self._made("CheckRun", "check-runs/") | given
         self.check_runs.setdefault(sha, []).append(run)
         return jsonify(run), 201
+
+    def _list_hooks(self) -> Any:
+        return self._page([self._shown(hook) for hook in self.hooks.hooks])
+
+    def _add_hook(self) -> Any:
+        try:
+            return jsonify(self._shown(self.hooks.add(request.get_json()))), 201
+        except Invalid as error:
+            return _invalid("Hook", "url", str(error))
+
+    def _change_hook(self, number: int) -> Any:
+        hook = self.hooks.find(number)
+        if hook is None:
+            return _refuse(404, "Not Found")
+        try:
+            self.hooks.change(hook, request.get_json())
+        except Invalid as error:
+            return _invalid("Hook", "url", str(error))
+        return jsonify(self._shown(hook))
+
+    def _ping_hook(self, number: int) -> Any:
+        hook = self.hooks.find(number)
+        if hook is None:
+            return _refuse(404, "Not Found")
+        self.hooks.deliver(hook, "ping", {"zen": "Design for failure.", "hook_id": number})
+        return "", 204
+
+    def _list_deliveries(self, number: int) -> Any:
+        hook = self.hooks.find(number)
+        return self._page(hook.deliveries) if hook else _refuse(404, "Not Found")
+
+    def _shown(self, hook: Hook) -> dict[str, Any]:
+        return hook.shown(self._url("hooks"))
 
     def _decorate(self, response: Response) -> Response:
         if request.method == "GET" and request.path.startswith("/api/") and response.is_json:

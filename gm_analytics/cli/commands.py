@@ -37,6 +37,8 @@ FAMILIES = {
         "init": "init",
         "client": "client",
         "mirror-setup": "mirror_setup",
+        "webhook": "webhook",
+        "tunnel": "tunnel",
         **dict.fromkeys(("check", "key", "forget", "completion"), "set_up"),
     },
 }

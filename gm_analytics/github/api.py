@@ -78,6 +78,12 @@ class Api:
                 self._kept.popitem(last=False)
         return found, following
 
+    def send(
+        self, doing: str, method: str, url: str, body: dict[str, Any], shape: TypeAdapter[T]
+    ) -> T:
+        """Have something made or changed, and give what became of it."""
+        return self._read(doing, self.ask(doing, method, url, MAX_JSON, json=body), shape)[0]
+
     @staticmethod
     def _read(doing: str, reply: fetch.Reply, shape: TypeAdapter[T]) -> tuple[T, str]:
         if not reply.whole:
@@ -156,7 +162,7 @@ class Api:
     @staticmethod
     def _check(doing: str, reply: fetch.Reply) -> None:
         status = reply.status
-        if status in (HTTPStatus.OK, HTTPStatus.CREATED):
+        if status in (HTTPStatus.OK, HTTPStatus.CREATED, HTTPStatus.NO_CONTENT):
             return
         said = _message(reply)
         if status == HTTPStatus.TOO_MANY_REQUESTS or (
@@ -169,8 +175,20 @@ class Api:
 
 
 @dataclass(frozen=True)
+class _Detail:
+    message: str = ""
+
+
+@dataclass(frozen=True)
 class _Error:
     message: str
+    errors: tuple[_Detail | str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """Give the message, and of what is invalid what is wrong with it."""
+        details = (one if isinstance(one, str) else one.message for one in self.errors)
+        return ": ".join([self.message, *filter(None, details)])
 
 
 _ERROR = TypeAdapter(_Error)
@@ -178,7 +196,7 @@ _ERROR = TypeAdapter(_Error)
 
 def _message(reply: fetch.Reply) -> str:
     try:
-        said = _ERROR.validate_json(reply.body).message
+        said = _ERROR.validate_json(reply.body).text
     except ValidationError:
         said = reply.body.decode(errors="replace")
     return " ".join(said[:MAX_MESSAGE].split()) or reply.reason

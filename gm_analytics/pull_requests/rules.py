@@ -87,6 +87,16 @@ class Rules:
         """Name the branch that the mirror follows."""
         return self.branch or event.default_branch
 
+    @property
+    def events(self) -> tuple[str, ...]:
+        """Name the events that GitHub has to deliver for this policy, as it calls them."""
+        happened = {row.happened for row in TABLE if row.publish == self.publish}
+        return tuple(sorted({_EVENTS.get(one, "pull_request") for one in happened}))
+
+
+_EVENTS: dict[Happening, str] = {"queued": "merge_group", "advanced": "push"}
+"""Those by which GitHub does not tell of a pull request."""
+
 
 def _set(names: Iterable[str] | None) -> frozenset[str] | None:
     return None if names is None else frozenset(name.upper() for name in names)

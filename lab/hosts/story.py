@@ -97,7 +97,8 @@ def check_hosts(site: Site, report: Report) -> None:
         states = [ci.do("systemctl", "is-active", unit, check=False).last for unit in UNITS]
         expect(states == ["active"] * len(UNITS), f"ci_server: {dict(zip(UNITS, states))}")  # noqa: B905
         wait_for(site.healthy, "GET /healthz", 30)
-        seen("web and worker active, systemd-analyze verify silent, /healthz 200")
+        told = "; ".join(notified(ci, unit) for unit in UNITS)
+        seen(f"active, systemd-analyze verify silent, /healthz 200; systemd says: {told}")
     with report.step("refresh timer of mirror_client") as seen:
         client = site["mirror_client"]
         state = client.do("systemctl", "is-active", f"{REFRESH}.timer", check=False).last
@@ -110,6 +111,17 @@ def check_hosts(site: Site, report: Report) -> None:
         seen("0")
     with report.step("secrets and keys on ci_server") as seen:
         seen(check_keys(site))
+
+
+def notified(machine: Machine, unit: str) -> str:
+    """Give what a unit says of itself; systemd must have heard that it is ready, and lives."""
+    asked = ("Type", "StatusText", "WatchdogUSec", "WatchdogTimestampMonotonic", "NRestarts")
+    said = machine.do("systemctl", "show", unit, *(f"--property={name}" for name in asked)).text
+    found = dict(line.split("=", 1) for line in said.splitlines())
+    alive = int(found["WatchdogTimestampMonotonic"] or 0) > 0
+    good = found["Type"] == "notify" and found["WatchdogUSec"] != "0" and alive
+    expect(good and found["NRestarts"] == "0", f"{unit}: {found}")
+    return found["StatusText"]
 
 
 def leases(site: Site) -> str:
@@ -312,8 +324,12 @@ def turn_options(site: Site, report: Report) -> None:
     """Ask a role for what it does not do by itself, and take it back."""
     with report.step("mirror_client: exclusive, on and off") as seen:
         seen(options.exclusive(site))
-    with report.step("ci_server: ngrok, with an authtoken and without") as seen:
+    with report.step("ci_server: ngrok, and the webhook registered") as seen:
         seen(options.ngrok(site))
+    with report.step("ci_server: rebooted, with a new address of ngrok's") as seen:
+        seen(options.reboot(site, 6, "tree"))
+    with report.step("ci_server: without ngrok's authtoken") as seen:
+        seen(options.no_ngrok(site))
     refused(site, report, "ngrok's checksum", "ci_server", r"[Cc]hecksum",
             ngrok={**options.archive(site), "archive_checksum": "0" * 64})  # fmt: skip
 

@@ -161,6 +161,20 @@ RSpec.describe ci do
     expect(described_class.ngrok_unit('/opt/ngrok/ngrok')).to match(%r{^ExecStart=/opt/ngrok/ngrok start #{endpoint['name']} --config=/etc/ngrok.yml})
   end
 
+  it 'tells GitHub the address of the tunnel by a unit that may read both secrets, and nothing else' do
+    unit = described_class.tunnel_unit('/x/gm-analytics', 'gm_analytics', 8080)
+    expect(unit).to match(%r{^ExecStart=/x/gm-analytics tunnel --no-start --port 8080\nUser=root$})
+    expect(unit.scan(/^CapabilityBoundingSet=.*/)).to eq(['CapabilityBoundingSet=CAP_DAC_READ_SEARCH'])
+    expect(unit).to match(%r{^InaccessiblePaths=-/etc/gm_analytics/id_ed25519 .*^ProtectSystem=strict$}m)
+    expect(unit).not_to include('ReadWritePaths')
+    ngrok = { 'authtoken' => 't', 'register' => true }
+    expect(described_class.registers?(site(ngrok: ngrok, github_token: 'token'))).to be(true)
+    expect(described_class.registers?(site(ngrok: ngrok))).to be(false)
+    expect(described_class.registers?(site(ngrok: ngrok.merge('register' => false), github_token: 'token'))).to be(false)
+    expect(described_class.registers?(site(ngrok: ngrok, github_token: 'token', intake: 'poll'))).to be(false)
+    expect(described_class.registers?(site(github_token: 'token'))).to be(false)
+  end
+
   it 'copies of a checkout what an installation needs, and nothing that went away' do
     Dir.mktmpdir do |dir|
       source, target = %w(source target).map { |name| "#{dir}/#{name}" }
@@ -295,6 +309,24 @@ RSpec.describe 'ci_server::default' do
         expect(chef_run).to disable_systemd_unit('ngrok.service')
         expect(chef_run).to delete_systemd_unit('ngrok.service')
         expect(chef_run).to delete_file('/etc/ngrok.yml')
+        expect(chef_run).to stop_systemd_unit('gm-analytics-tunnel.service')
+        expect(chef_run).to disable_systemd_unit('gm-analytics-tunnel.service')
+        expect(chef_run).to delete_systemd_unit('gm-analytics-tunnel.service')
+      end
+
+      it 'has GitHub told where ngrok leads, with a token' do
+        ngrok = { authtoken: 'token', archive_url: 'https://x/ngrok.tgz', archive_checksum: 'a' * 64 }
+        chef_run = run(platform, ngrok: ngrok, github_token: 'a token')
+        unit = 'gm-analytics-tunnel.service'
+        expect(chef_run).to create_systemd_unit(unit).with(content: %r{^ExecStart=/opt/gm_analytics/venv/bin/gm-analytics tunnel --no-start --port 8080$})
+        expect(chef_run).to enable_systemd_unit(unit)
+        expect(chef_run).to start_systemd_unit(unit)
+        expect(chef_run.systemd_unit(unit)).to notify("systemd_unit[#{unit}]").to(:restart)
+        found = chef_run.find_resource(:ci_server_ngrok, 'ngrok')
+        expect(found).to subscribe_to('ci_server_config[gm_analytics]').on(:restart)
+        expect(found).to subscribe_to('ci_server_virtualenv[/opt/gm_analytics]').on(:restart)
+        without = run(platform, ngrok: ngrok.merge(register: false), github_token: 'a token')
+        expect(without).to delete_systemd_unit(unit)
       end
 
       it 'has ngrok from an archive of the given checksum with one' do

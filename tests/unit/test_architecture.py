@@ -145,16 +145,19 @@ EXTERNAL = {
             "output",
             "publications",
             "questions",
+            "registration",
             "serve",
             "set_up",
+            "tunnel",
             "updates",
+            "webhook",
         )
     },
     "uvicorn": {"web.server"},
     "structlog": {"cli.log_lines"},
     "prometheus_client": {"web.metrics"},
     "jinja2": {"web.pages", "web.rendering"},
-    "subprocess": set(),
+    "subprocess": {"operations.tunnel"},
     "pickle": set(),
 }
 """Who may know of a library; the others would have to be changed with it."""

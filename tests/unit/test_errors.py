@@ -174,6 +174,7 @@ def test_only_what_time_may_cure_is_transient() -> None:
         "LockHeld",
         "LockLost",
         "MirrorUnreachable",
+        "NoTunnel",
         "NotVisible",
         "StoreUnavailable",
         "TooManyDeliveries",

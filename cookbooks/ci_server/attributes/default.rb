@@ -53,5 +53,8 @@ default['ci_server']['extra_config'] = {}
 # none, so that it needs the address and the SHA-256 of a .tgz.
 default['ci_server']['ngrok']['authtoken'] = nil
 default['ci_server']['ngrok']['domain'] = nil
+# Tell GitHub each address that ngrok gets: the repositories' webhooks are made and repaired. It takes
+# ci_server.github_token, with the right to change webhooks (docs/github.md).
+default['ci_server']['ngrok']['register'] = true
 default['ci_server']['ngrok']['archive_url'] = nil
 default['ci_server']['ngrok']['archive_checksum'] = nil

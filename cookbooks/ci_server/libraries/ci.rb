@@ -275,6 +275,16 @@ module GmAnalytics
       UMask=0077
     UNIT
 
+    TUNNEL_ALONE = <<~UNIT.freeze
+      Environment=GM_ANALYTICS_CONFIG=#{ETC}/config.yaml PYTHONUNBUFFERED=1
+      Environment=HOME=/nonexistent
+      WorkingDirectory=/
+      InaccessiblePaths=-#{ETC}/id_ed25519 -#{SIGNING} -/etc/ngrok.yml
+      UMask=0077
+      MemoryMax=256M
+      TasksMax=64
+    UNIT
+
     # Give the text of the unit that answers GitHub.
     def web_unit(command, account, database_url)
       more = SERVICE + WEB_ALONE + (sqlite?(database_url) ? LOOPBACK : '')
@@ -290,6 +300,21 @@ module GmAnalytics
     def ngrok_unit(binary)
       command = "#{binary} start #{ENDPOINT} --config=/etc/ngrok.yml --log=stdout"
       sandboxed('ngrok: leads GitHub to gm_analytics', command, 'ngrok', 'ngrok', NGROK_ALONE)
+    end
+
+    # Give the text of the unit that tells GitHub each address that ngrok gets. It takes the web's
+    # secret and the worker's token, which no other account has both of: so it is root, which may read
+    # files and nothing else.
+    def tunnel_unit(program, account, port)
+      command = "#{program} tunnel --no-start --port #{port}"
+      text = sandboxed('gm_analytics: tells GitHub where ngrok leads', command, 'root', account, TUNNEL_ALONE)
+      text.sub(/^CapabilityBoundingSet=$/, 'CapabilityBoundingSet=CAP_DAC_READ_SEARCH')
+    end
+
+    # GitHub is told by a token, and nothing is told where nothing is delivered.
+    def registers?(site)
+      ngrok = site['ngrok']
+      !!(ngrok['authtoken'] && ngrok['register'] && site['github_token'] && !polls?(site))
     end
 
     # Give ngrok's configuration. Its local API says which address the endpoint has; its inspector,

@@ -53,5 +53,9 @@ ci_server_ngrok 'ngrok' do
   archive_url site['ngrok']['archive_url']
   archive_checksum site['ngrok']['archive_checksum']
   port site['port']
+  home site['home']
+  register GmAnalytics::Ci.registers?(site.to_h)
   action site['ngrok']['authtoken'] ? :enable : :disable
+  subscribes :restart, "ci_server_virtualenv[#{site['home']}]"
+  subscribes :restart, 'ci_server_config[gm_analytics]'
 end

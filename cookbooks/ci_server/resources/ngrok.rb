@@ -15,6 +15,16 @@ property :port, Integer,
          default: 8080,
          description: 'The port on loopback that it leads to.'
 
+property :register, [true, false],
+         default: false,
+         description: 'Whether GitHub is told each address, by the service itself.'
+property :home, String,
+         required: true,
+         description: 'Where the service is installed.'
+property :account, String,
+         default: 'gm_analytics',
+         description: "The worker's account, and the group of both."
+
 default_action :enable
 
 action :enable do
@@ -52,9 +62,29 @@ action :enable do
     action [:create, :enable, :start]
     notifies :restart, 'systemd_unit[ngrok.service]'
   end
+
+  if new_resource.register
+    systemd_unit 'gm-analytics-tunnel.service' do
+      content GmAnalytics::Ci.tunnel_unit("#{new_resource.home}/venv/bin/gm-analytics", new_resource.account, new_resource.port)
+      action [:create, :enable, :start]
+      notifies :restart, 'systemd_unit[gm-analytics-tunnel.service]'
+    end
+  else
+    forget_registration
+  end
+end
+
+action :restart do
+  if new_resource.register
+    systemd_unit 'gm-analytics-tunnel.service' do
+      action :restart
+    end
+  end
 end
 
 action :disable do
+  forget_registration
+
   systemd_unit 'ngrok.service' do
     action [:stop, :disable, :delete]
   end
@@ -65,6 +95,12 @@ action :disable do
 end
 
 action_class do
+  def forget_registration
+    systemd_unit 'gm-analytics-tunnel.service' do
+      action [:stop, :disable, :delete]
+    end
+  end
+
   def binary
     new_resource.archive_url ? '/opt/ngrok/ngrok' : '/usr/local/bin/ngrok'
   end

@@ -116,6 +116,7 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "repair": (), "remove": ("tree",), "accept-change": (), "forget": ("team/packages",),
     "mirror-setup": (), "packages": (), "completion": ("bash",), "client": (),
     "audit": (),
+    "webhook": ("status",), "tunnel": ("--no-start", "--once"),
 }  # fmt: skip
 """Every command, with what it needs to be called at all."""
 

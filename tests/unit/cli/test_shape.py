@@ -25,8 +25,8 @@ from .test_no_traceback import ARGUMENTS, PROGRAM, Place, told
 
 TOP = Path(__file__).parents[3]
 WITHOUT_CONFIGURATION = {"completion", "init"}
-ABOUT_NO_MIRROR = {"serve", "web", "worker", "replay", "forget"}
-REPORTS_NOTHING = ABOUT_NO_MIRROR | WITHOUT_CONFIGURATION | {"lock", "mirror-setup"}
+ABOUT_NO_MIRROR = {"serve", "web", "worker", "replay", "forget", "tunnel", "webhook"}
+REPORTS_NOTHING = {*ABOUT_NO_MIRROR, *WITHOUT_CONFIGURATION, "lock", "mirror-setup"} - {"webhook"}
 """`replay` prints the answer and `lock` a file, both of them JSON; `mirror-setup` a script."""
 
 
