@@ -211,6 +211,7 @@ MIGRATIONS: tuple[Callable[[sa.Connection], None], ...] = (
     _search,
     _views,
     _made_by(output_tables.statements),
+    _made_by(view_tables.fewer_indexes),
 )
 
 

@@ -64,6 +64,9 @@ def find(
     after: str = "",
 ) -> Found:
     """Give a page of what is found; `after` is what the page before names as following."""
+    if connection.dialect.name == "postgresql":
+        # It takes a scan of all rows for cheaper than one of an index a third as large.
+        connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
     conditions = list(_conditions(wanted))
     streams = [_stream(connection, [*conditions, *one], after) for one in _states(wanted.state)]
     rows = merge(*streams, key=lambda row: (row.accepted_at, row.workflow_id), reverse=True)

@@ -232,3 +232,9 @@ def search_indexes(at: str) -> tuple[str, ...]:
         f"CREATE INDEX gm_updates_by_author {on} (author, {order})",
         f"CREATE INDEX gm_updates_open_by_time {on} ({order}) WHERE ended_at IS NULL",
     )
+
+
+def fewer_indexes(at: str) -> tuple[str, ...]:
+    """Give the statements that drop what `search_indexes` has as well: each costs a delivery."""
+    names = ("gm_updates_by_time", "gm_updates_open")
+    return tuple(f"DROP INDEX IF EXISTS {at}{name}" for name in names)

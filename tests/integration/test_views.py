@@ -150,7 +150,10 @@ def test_one_worker_looks_at_a_time_and_never_while_an_update_runs_there(url: st
         assert see(url, 0.0, look) == 1, "without a pause it has waited long enough"
         with sql(url) as connection:
             assert sights.due(connection, ["east"], 0.0) == ["east"]
-            assert sights.begin(connection, "east", 60.0) is None
+            sights.wake(connection, "east")
+            assert sights.begin(connection, "east", 60.0) is None, "its update runs"
+            connection.execute(schema.WORKFLOWS.update().values(status="SUCCESS"))
+            assert sights.begin(connection, "east", 60.0) is not None
 
 
 def test_an_update_says_what_it_made_and_has_a_look_follow(url: str) -> None:
