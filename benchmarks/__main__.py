@@ -17,7 +17,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import advisories, intake, signing, solving, stored
+from benchmarks import advisories, intake, live_logs, signing, solving, stored
 from lab.packages import Package, synthetic
 from lab.processes import run
 from lab.site import Mirror, Service, Site
@@ -208,6 +208,7 @@ def main() -> None:
         resting = idle(site)
     taken = intake.measure()
     pages = stored.measure()
+    live = live_logs.measure()
     head = "| | service | bare commands | ratio | difference |\n| --- | --- | --- | --- | --- |"
     REPORT.write_text(
         "\n".join(
@@ -248,6 +249,9 @@ def main() -> None:
                 "",
                 "## Pages over many updates",
                 *pages,
+                "",
+                "## Open pages",
+                *live,
                 "",
                 f"## Idle, over {IDLE_SECONDS} s",
                 "| process | CPU | resident |\n| --- | --- | --- |",
