@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
 
 import sqlalchemy as sa
 
@@ -19,7 +20,6 @@ _CHANGING = (
     UPDATES.c.standing,
     WORKFLOWS.c.status,
     WORKFLOWS.c.completed_at,
-    PROGRESS.c.written_at,
     WAITS.c.tries,
     WAITS.c.next_try,
     sa.select(sa.func.max(WISHES.c.asked_at))
@@ -31,6 +31,7 @@ _CHANGING = (
     .scalar_subquery()
     .label("carried"),
 )
+_WRITTEN = PROGRESS.c.written_at
 _SEEN = (MIRRORS.c.mirror, MIRRORS.c.seen_at, MIRRORS.c.contact_at, MIRRORS.c.failed)
 _ASKED = sa.select(sa.func.max(WISHES.c.asked_at), sa.func.max(WISHES.c.ended_at))
 _BESIDE = (
@@ -40,6 +41,15 @@ _BESIDE = (
 )
 
 
+@dataclass(frozen=True)
+class State:
+    """What differs when an update does."""
+
+    itself: tuple[object, ...]
+    progress: tuple[object, ...]
+    """What differs if it only goes on with its step, or with the next one."""
+
+
 class Changing:
     """What can be asked of a store every second."""
 
@@ -47,7 +57,7 @@ class Changing:
         """Take the connections."""
         self._engine = engine
 
-    def of(self, ids: Sequence[str]) -> dict[str, Hashable]:
+    def of(self, ids: Sequence[str]) -> dict[str, State]:
         """Give, of each of these updates that is there, what differs when anything of it does.
 
         Raises:
@@ -55,11 +65,15 @@ class Changing:
 
         """
         these = UPDATES.c.update_id.in_(ids) | UPDATES.c.workflow_id.in_(ids)
-        query = sa.select(*_CHANGING).select_from(_BESIDE).where(these)
+        query = sa.select(*_CHANGING, _WRITTEN).select_from(_BESIDE).where(these)
         with guarded("looking at updates"), self._engine.connect() as connection:
-            rows = connection.execute(query).all()
-        found = {one: tuple(tuple(row) for row in rows if one in row[:2]) for one in ids}
-        return {one: pulse for one, pulse in found.items() if pulse}
+            rows = [tuple(row) for row in connection.execute(query)]
+        found = {one: [row for row in rows if one in row[:2]] for one in ids}
+        return {
+            one: State(tuple(row[:-1] for row in its), tuple(row[-1] for row in its))
+            for one, its in found.items()
+            if its
+        }
 
     def lists(self) -> Hashable:
         """Give what differs when a list of updates does: the newest, and those that are open.
@@ -68,7 +82,8 @@ class Changing:
             StoreUnavailable: the store did not answer.
 
         """
-        query = sa.select(*_CHANGING).select_from(_BESIDE).where(UPDATES.c.ended_at.is_(None))
+        query = sa.select(*_CHANGING, _WRITTEN).select_from(_BESIDE)
+        query = query.where(UPDATES.c.ended_at.is_(None))
         with guarded("looking at updates"), self._engine.connect() as connection:
             newest = connection.scalar(sa.select(sa.func.max(UPDATES.c.accepted_at)))
             rows = connection.execute(query.order_by(UPDATES.c.workflow_id).limit(MOST)).all()

@@ -14,8 +14,10 @@ from datetime import datetime
 from gm_analytics.errors import ConfigurationChanged, GmError, SignedBefore, Untrusted
 from gm_analytics.mirror import host_facts
 from gm_analytics.mirror.access import Mirrors
+from gm_analytics.mirror.client_of import client_of
 from gm_analytics.mirror.history import Held, History
 from gm_analytics.mirror.host_facts import HostFacts
+from gm_analytics.mirror.publication import Publication
 from gm_analytics.mirror.served import Differs, Served
 from gm_analytics.mirror.session import Session
 from gm_analytics.mirror.sight import (
@@ -65,10 +67,16 @@ def look(mirrors: Mirrors, mirror: Mirror, known: Known) -> Seen:
         publications = tuple(_publications(session, past, live, unread[:AT_ONCE]))
         sight = _advised(session, known.sight, _sight(found, past, live, facts), found, live)
         troubles = tuple(_troubles(mirrors, mirror, session, found, past))
+        client = "" if live.doubt else client_of(session, mirror, _made(past))
     in_step, said = _step(mirror, found)
     doubts = (live.doubt,) if live.doubt else ()
-    sight = replace(sight, in_step=in_step, served=said, wrong=(*doubts, *troubles))
+    wrong = (*doubts, *troubles)
+    sight = replace(sight, in_step=in_step, served=said, wrong=wrong, client=client)
     return Seen(sight, publications, behind=len(unread) > AT_ONCE)
+
+
+def _made(past: History) -> Publication | None:
+    return past.live.publication if past.live else None
 
 
 def _facts(session: Session) -> HostFacts:

@@ -63,6 +63,8 @@ class Sight:
     """When yum last read upstream's metadata, or found its copy to be upstream's still: of the
     repository that it has not asked for longest."""
     wrong: tuple[Trouble, ...] = ()
+    client: str = ""
+    """The repository file of clients; empty where what is live is not believed, or not known."""
 
     @classmethod
     def read(cls, text: str) -> Sight | None:

@@ -9,11 +9,9 @@ from typing import Any
 from gm_analytics import settings
 from gm_analytics.mirror import client_file
 from gm_analytics.mirror.access import Mirrors
-from gm_analytics.mirror.addresses import MIRRORLIST
+from gm_analytics.mirror.client_of import client_of
 from gm_analytics.mirror.publication import Publication
-from gm_analytics.mirror.session import Session
 
-_MAX_LIST = 64 * 1024
 """Bytes."""
 
 
@@ -53,21 +51,11 @@ def of_live(
         Untrusted: something else is live than what was signed.
 
     """
-    with mirrors.read(mirror.name) as session:
-        held = session.publications.publication()
-        refreshes = _names_itself(session)
-    found = held.publication
-    trusted = client_file.Trusted.of(found, mirror.base_url)
     login = mirror.http
     more = (f"password={login.password}",) if login and with_password else ()
-    file = client_file.of_mirror(
-        mirror.name,
-        mirror.base_url,
-        trusted,
-        username=login.username if login else "",
-        mirrorlist=refreshes,
-        more=more,
-    )
+    with mirrors.read(mirror.name) as session:
+        found = session.publications.publication().publication
+        file = client_of(session, mirror, found, more)
     said = [*client_file.notes(found), *_of_the_server(mirror, with_password=bool(more))]
     return ClientFile(mirror.name, found, file, tuple(said))
 
@@ -80,9 +68,3 @@ def _of_the_server(mirror: settings.Mirror, *, with_password: bool) -> Iterator[
         yield "add password=, with mode 0600 (`gm-analytics client --output FILE` does both)"
     if mirror.ca_file:
         yield f"add sslcacert= with the path of what {mirror.ca_file} is on the service's host"
-
-
-def _names_itself(session: Session) -> bool:
-    """Tell whether what is live says its own address, for refreshes of one publication."""
-    path = f"{session.host.config.root}/{MIRRORLIST}"
-    return session.host.ssh.get(path, _MAX_LIST) is not None

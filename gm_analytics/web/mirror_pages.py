@@ -178,7 +178,7 @@ class MirrorPages:
             wishes=rendering.render("_wishes.html", wishes=self._asked(mirror)),
             advisories=sight.advisories or (),
             open_count=sight.open_count,
-            snippet=self._snippet(mirror),
+            snippet=sight.client,
         )
 
     @paged
@@ -247,11 +247,6 @@ class MirrorPages:
         """Give all mirrors of the configuration, those that nobody saw yet as well."""
         known = {one.mirror: one for one in seen}
         return [Mirror.of(known.get(name) or MirrorSeen(name)) for name in self._links.mirrors]
-
-    def _snippet(self, mirror: str) -> str:
-        """Give the command that prints the file of clients: the mirror has the keys in it."""
-        target = self._service.settings.mirror(mirror)
-        return f"gm-analytics client --mirror {target.name}\n"
 
 
 def _home(mirror: str) -> str:

@@ -6,6 +6,7 @@ Everything is escaped, whoever wrote it: a page has no script and no style but i
 from __future__ import annotations
 
 import hashlib
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -42,6 +43,7 @@ _KINDS = {
     "operators.js": "text/javascript; charset=utf-8",
     "icon.svg": "image/svg+xml",
 }
+_PASSING = re.compile(r'( data-(?:ago|since="[^"<>]{1,40}")>)[^<]{0,40}')
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
 
 
@@ -106,8 +108,9 @@ def file(name: str) -> File | None:
 
 
 def digest(text: str) -> str:
-    """Name what a part of a page holds."""
-    return hashlib.sha256(clean(text).encode()).hexdigest()[:16]
+    """Name what a part of a page holds, but for how long ago things are: the page counts that."""
+    lasting = _PASSING.sub(r"\1", clean(text))
+    return hashlib.sha256(lasting.encode()).hexdigest()[:16]
 
 
 # --- what templates say ---------------------------------------------------------------------

@@ -87,16 +87,16 @@ def steps(record: Record, now: Now | None) -> list[Step]:
     runs = now.step if now else ""
     if now and runs:
         found.append(
-            Step(_title(runs), "running", None, now.since, now.done, now.total, now.came, now.size)
+            Step(title(runs), "running", None, now.since, now.done, now.total, now.came, now.size)
         )
     names = [step.name for step in record.steps] + ([runs] if runs else [])
-    return [*found, *(Step(_title(name), "pending") for name in _to_come(record.update, names))]
+    return [*found, *(Step(title(name), "pending") for name in _to_come(record.update, names))]
 
 
 def _ended(step: StepRecord) -> Step:
     seconds = max(0.0, step.completed_at - step.started_at)
     state: StepState = "failed" if step.error else "done"
-    return Step(_title(step.name), state, seconds, error=step.error or "")
+    return Step(title(step.name), state, seconds, error=step.error or "")
 
 
 def _to_come(update: Update, names: Sequence[str]) -> Iterator[str]:
@@ -112,5 +112,6 @@ def _left_out(update: Update) -> frozenset[str]:
     return frozenset({"switch", "see"} if update.aim.target == "trial" else ())
 
 
-def _title(name: str) -> str:
+def title(name: str) -> str:
+    """Say what a step does."""
     return _TITLES.get(name, name)

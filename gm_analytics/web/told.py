@@ -10,7 +10,7 @@ from gm_analytics.rpm.advisories import Advice
 from gm_analytics.rpm.changes import Change, ChangeKind
 from gm_analytics.updates import states
 from gm_analytics.updates.model import Outcome, Record
-from gm_analytics.updates.progress import Now
+from gm_analytics.updates.progress import Now, Said
 from gm_analytics.updates.wishes import Wish
 from gm_analytics.web import failure, timeline
 from gm_analytics.web.failure import Failure
@@ -43,6 +43,7 @@ class Told:
         wish: Wish | None = None,
         *,
         may_write: bool = True,
+        output: Sequence[Said] = (),
     ) -> None:
         self._record = record
         self._update = record.update
@@ -51,6 +52,7 @@ class Told:
         self._links = links
         self._wish = wish
         self._may_write = may_write
+        self._output = output
         self.index = index
         """Which of its update's mirrors it is, from 0."""
 
@@ -112,6 +114,8 @@ class Told:
     @property
     def aim(self) -> str:
         """Say what it is for, where its mirror is said beside it."""
+        if back_to := self._update.back_to:
+            return f"Go back to publication {back_to}"
         return _AIMS.get(self._update.aim.word, "Add its packages")
 
     @property
@@ -220,6 +224,11 @@ class Told:
     def lines(self) -> tuple[str, ...]:
         """The last of them."""
         return self._now.lines if self._now else ()
+
+    @property
+    def output(self) -> list[tuple[str, Said]]:
+        """What was said in each step, once it has ended: until then it is in `lines`."""
+        return [(timeline.title(one.step), one) for one in self._output] if self.ended else []
 
     @property
     def lines_from(self) -> int:

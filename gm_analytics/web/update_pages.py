@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any, get_args
 from urllib.parse import urlencode
 
+from gm_analytics.engine.changing import State
 from gm_analytics.engine.client import Store
 from gm_analytics.engine.search import Wanted
 from gm_analytics.errors import UnknownUpdate
@@ -21,6 +22,8 @@ from gm_analytics.web.told import Told
 
 PARTS = ("head", "verdict", "steps", "plan")
 """The parts of an update's page that change while it runs, beside lines of output."""
+GO_ON = ("steps",)
+"""Those of them that change while its state is the same."""
 SHOWN = 50
 """Updates of one page of the list."""
 _READS = " "
@@ -37,6 +40,8 @@ class UpdatePages:
         self._service = service
         self._links = Links.of(service.settings)
         self._live = Live(self._look)
+        self._kept: dict[str, tuple[object, dict[str, Part]]] = {}
+        """By subject, what did not change at the last look, and the parts that were made."""
 
     @property
     def operations(self) -> dict[str, Callable[..., Any]]:
@@ -89,16 +94,17 @@ class UpdatePages:
             mirrors=[(one.index, _parts(one)) for one in told],
         )
 
-    def _told(self, update_id: str, *, writes: bool) -> list[Told]:
+    def _told(self, update_id: str, *, writes: bool, asks: bool = True) -> list[Told]:
         found = self._store.get(update_id)
-        return [self._one(record, index, writes) for index, record in enumerate(found)]
+        return [self._one(record, index, writes, asks) for index, record in enumerate(found)]
 
-    def _one(self, record: Record, index: int, writes: bool) -> Told:
+    def _one(self, record: Record, index: int, writes: bool, asks: bool) -> Told:
         update_id = record.update.id
-        asked = self._store.views.wishes(1, update_id)
+        asked = self._store.views.wishes(1, update_id) if asks else []
         now = self._store.now(update_id)
         wish = asked[0] if asked else None
-        return Told(record, self._links, now, index, wish, may_write=writes)
+        output = self._store.output(update_id) if asks and record.ended else ()
+        return Told(record, self._links, now, index, wish, may_write=writes, output=output)
 
     # --- what is live ---------------------------------------------------------------------------
 
@@ -113,32 +119,32 @@ class UpdatePages:
     def _look(self, known: Known) -> dict[str, tuple[Hashable, Shown]]:
         """Give what changed of what pages show; an update that is gone has ended."""
         changing, ids = self._store.views.changing, {one.rstrip(_READS) for one in known if one}
-        states = dict(changing.of(sorted(ids)))
-        lists = changing.lists() if _LISTS in known else None
-        return {
-            subject: (state, self._shown(subject, state))
-            for subject, before in known.items()
-            if (state := states.get(subject.rstrip(_READS), "gone") if subject else lists)
-            != before
-        }
+        self._kept = {one: kept for one, kept in self._kept.items() if one in known}
+        states = changing.of(sorted(ids))
+        found: dict[str, tuple[Hashable, Shown]] = {}
+        for subject, before in known.items():
+            if not subject:
+                lists = changing.lists()
+                if lists != before:
+                    found[subject] = (lists, Shown(changed=state_of(lists)))
+            elif (state := states.get(subject.rstrip(_READS))) != before or state is None:
+                found[subject] = (state, self._shown(subject, state))
+        return found
 
-    def _shown(self, subject: str, state: Hashable) -> Shown:
-        if subject == _LISTS:
-            return Shown(changed=state_of(state))
+    def _shown(self, subject: str, state: State | None) -> Shown:
+        """Give a page as it is; what its steps do not change is made once."""
+        before, kept = self._kept.get(subject, (None, {}))
+        goes_on = state is not None and before == state.itself
+        update_id, writes = subject.rstrip(_READS), not subject.endswith(_READS)
         try:
-            writes = not subject.endswith(_READS)
-            told = self._told(subject.rstrip(_READS), writes=writes)
+            told = self._told(update_id, writes=writes, asks=not goes_on)
         except UnknownUpdate:
             return Shown(ended=True)
-        return Shown(
-            tuple(
-                Part(f"{name}-{one.index}", html, rendering.digest(html))
-                for one in told
-                for name, html in _changing(one).items()
-            ),
-            tuple(Output(one.index, one.said, one.lines) for one in told),
-            _is_over(told),
-        )
+        made = {part.id: part for one in told for part in _made(one, GO_ON if goes_on else PARTS)}
+        parts = kept | made if goes_on else made
+        self._kept[subject] = (state.itself if state else None, parts)
+        said = tuple(Output(one.index, one.said, one.lines) for one in told)
+        return Shown(tuple(parts.values()), said, _is_over(told))
 
 
 def _is_over(told: Sequence[Told]) -> bool:
@@ -152,3 +158,9 @@ def _parts(told: Told) -> dict[str, Any]:
 
 def _changing(told: Told) -> dict[str, Any]:
     return {name: rendering.render(f"_{name}.html", told=told) for name in PARTS}
+
+
+def _made(told: Told, names: Sequence[str]) -> Iterator[Part]:
+    for name in names:
+        html = rendering.render(f"_{name}.html", told=told)
+        yield Part(f"{name}-{told.index}", html, rendering.digest(html))

@@ -27,6 +27,7 @@ from gm_analytics.errors import (
     UnknownPackages,
     Unresolvable,
 )
+from gm_analytics.mirror.client_file import of_mirror
 from gm_analytics.mirror.publication import Publication
 from gm_analytics.mirror.sight import Known, Seen, SeenPublication, Sight, Trouble
 from gm_analytics.pull_requests.wishing import Carrier
@@ -250,6 +251,7 @@ def see(name: str, known: Known) -> Seen:
         250_000_000_000, 2, True, "", True, KEY, open_ones, 2, "", now - 1500.0,
         (Trouble("the metadata of repository epel are 9 days old",
                  "See whether upstream still publishes there.", "warn"),),
+        of_mirror(name, f"http://{name}/repo/", mirrorlist=True),
     )  # fmt: skip
     return Seen(sight, publications(now))
 
