@@ -27,9 +27,9 @@ STATES = (
 STEPS = (
     "add", "ask upstream", "await end", "comment", "compare", "compare base", "compare commits",
     "compare manifest", "compare previews", "createrepo", "download", "drop preview", "fetch",
-    "fetch manifest", "find pull request", "look at preview", "look back", "look for preview",
-    "obtain", "prove", "read the pool", "recall", "remember", "retain", "see", "sign", "status",
-    "supersede", "survey", "sweep", "switch", "take preview",
+    "fetch manifest", "find pull request", "inspect", "look at preview", "look back",
+    "look for preview", "obtain", "prove", "read the pool", "recall", "remember", "retain", "see",
+    "sign", "status", "supersede", "survey", "sweep", "switch", "take preview",
 )  # fmt: skip
 _SECONDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 1800.0)
 _LONG = (1.0, 5.0, 15.0, 30.0, 60.0, 300.0, 900.0, 3600.0, 6 * 3600.0, 24 * 3600.0)
@@ -230,6 +230,53 @@ UNSEEN = Measure(
     "store",
     is_zero_without=True,
 )
+
+
+_ABOUT: tuple[Mapping[str, Literal["mirrors"]], Told] = (_OF_A_MIRROR, "store")
+LOOK_FAILED = Measure(
+    "mirror_look_failed", "gauge", "1 if the last look at the mirror did not end well.", *_ABOUT
+)
+CONTACT = Measure(
+    "mirror_last_contact_timestamp_seconds", "gauge", "When the mirror last answered.", *_ABOUT
+)
+SEEN = Measure(
+    "mirror_last_seen_timestamp_seconds",
+    "gauge",
+    "When the look began of which the figures below are.",
+    *_ABOUT,
+)
+PUBLISHED = Measure(
+    "mirror_publication_timestamp_seconds", "gauge", "When what is live was published.", *_ABOUT
+)
+PUBLICATION = Measure(
+    "mirror_publication_number", "gauge", "Which publication is live; 0 if none is.", *_ABOUT
+)
+PACKAGES = Measure("mirror_packages", "gauge", "Packages of what is live.", *_ABOUT)
+SIZE = Measure("mirror_size_bytes", "gauge", "Bytes of their RPMs.", *_ABOUT)
+FREE = Measure(
+    "mirror_disk_free_bytes", "gauge", "What the file system of the mirror has left.", *_ABOUT
+)
+DISK = Measure("mirror_disk_size_bytes", "gauge", "What that file system has in all.", *_ABOUT)
+IN_STEP = Measure(
+    "mirror_in_step",
+    "gauge",
+    "1 if HTTP serves what is live, else 0; missing where that cannot be told.",
+    *_ABOUT,
+)
+SIGNED = Measure("mirror_signed", "gauge", "1 if the metadata that are live are signed.", *_ABOUT)
+ADVISORIES = Measure(
+    "mirror_open_advisories",
+    "gauge",
+    "Upstream's advisories that newer versions than the live ones fix; missing if unknown.",
+    *_ABOUT,
+)
+UPSTREAM_AGE = Measure(
+    "mirror_upstream_age_seconds",
+    "gauge",
+    "For how long upstream's metadata were not read, of the repository asked longest ago.",
+    *_ABOUT,
+)
+TROUBLES = Measure("mirror_troubles", "gauge", "What the last look found to be wrong.", *_ABOUT)
 
 
 def delivery_refused(error: GmError) -> None:

@@ -67,7 +67,7 @@ def listen(given: object) -> Listen | None:
     return Listen("127.0.0.1" if host == "localhost" else host, int(found[2]))
 
 
-def guarded(where: Listen, *, let_in: bool) -> None:
+def guarded(where: Listen, key: str, *, let_in: bool) -> None:
     """See that operators are told from strangers where those could come.
 
     Raises:
@@ -76,7 +76,7 @@ def guarded(where: Listen, *, let_in: bool) -> None:
     """
     if not (is_loopback(where.host) or let_in):
         raise ValueError(
-            f"operator_listen: found {where}; expected loopback (127.0.0.1 or [::1]), or in "
+            f"{key}: found {where}; expected loopback (127.0.0.1 or [::1]), or in "
             "operators a token, a user or a proxy that signs people in: whoever reaches it sees "
             "all; from elsewhere use ssh -L"
         )

@@ -70,6 +70,10 @@ class Settings(Section):
     """Where `serve` and `web` answer operators."""
     operators: Operators = Operators()
     """Who they are."""
+    metrics_listen: Annotated[Listen | None, BeforeValidator(places.listen)] = Listen(
+        "127.0.0.1", 8082
+    )
+    """Where `worker` gives its metrics; `serve` and `web` give theirs to operators."""
     database_url: Annotated[
         str,
         Field(pattern=r"^(sqlite:////|postgresql://).+", repr=False),
@@ -124,8 +128,9 @@ class Settings(Section):
     @model_validator(mode="after")
     def _guarded(self) -> Self:
         """Refuse to answer everybody."""
-        if self.operator_listen:
-            places.guarded(self.operator_listen, let_in=self.operators.let_in)
+        for key in ("operator_listen", "metrics_listen"):
+            if listen := getattr(self, key):
+                places.guarded(listen, key, let_in=self.operators.let_in)
         return self
 
     @model_validator(mode="after")

@@ -142,6 +142,7 @@ class Site:
             "service_id": "lab",
             # Several labs may run at a time, and `check` would ask another's web.
             "operator_listen": "off",
+            "metrics_listen": "off",
             # Looks of a worker are among what tests count on a host, unless one wants them.
             "look_seconds": 0,
             "retry_seconds": 0.2,

@@ -44,6 +44,12 @@ OPERATORS = click.option(
     help="Where operators are answered, on loopback, or off; by default as configured.",
 )
 
+METRICS = click.option(
+    "--metrics-listen",
+    metavar="HOST:PORT",
+    help="Where metrics are given, on loopback, or off; by default as configured.",
+)
+
 
 @click.command()
 @CONFIG
@@ -90,10 +96,15 @@ def web(
 @click.command()
 @CONFIG
 @NO_MIRROR
+@METRICS
 @FORMAT
-def worker(config: Path | None, log_format: Format | None) -> None:
+def worker(config: Path | None, metrics_listen: str | None, log_format: Format | None) -> None:
     """Perform updates that were taken by `web`, or by `connexion run`."""
-    with _working(*_start(config, log_format, worker=True)):
+    # Half a second of imports that other commands do not need.
+    from gm_analytics.web.worker_metrics import serving  # noqa: PLC0415
+
+    service, supervisor = _start(config, log_format, worker=True)
+    with serving(service, metrics_listen), _working(service, supervisor):
         threading.Event().wait()
 
 

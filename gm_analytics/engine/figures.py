@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import sqlalchemy as sa
 
 from gm_analytics import measures
-from gm_analytics.engine import index, leases, records
+from gm_analytics.engine import index, leases, records, sights
 from gm_analytics.engine.handover import FEEDBACK
 from gm_analytics.engine.schema import UNSEEN, WAITS, WORKFLOWS
+from gm_analytics.engine.sights import MirrorSeen
 from gm_analytics.measures import Measure
 
 
@@ -29,6 +31,8 @@ def read(connection: sa.Connection, now: float) -> Iterator[Figure]:
     yield from _under_way(connection, now)
     yield from _waiting(connection, now)
     yield from _unseen(connection)
+    for seen in sights.read(connection):
+        yield from _seen(seen, now)
 
 
 def _under_way(connection: sa.Connection, now: float) -> Iterator[Figure]:
@@ -75,6 +79,42 @@ def _unseen(connection: sa.Connection) -> Iterator[Figure]:
     query = sa.select(UNSEEN.c.mirror, sa.func.count()).group_by(UNSEEN.c.mirror)
     for mirror, count in connection.execute(query):
         yield Figure(measures.UNSEEN, count, {"mirror": mirror})
+
+
+def _seen(seen: MirrorSeen, now: float) -> Iterator[Figure]:
+    """Give what is known of a mirror; what is not, is no figure."""
+    about, sight = {"mirror": seen.mirror}, seen.sight
+    yield Figure(measures.LOOK_FAILED, bool(seen.failed), about)
+    if seen.contact_at is not None:
+        yield Figure(measures.CONTACT, seen.contact_at, about)
+    if sight is None or seen.seen_at is None:
+        return
+    yield Figure(measures.SEEN, seen.seen_at, about)
+    if published := _moment(sight.published_at):
+        yield Figure(measures.PUBLISHED, published, about)
+    yield Figure(measures.PUBLICATION, sight.live, about)
+    yield Figure(measures.PACKAGES, sight.packages, about)
+    yield Figure(measures.SIZE, sight.size, about)
+    if sight.disk:
+        yield Figure(measures.FREE, sight.free, about)
+        yield Figure(measures.DISK, sight.disk, about)
+    if sight.in_step is not None:
+        yield Figure(measures.IN_STEP, sight.in_step, about)
+    yield Figure(measures.SIGNED, sight.signed, about)
+    if sight.advisories is not None:
+        yield Figure(measures.ADVISORIES, sight.open_count, about)
+    if sight.upstream_read_at is not None:
+        yield Figure(measures.UPSTREAM_AGE, _age(sight.upstream_read_at, now), about)
+    yield Figure(measures.TROUBLES, len(sight.wrong), about)
+
+
+def _moment(text: str) -> float | None:
+    """Read a time in ISO 8601; a mirror's host wrote it."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found.timestamp() if found.tzinfo else None
 
 
 def _age(since: float, now: float) -> float:

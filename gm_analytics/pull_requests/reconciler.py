@@ -183,7 +183,7 @@ class Reconciler:
     def _apply(self, event: Event) -> None:
         taken = self._take(event)
         for update in taken.begun:
-            MISSED.add()
+            MISSED.add(not self._config.polls)
             told = "" if self._config.polls else ", which no delivery told"
             log.info("reconciler: %s at %s%s: update %s", event.key, event.commit, told, update.id)
 

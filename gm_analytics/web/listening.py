@@ -6,6 +6,7 @@ import os
 import socket
 
 from gm_analytics.errors import NotListening
+from gm_analytics.places import Listen
 
 BACKLOG = 256
 
@@ -23,6 +24,20 @@ def listening_on(host: str, port: int) -> socket.socket:
     except (OSError, UnicodeError) as error:
         said = why(error)
         raise NotListening(f"{host}:{port}", said, "--host or --port") from error
+
+
+def bound(listen: Listen, key: str) -> socket.socket:
+    """Listen where a key of the configuration says.
+
+    Raises:
+        NotListening: it cannot be listened on.
+
+    """
+    family = socket.AF_INET6 if ":" in listen.host else socket.AF_INET
+    try:
+        return socket.create_server((listen.host, listen.port), family=family)
+    except OSError as error:
+        raise NotListening(str(listen), why(error), f"{key}, or off") from error
 
 
 def why(error: Exception) -> str:

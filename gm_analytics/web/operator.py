@@ -50,7 +50,8 @@ from gm_analytics.web.door import (
     until_gone,
 )
 from gm_analytics.web.json_api import Api
-from gm_analytics.web.listening import why
+from gm_analytics.web.listening import bound
+from gm_analytics.web.metrics import CONTENT_TYPE, Metrics
 from gm_analytics.web.operator_pages import Pages
 from gm_analytics.web.update_json import record_json
 
@@ -68,9 +69,15 @@ _INLINE = re.compile(rb"<(script|style)>(.*?)</\1>", re.DOTALL)
 log = logging.getLogger(__name__)
 
 
-def create_app(service: Service, *, works_here: bool, listen: Listen | None = None) -> Guard:
+def create_app(
+    service: Service,
+    *,
+    works_here: bool,
+    listen: Listen | None = None,
+    metrics: Metrics | None = None,
+) -> Guard:
     """Make the application; `works_here` says whether this process performs updates."""
-    operator = Operator(service, works_here)
+    operator = Operator(service, works_here, metrics or Metrics.of(service))
     app = connexion.AsyncApp("gm_analytics.operator")
     app.add_api(specification(OPERATOR), resolver=Resolver(operator.operation))
     access = Access(service.settings.operators, listen)
@@ -80,8 +87,8 @@ def create_app(service: Service, *, works_here: bool, listen: Listen | None = No
 class Operator:
     """The operations of the specification."""
 
-    def __init__(self, service: Service, works_here: bool) -> None:
-        self._service = service
+    def __init__(self, service: Service, works_here: bool, metrics: Metrics) -> None:
+        self._service, self._metrics = service, metrics
         self._works_here = works_here
         self._began = time.time()
         self._api = Api(service)
@@ -94,6 +101,7 @@ class Operator:
             "show_update": self.show_update,
             "api_update": self.give_update,
             "health": self.health,
+            "metrics": self.metrics,
             **self._api.operations,
             **self._pages.operations,
         }[name]
@@ -144,6 +152,10 @@ class Operator:
             return _answer(503, {"status": "unavailable", **known, **_problem(error)})
         more = {"store": store, **under_way, "worker_heard_at": heard, "workers": workers}
         return _answer(200, {"status": "ok", **known, **more})
+
+    def metrics(self) -> ConnexionResponse:
+        """Give the metrics of this process, and what the store says."""
+        return ConnexionResponse(200, content_type=CONTENT_TYPE, body=self._metrics.text())
 
     def _whole(self, record: Record) -> dict[str, Any]:
         """Give all of an update, what runs now, and what was said in its steps."""
@@ -263,9 +275,10 @@ def serving(
         yield None
         return
     log.info("operators are answered on http://%s/", listen)
-    app = create_app(service, works_here=works_here, listen=listen)
     crowd = min(CROWD, server.most_connections())
-    with closing(listening), server.beside(app, listening, server.Limits(connections=crowd)):
+    metrics, limits = Metrics.of(service), server.Limits(connections=crowd)
+    app = create_app(service, works_here=works_here, listen=listen, metrics=metrics)
+    with metrics.counting(), closing(listening), server.beside(app, listening, limits):
         yield listen
 
 
@@ -273,18 +286,14 @@ def _read(given: str, operators: Operators) -> Listen | None:
     try:
         listen = places.listen(given)
         if listen:
-            places.guarded(listen, let_in=operators.let_in)
+            places.guarded(listen, "operator_listen", let_in=operators.let_in)
         return listen
     except ValueError as error:
         raise ConfigError("--operator-listen", [str(error)]) from error
 
 
 def _bind(listen: Listen, door: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in listen.host else socket.AF_INET
     cure = "choose another operator_listen, or off"
     if listen.port == door:
         raise ConfigError("operator_listen", [f"{listen} has the port of the web itself; {cure}"])
-    try:
-        return socket.create_server((listen.host, listen.port), family=family)
-    except OSError as error:
-        raise NotListening(str(listen), why(error), "operator_listen, or off") from error
+    return bound(listen, "operator_listen")

@@ -321,7 +321,7 @@ def test_a_body_of_the_largest_size_is_taken(elsewhere: TestClient) -> None:
 
 
 def with_operators(directory: Path, operators: dict[str, Any], listen: str) -> Settings:
-    config = configured(directory).model_dump(mode="json", exclude={"operators"})
+    config = configured(directory).model_dump(mode="json", exclude={"operators", "metrics_listen"})
     config["webhook"]["secret"] = "s" * 16
     return Settings.model_validate(config | {"operator_listen": listen, "operators": operators})
 
@@ -367,7 +367,9 @@ def test_secrets_are_in_files_and_in_no_words(tmp_path: Path) -> None:
     secret = tmp_path / "token"
     secret.write_text(f"{WRITER}\n")
     secret.chmod(0o600)
-    config = configured(tmp_path).model_dump(mode="json", exclude={"operators", "operator_listen"})
+    config = configured(tmp_path).model_dump(
+        mode="json", exclude={"operators", "operator_listen", "metrics_listen"}
+    )
     config["webhook"]["secret"] = "s" * 16
     config["operators"] = {"tokens": [{"name": "robot", "token_file": str(secret)}]}
     path = tmp_path / "config.yaml"

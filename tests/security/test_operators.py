@@ -235,7 +235,9 @@ def test_the_page_of_swagger_ui_may_run_its_own_script_and_no_other(client: Test
     ],
 )
 def test_loopback_may_be_listened_on(tmp_path: Path, given: object, found: Listen | None) -> None:
-    config = configured(tmp_path).model_dump(mode="json", exclude={"operator_listen"})
+    config = configured(tmp_path).model_dump(
+        mode="json", exclude={"operator_listen", "metrics_listen"}
+    )
     config["webhook"]["secret"] = "s" * 16
     assert Settings.model_validate(config | {"operator_listen": given}).operator_listen == found
 
@@ -247,7 +249,9 @@ def test_loopback_may_be_listened_on(tmp_path: Path, given: object, found: Liste
      "localhost.evil.example:1", "[::ffff:10.0.0.1]:1"],
 )  # fmt: skip
 def test_nothing_wider_is_listened_on(service: Service, tmp_path: Path, given: object) -> None:
-    config = configured(tmp_path).model_dump(mode="json", exclude={"operator_listen"})
+    config = configured(tmp_path).model_dump(
+        mode="json", exclude={"operator_listen", "metrics_listen"}
+    )
     config["webhook"]["secret"] = "s" * 16
     with pytest.raises(ValueError, match="operator_listen") as caught:
         Settings.model_validate(config | {"operator_listen": given})

@@ -93,6 +93,7 @@ def test_a_short_configuration_has_these_defaults(load: Any) -> None:
         "publish": "on_pull_request",
         "public_url": None,
         "operator_listen": {"host": "127.0.0.1", "port": 8081},
+        "metrics_listen": {"host": "127.0.0.1", "port": 8082},
         "operators": {"local": "write", "tokens": [], "users": [], "proxy": None},
         "database_url": "sqlite:////var/lib/gm_analytics/updates.sqlite",
         "log_format": "console",
