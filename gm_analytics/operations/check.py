@@ -16,7 +16,7 @@ from gm_analytics.mirror.basis import basis_of, changes
 from gm_analytics.mirror.session import Session
 from gm_analytics.mirror.signing import Key
 from gm_analytics.mirror.survey import Survey
-from gm_analytics.operations import hosts, permissions, rights, served, web
+from gm_analytics.operations import hosts, own_manifests, permissions, rights, served, web
 from gm_analytics.operations.findings import Finding, look, wrong
 from gm_analytics.operations.hosts import SESSIONS
 from gm_analytics.operations.work import outdated, workers
@@ -63,6 +63,7 @@ def run(
     else:
         yield look("github", lambda: _github(config.github))
         yield from rights.findings(config)
+        yield from own_manifests.findings(config, GitHub(config.github).manifest)
     name = _identity(identity)
     for mirror in config.mirrors:
         now = basis_of(mirror, config.publish)

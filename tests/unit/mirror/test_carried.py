@@ -128,3 +128,19 @@ def test_of_what_an_older_version_adopted_only_the_groups_are_known() -> None:
 def test_the_same_content_is_the_same_file() -> None:
     one, other = (carried.Carried(None, {"updateinfo": b"<updates/>"}).files() for _ in range(2))
     assert one == other
+
+
+def test_advisories_after_a_hundred_publications_are_as_many_bytes_as_after_one() -> None:
+    """They are upstream's of today each time, and never what was served before beside them."""
+    upstream, served, sizes = advisories("E-1", "E-2"), (groups("ours"),), set()
+    for number in range(100):
+        gone = advisories(f"GONE-{number}")
+        found = records(upstream=(upstream,), served=(*served, gone), adopted=())
+        made = carried.carry(
+            found, (), (), carried.advisories(found, [Served()], read, exact=False), exact=False
+        )
+        content = made.documents["updateinfo"]
+        assert b"GONE" not in content
+        sizes.add(len(content))
+        served = (groups("ours"), Document("updateinfo", "u.xml", content))
+    assert len(sizes) == 1
