@@ -16,6 +16,7 @@ from gm_analytics.mirror import (
     signing,
     survey,
 )
+from gm_analytics.mirror.addresses import below
 from gm_analytics.mirror.advice import Adviser
 from gm_analytics.mirror.basis import changes
 from gm_analytics.mirror.host import Host
@@ -114,7 +115,8 @@ class Session:
             raise ConfigurationChanged(self.host.name, changed)
         if self.host.unclaimed:
             self.host.claim(found.live)
-        return found
+        named = below(self.host.config, Publication.number_of(found.live))
+        return replace(found, moved=found.mirrorlist not in {"", named})
 
     def refuse_unsigned(self, found: Survey) -> None:
         """Refuse to go on without a signature where clients may ask for one.

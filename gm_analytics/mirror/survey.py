@@ -148,6 +148,10 @@ class Survey:
     """None of a look by an earlier version."""
     previews: int = 0
     """How many are served."""
+    mirrorlist: Annotated[str, optional(grammar.TEXT).field] = ""
+    """The address that its mirrorlist names; empty without one."""
+    moved: bool = False
+    """Whether that is another one than is configured now."""
 
     @classmethod
     def parse(cls, output: str, helper: bool) -> Survey:
@@ -182,6 +186,7 @@ class Survey:
             mark=facts.get("mark", ""),
             upstream=_upstream(facts, pairs),
             previews=int(facts.get("previews", 0)),
+            mirrorlist=facts.get("mirrorlist", ""),
             publication=publication,
             unreadable=Publication.read(publication, there=bool(described))[1],
         )
@@ -202,6 +207,7 @@ _FACTS = {
     "manifest": grammar.SHA256,
     "mark": grammar.MARK,
     "previews": grammar.NUMBER,
+    "mirrorlist": grammar.TEXT,
     "upstream": grammar.SHA256,
     "solved": Grammar("two SHA-256", f"{grammar.SHA256.ere} {grammar.SHA256.ere}", 129),
     "repomd": grammar.SHA256,

@@ -10,6 +10,7 @@ from gm_analytics.mirror.examined import LINKED, PLAIN
 from gm_analytics.mirror.served import Differs, Served, wait_until_visible
 from gm_analytics.mirror.session import Session
 from gm_analytics.mirror.survey import Survey
+from gm_analytics.operations import standing
 from gm_analytics.operations.findings import Finding, wrong
 
 _LINKS = (
@@ -41,6 +42,7 @@ def findings(
             error = caught
         else:
             yield Finding(subject, "ok", f"{_through(mirror)} serves the live publication")
+            yield standing.address(mirror, session.get, found)
             return
     if probe:
         yield _probed(subject, mirror, probe, error)

@@ -165,7 +165,9 @@ def address(
         return Finding(subject, "warn", said, _LINKS)
     if content != addresses.text(mirror, number).encode():
         said = f"its mirrorlist does not name {addresses.below(mirror, number)}"
-        return Finding(subject, "fail", said, "The next publication does, as mirrors[].url says.")
+        return Finding(
+            subject, "fail", said, "The next update publishes once more, as mirrors[].url says."
+        )
     try:
         with Served(mirror) as web:
             web.holds(addresses.MIRRORLIST, content)

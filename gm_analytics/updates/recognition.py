@@ -31,7 +31,7 @@ def recognise(scene: Scene, live: Survey) -> Outcome | None:
     served = scene.solve_key.is_among(live.manifests)
     if veto := veto_against(scene, live):
         return _barred(scene, live, veto, served=served)
-    if not (served and _is_signed(scene, live)) or _preview_promises_more(scene, live):
+    if not (served and _is_as_configured(scene, live)) or _preview_promises_more(scene, live):
         return None
     if live.upstream is None:  # an earlier version looked, and asked no more
         return remember(scene, live, "manifest")
@@ -69,7 +69,7 @@ def is_there(scene: Scene, live: Survey, plan: Plan, closure: Closure) -> bool:
         return False
     # The metadata must name groups, which may be missing though no RPM is.
     names_groups = any(spec.startswith("@") for spec in scene.manifest.specs)
-    return not plan.changes and not names_groups and _is_signed(scene, live)
+    return not plan.changes and not names_groups and _is_as_configured(scene, live)
 
 
 def remember(scene: Scene, live: Survey, what: str) -> Outcome:
@@ -122,10 +122,14 @@ def _ask_upstream(scene: Scene, known: Upstream) -> Asked:
 # --- what is live ---------------------------------------------------------------------------
 
 
-def _is_signed(scene: Scene, live: Survey) -> bool:
-    """Tell whether the key of today signed the live metadata; neither is right as well."""
+def _is_as_configured(scene: Scene, live: Survey) -> bool:
+    """Tell whether the key of today signed the live metadata, or none did and none is there.
+
+    Their mirrorlist, if they have one, must name the address of today.
+    """
     before = Publication.parse(live.publication)
-    return live.vouched and scene.mirror.signer.signing_key == (before.key if before else "")
+    signed = live.vouched and scene.mirror.signer.signing_key == (before.key if before else "")
+    return signed and not live.moved
 
 
 _MAX_LATE = timedelta(minutes=1)

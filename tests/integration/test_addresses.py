@@ -201,6 +201,24 @@ def test_a_server_that_follows_no_link_to_packages_keeps_plain_metadata(site: Si
     assert not (mirror.host.root / "publications/2").exists()
 
 
+def test_another_address_is_named_after_the_next_update_though_it_changes_nothing(
+    site: Site,
+) -> None:
+    mirror = site.add_mirror("moved.example")
+    first = apply(site, "leaf20", mirror=mirror)
+    assert apply(site, "leaf20", mirror=mirror) == first
+    other = mirror.web.url.replace("127.0.0.1", "localhost")
+    service = service_of(site, mirror, url=other)
+    found = list(status.run(service, [mirror.name], checksums=False))
+    assert [one.said for one in found if not one.good] == [
+        f"its mirrorlist does not name {other}publications/{first}/"
+    ]
+    assert apply(site, "leaf20", mirror=mirror, url=other) == first + 1
+    listed = requests.get(f"{other}repodata/mirrorlist", timeout=10).text
+    assert listed == f"{other}publications/{first + 1}/\n"
+    assert apply(site, "leaf20", mirror=mirror, url=other) == first + 1
+
+
 def test_an_adopted_repository_with_a_directory_packages_has_addresses_all_the_same(
     site: Site,
 ) -> None:

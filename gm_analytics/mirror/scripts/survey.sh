@@ -39,6 +39,9 @@ if [ -L repodata ]; then
     if is_fresh "$reposdir" "$seconds" "$@"; then echo "fresh yes"; fi
     if [ -f "$live/mark.txt" ]; then sed 's/^/mark /' "$live/mark.txt"; fi
     echo "repomd $(sha256sum < repodata/repomd.xml | cut -d ' ' -f 1)"
+    if [ -f repodata/mirrorlist ]; then
+        echo "mirrorlist $(head -c 1000 repodata/mirrorlist | head -n 1 | tr -d '\000-\037\177')"
+    fi
     if [ -d previews ]; then
         echo "previews $(find previews -mindepth 1 -maxdepth 1 -type l -printf . | wc -c)"
     fi
