@@ -87,9 +87,11 @@ def measure() -> list[str]:
         f"| {UPDATES} updates run | {alone:.0f} | |",
         f"| and {LOGS} logs of them are watched | {beside:.0f} | ratio {beside / alone:.2f} |",
         "",
-        f"Medians of {ROUNDS} rounds of {DELIVERIES} deliveries in turn, in which lines came "
-        f"{events:,} times. Without deliveries the web takes {resting:.1%} of one core, "
-        f"and {watching:.1%} while the logs are watched.",
+        (
+            f"Medians of {ROUNDS} rounds of {DELIVERIES} deliveries in turn, in which lines came "
+            f"{events:,} times. Without deliveries the web takes {resting:.1%} of one core, "
+            f"and {watching:.1%} while the logs are watched."
+        ),
     ]
 
 
