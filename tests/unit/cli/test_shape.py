@@ -20,8 +20,7 @@ from gm_analytics.errors import UnknownUpdate
 from gm_analytics.operations.findings import Finding
 from gm_analytics.updates.model import ROLLBACK, Record, Update
 from tests.support.commands import ALL
-
-from .test_no_traceback import ARGUMENTS, PROGRAM, Place, told
+from tests.support.place import ARGUMENTS, PROGRAM, Place, told
 
 TOP = Path(__file__).parents[3]
 WITHOUT_CONFIGURATION = {"completion", "init"}

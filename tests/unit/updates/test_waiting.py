@@ -38,7 +38,7 @@ def test_what_time_or_a_person_may_bring_back_is_waited_for() -> None:
     }  # fmt: skip
     transient = {cls for cls in subclasses(GmError)[1:] if cls.transient}
     assert {cls.__name__ for cls in transient if not cls.waits_for} == {
-        "TransientError", "TooManyDeliveries",
+        "TransientError", "TooManyDeliveries", "NoTunnel",
     }  # fmt: skip
     for final in (
         errors.HostKeyRefused("m", "changed"),

@@ -22,8 +22,7 @@ import pytest
 from gm_analytics.cli import interruption
 from gm_analytics.errors import Exit, Stopped
 from gm_analytics.remote.stop import Stop
-
-from .test_no_traceback import PROGRAM, Place
+from tests.support.place import PROGRAM, Place
 
 SAID = "gm-analytics: stopping\ngm-analytics: interrupted\n"
 
