@@ -20,9 +20,10 @@ from urllib.parse import urlsplit
 
 from gm_analytics.operator_access import Operators, Scope, Token, User
 from gm_analytics.places import Listen, is_loopback
-from gm_analytics.web.bodies import Message, RawHeaders, Receive, values
+from gm_analytics.web.bodies import RawHeaders, Receive, values
 from gm_analytics.web.door import Application, Send, inner, is_plain, protecting, reply
 from gm_analytics.web.door import Scope as Request
+from gm_analytics.web.small_bodies import LIMITS, given, kind, read
 from gm_analytics.wording import clean
 
 PERSON = "gm_analytics.person"
@@ -32,8 +33,6 @@ MAY_WRITE = "gm_analytics.may_write"
 HEADER = b"x-gm-request"
 """What a script must send with a change, unless it has a token: no other site's form can."""
 API = "/api/"
-MOST = 16 * 1024
-"""Bytes of a body."""
 PAUSE = 0.5
 """Seconds before who gave a wrong secret is told so."""
 LOCAL = "an operator on this host"
@@ -228,15 +227,14 @@ class Guard:
     async def _take(self, scope: Request, receive: Receive, send: Send) -> None:
         """Have a change of the API answered, with a body of a size."""
         headers = cast("RawHeaders", scope["headers"])
-        kinds = values(headers, b"content-type")
-        if len(kinds) != 1 or kinds[0].split(b";")[0].strip().lower() != b"application/json":
+        if kind(headers) != b"application/json":
             await reply(send, 415, {"reason": "expected application/json"})
-        elif (body := await _read(receive)) is None:
-            await reply(send, 413, {"reason": f"expected at most {MOST:,} bytes"})
+        elif (body := await read(receive)) is None:
+            await reply(send, 413, {"reason": f"expected a body of {LIMITS}"})
         else:
-            given = inner(scope, body)
-            given["headers"] = [*given["headers"], (b"content-length", b"%d" % len(body))]
-            await self._app(given, _given(body), send)
+            read_scope = inner(scope, body)
+            read_scope["headers"].append((b"content-length", b"%d" % len(body)))
+            await self._app(read_scope, given(body), send)
 
 
 def _why_not(scope: Request, headers: RawHeaders, caller: Caller) -> str:
@@ -254,23 +252,3 @@ def _why_not(scope: Request, headers: RawHeaders, caller: Caller) -> str:
 def _known(scope: Request, caller: Caller) -> Request:
     said = {PERSON: caller.name, MAY_WRITE: caller.scope == "write"}
     return {**scope, "extensions": {**scope.get("extensions", {}), **said}}
-
-
-async def _read(receive: Receive) -> bytes | None:
-    body = bytearray()
-    while True:
-        message = await receive()
-        body += message.get("body", b"")
-        if message["type"] != "http.request" or len(body) > MOST:
-            return None
-        if not message.get("more_body", False):
-            return bytes(body)
-
-
-def _given(body: bytes) -> Receive:
-    messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
-
-    async def receive() -> Message:
-        return messages.pop() if messages else {"type": "http.disconnect"}
-
-    return receive

@@ -18,7 +18,7 @@ from gm_analytics.operator_access import Operators
 from gm_analytics.places import Listen
 from gm_analytics.service import Service
 from gm_analytics.settings import Settings, load
-from gm_analytics.web import access, operator
+from gm_analytics.web import access, operator, small_bodies
 from gm_analytics.web.access import Access, Caller, Unknown
 from gm_analytics.web.app import create_app
 from tests.integration.engine import update
@@ -300,7 +300,7 @@ def test_this_listeners_own_page_may_ask(here: TestClient) -> None:
         ),
         (b'{"wanted": "cancel", "update_id": "one", "asked_by": "x"}', "application/json", 400),
         (b"wanted=retry", "application/x-www-form-urlencoded", 415),
-        (b" " * (access.MOST + 1), "application/json", 413),
+        (b" " * (small_bodies.MOST + 1), "application/json", 413),
     ],
 )
 def test_what_is_no_request_is_refused(
@@ -312,7 +312,7 @@ def test_what_is_no_request_is_refused(
 
 
 def test_a_body_of_the_largest_size_is_taken(elsewhere: TestClient) -> None:
-    body = b'{"wanted": "cancel", "update_id": "one"}'.ljust(access.MOST)
+    body = b'{"wanted": "cancel", "update_id": "one"}'.ljust(small_bodies.MOST)
     sent = {**BEARER, "Content-Type": "application/json"}
     assert elsewhere.post("/api/requests", content=body, headers=sent).status_code == 202
 

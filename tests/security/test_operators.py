@@ -20,7 +20,7 @@ from gm_analytics.places import Listen
 from gm_analytics.service import Service
 from gm_analytics.settings import Settings
 from gm_analytics.updates.progress import OutputLine, PackagesDone, StepStarted
-from gm_analytics.web import forms, operator
+from gm_analytics.web import operator, small_bodies
 from gm_analytics.web.app import create_app
 from gm_analytics.web.protection import PROTECTION
 from lab.processes import reserve_port
@@ -181,10 +181,13 @@ def test_there_are_no_other_ways_to_change_something(client: TestClient, method:
 
 def test_a_form_is_one_of_a_page_here_and_small(client: TestClient) -> None:
     ours = {"Sec-Fetch-Site": "same-origin"}
-    path, form = "/updates/failed/cancel", {"x": "x" * (forms.MOST - 2)}
+    path, form = "/updates/failed/cancel", {"x": "x" * (small_bodies.MOST - 2)}
     assert client.post(path, data=form).status_code == 403
     assert client.post(path, data=form, headers=ours).status_code == 303
-    assert client.post(path, data={"x": "x" * (forms.MOST - 1)}, headers=ours).status_code == 400
+    assert (
+        client.post(path, data={"x": "x" * (small_bodies.MOST - 1)}, headers=ours).status_code
+        == 400
+    )
     assert client.post(path, json=form, headers=ours).status_code == 400
     by_origin = {"Origin": HERE}
     assert client.post("/updates/unknown/cancel", data=form, headers=by_origin).status_code == 404
