@@ -197,12 +197,14 @@ def _views(connection: sa.Connection) -> None:
     _run(connection, *view_tables.audit(at, sqlite=sqlite))
 
 
+_events = _made_by(event_tables.statements)
+
 MIGRATIONS: tuple[Callable[[sa.Connection], None], ...] = (
     _index_of_updates,
     _identity,
     _progress,
     _waits,
-    _made_by(event_tables.statements),
+    _events,
     _looks,
     _unseen,
     _standing,

@@ -209,7 +209,10 @@ def _refusing(at: str) -> tuple[str, ...]:
     said = "BEGIN RAISE EXCEPTION 'the audit is append-only'; END"
     before = "BEFORE UPDATE OR DELETE OR TRUNCATE"
     return (
-        f"CREATE FUNCTION {at}gm_audit_refuse() RETURNS trigger LANGUAGE plpgsql AS $${said}$$",
+        (
+            f"CREATE OR REPLACE FUNCTION {at}gm_audit_refuse() RETURNS trigger "
+            f"LANGUAGE plpgsql AS $${said}$$"
+        ),
         f"""CREATE TRIGGER gm_audit_append_only {before} ON {at}gm_audit
             FOR EACH STATEMENT EXECUTE FUNCTION {at}gm_audit_refuse()""",
     )

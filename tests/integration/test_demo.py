@@ -19,7 +19,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "review.md"
 def plain(text: str) -> str:
     """Leave out what is another one each time, and on each machine."""
     text = text.replace(platform.machine(), "x86_64")
-    text = re.sub(r"\b[0-9a-f]{12,40}\b", "HEX", text)
+    text = re.sub(r"\b([0-9a-f]{12,40}|[0-9A-F]{40})\b", "HEX", text)
     text = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", "WHEN", text)
     return re.sub(r"\b[0-9.]+ k?B\b", "SIZE", text).strip()
 

@@ -173,7 +173,8 @@ def test_signed_previews_merges_and_rollbacks_carry_them_too(site: Site) -> None
         trusting = {"mirror": mirror, "repo_gpgkey": mirror.key_url}
         site.client(path="previews/5/", **trusting).install("@runtime:20")
         assert service.perform(site.merge(pull))["state"] == "published"
-        service.perform(site.merge(site.push(manifest("user-of-runtime"), number=6)))
+        merged = service.perform(site.merge(site.push(manifest("user-of-runtime"), number=6)))
+        assert merged["state"] == "published", merged["message"]
         older = site.client(**trusting)
         older.install("user-of-runtime")
         listed = older.dnf("module", "list", "runtime", "--all").stdout.split()

@@ -379,7 +379,9 @@ def test_dbos_is_the_truth_of_what_runs_in_the_search_as_well(url: str) -> None:
 
 def test_the_audit_is_exported_a_line_an_entry(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/updates.sqlite"
-    config = configured(tmp_path).model_dump(mode="json", exclude={"operator_listen"})
+    config = configured(tmp_path).model_dump(
+        mode="json", exclude={"operator_listen", "metrics_listen"}
+    )
     config["webhook"]["secret"] = "s" * 16
     place = tmp_path / "config.yaml"
     place.write_text(yaml.safe_dump(config | {"database_url": url}))

@@ -299,7 +299,7 @@ FORGED: dict[str, dict[str, Any]] = {
     "repository stranger/evil is not listed": {"repository": "stranger/evil"},
     "no mirror of this name": {"mirror": "other"},
     "publish: on_pull_request has no update of the kind merge": {"aim": MERGE},
-    "no update of the kind rollback": {"aim": ROLLBACK},
+    "the stored update is no rollback that was asked for": {"aim": ROLLBACK},
     "the stored update is not one": {"number": "../../etc"},
     "no valid head_sha": {"head_sha": "main"},
     "no valid id": {"id": "x/../../../tmp/y"},

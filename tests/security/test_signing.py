@@ -214,7 +214,7 @@ EDITS = {
     "an older list": "cp .publications/000002/packages.txt* .publications/000002/*.json $LIVE/",
     "another preview's name": "mkdir -p previews/7; ln -sfn previews/7/repodata repodata",
     "no repodata": "rm repodata",
-    "a plain repository": "rm repodata; /usr/bin/createrepo_c -q .",
+    "a plain repository": "rm repodata; ls *.rpm > .all; /usr/bin/createrepo_c -q -i .all .",
     "a pipe": "rm $LIVE/packages.txt; mkfifo $LIVE/packages.txt",
 }
 
