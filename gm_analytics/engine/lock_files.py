@@ -58,7 +58,8 @@ def opened(path: Path) -> IO[str]:
     """
     flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
-        descriptor = os.open(path, flags, 0o600)
+        # So from its first moment: the other account may be about to open it.
+        descriptor = os.open(path, flags, mode_of(path))
     except OSError as error:
         raise StoreUnavailable(DOING, f"{path}: {error.strerror}") from error
     found = os.fstat(descriptor)
