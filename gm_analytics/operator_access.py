@@ -6,7 +6,7 @@ that this account may not read are an error only where they are used, in the web
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import (
     Field,
@@ -30,9 +30,12 @@ Name = Annotated[str, grammar.WORD.field]
 class _Secret(Section):
     """Somebody with a secret; `scope` says what for."""
 
+    SECTION: ClassVar[str]
     name: Name
     """As the audit names whoever has it."""
     scope: Scope = "read"
+    given: str | None = None
+    """The secret, under the name that the configuration has for it."""
     _unread: Unread | None = PrivateAttr(default=None)
 
     @property
@@ -43,13 +46,13 @@ class _Secret(Section):
     @property
     def secret(self) -> str:
         """The secret; empty where this account may not read it, which lets nobody in."""
-        raise NotImplementedError
+        return self.given or ""
 
+    @model_validator(mode="wrap")
     @classmethod
-    def _read(
-        cls, values: Any, handler: ModelWrapValidatorHandler[Self], section: str, key: str
-    ) -> Self:
-        values, unread = secret_files.take(values, section, key)
+    def _read(cls, values: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        key = str(cls.model_fields["given"].alias)
+        values, unread = secret_files.take(values, cls.SECTION, key)
         if isinstance(values, dict) and unread is None and not values.get(key):
             raise ValueError(f"{key}: missing; expected {key}_file, a file that holds it")
         found = handler(values)
@@ -60,39 +63,21 @@ class _Secret(Section):
 class Token(_Secret):
     """A token that a program sends as `Authorization: Bearer`."""
 
+    SECTION = "operators.tokens."
     given: Annotated[
         str | None,
         Field(alias="token", min_length=MIN_SECRET, pattern=_PRINTABLE, repr=False, exclude=True),
     ] = None
 
-    @property
-    def secret(self) -> str:
-        """The token."""
-        return self.given or ""
-
-    @model_validator(mode="wrap")
-    @classmethod
-    def _token(cls, values: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
-        return cls._read(values, handler, "operators.tokens.", "token")
-
 
 class User(_Secret):
     """A person whose browser asks for a name and a password."""
 
+    SECTION = "operators.users."
     given: Annotated[
         str | None,
         Field(alias="password", min_length=MIN_SECRET, repr=False, exclude=True),
     ] = None
-
-    @property
-    def secret(self) -> str:
-        """The password."""
-        return self.given or ""
-
-    @model_validator(mode="wrap")
-    @classmethod
-    def _password(cls, values: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
-        return cls._read(values, handler, "operators.users.", "password")
 
 
 class Proxy(Section):

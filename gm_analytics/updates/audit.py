@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from gm_analytics.updates.model import Outcome, Update
 from gm_analytics.updates.states import State
@@ -53,7 +53,6 @@ _ENDS: dict[State, Action] = {
     "cancelled": "cancelled an update of",
 }
 """Ends of updates that are deeds; the others changed nothing."""
-ACTIONS = frozenset(get_args(Action))
 MAX_REASON = 1000
 """Characters."""
 
