@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from gm_analytics.engine import catalogue, records
 from gm_analytics.engine.clock import now
 from gm_analytics.engine.in_flight import RUNS
-from gm_analytics.engine.schema import WORKFLOWS
+from gm_analytics.engine.schema import WORKFLOWS, prefix
 from gm_analytics.engine.view_tables import MIRRORS
 from gm_analytics.mirror.sight import Known, Seen, Sight
 from gm_analytics.updates.audit import made_by
@@ -87,9 +87,8 @@ def due(connection: sa.Connection, mirrors: Sequence[str], pause: float) -> list
 
 
 def _add(connection: sa.Connection, mirror: str) -> None:
-    prefix = "" if connection.dialect.name == "sqlite" else "gm_analytics."
     statement = sa.text(
-        f"INSERT INTO {prefix}gm_mirrors "  # noqa: S608  # the table's own name
+        f"INSERT INTO {prefix(connection)}gm_mirrors "  # noqa: S608  # the table's own name
         "(mirror, began_at, busy_until, holder, due_at, sight, failed) "
         "VALUES (:mirror, 0, 0, '', 0, '', '') ON CONFLICT (mirror) DO NOTHING"
     )

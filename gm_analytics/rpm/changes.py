@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol, get_args
@@ -51,11 +52,15 @@ class Plan:
         return tuple(change.nevra for change in self.changes if change.kind != "removed")
 
     @property
+    def kinds(self) -> tuple[tuple[ChangeKind, int], ...]:
+        """Count the changes of each kind that there is."""
+        found = Counter(change.kind for change in self.changes)
+        return tuple((kind, found[kind]) for kind in get_args(ChangeKind) if found[kind])
+
+    @property
     def summary(self) -> str:
         """Count the changes by their kind: `2 added, 1 removed`."""
-        kinds = [change.kind for change in self.changes]
-        counted = [(kinds.count(kind), kind) for kind in get_args(ChangeKind)]
-        return ", ".join(f"{count} {kind}" for count, kind in counted if count) or "no change"
+        return ", ".join(f"{count} {kind}" for kind, count in self.kinds) or "no change"
 
 
 def diff(live: Iterable[Package], wanted: Iterable[Row], *, exact: bool = False) -> Plan:

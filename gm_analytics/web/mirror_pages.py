@@ -7,14 +7,13 @@ import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, get_args
+from typing import Any
 from urllib.parse import quote
 
 from gm_analytics.engine.catalogue import Listed
 from gm_analytics.engine.sights import MirrorSeen
 from gm_analytics.engine.views import Views
 from gm_analytics.mirror.sight import Sight, Trouble
-from gm_analytics.rpm.changes import ChangeKind, Plan
 from gm_analytics.service import Service
 from gm_analytics.updates.wishes import Wish
 from gm_analytics.web import rendering
@@ -58,10 +57,10 @@ class Mirror:
             return "bad", "bad", "does not answer"
         if self.sight is None:
             return "pending", "calm", "not seen yet"
-        graveness = {trouble.severity for trouble in self.wrong}
-        if "fail" in graveness or self.sight.in_step is False:
+        severities = {trouble.severity for trouble in self.wrong}
+        if "fail" in severities or self.sight.in_step is False:
             return "bad", "bad", "out of order"
-        if "warn" in graveness or self.disk_tone:
+        if "warn" in severities or self.disk_tone:
             return "warn", "warn", "to be looked at"
         return "good", "good", "well"
 
@@ -84,7 +83,8 @@ class Mirror:
     def published_at(self) -> float | None:
         """When what is live came out, in seconds since the epoch."""
         try:
-            return datetime.fromisoformat(self.sight.published_at).timestamp() if self.sight else 0
+            at = self.sight.published_at if self.sight else ""
+            return datetime.fromisoformat(at).timestamp()
         except ValueError:
             return None
 
@@ -200,7 +200,6 @@ class MirrorPages:
             others=others,
             against=other,
             plan=plan,
-            kinds=_kinds(plan),
             may_go_back=may_write() and _may_go_back(one, known),
         )
 
@@ -219,7 +218,6 @@ class MirrorPages:
             to=to,
             live=live,
             plan=plan,
-            kinds=_kinds(plan),
             wish=uuid.uuid4().hex,
             may_write=may_write(),
         )
@@ -251,11 +249,6 @@ class MirrorPages:
 
 def _home(mirror: str) -> str:
     return f"/mirrors/{quote(mirror)}"
-
-
-def _kinds(plan: Plan | None) -> list[tuple[str, int]]:
-    found = [one.kind for one in plan.changes] if plan else []
-    return [(kind, found.count(kind)) for kind in get_args(ChangeKind) if kind in found]
 
 
 def _may_go_back(one: Listed, known: Sequence[Listed]) -> bool:

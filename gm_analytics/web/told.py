@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, get_args
+from typing import Any
 from urllib.parse import quote
 
 from gm_analytics.rpm.advisories import Advice
-from gm_analytics.rpm.changes import Change, ChangeKind
+from gm_analytics.rpm.changes import Change, Plan
 from gm_analytics.updates import states
 from gm_analytics.updates.model import Outcome, Record
 from gm_analytics.updates.progress import Now, Said
@@ -241,10 +241,9 @@ class Told:
         return self._outcome.changes
 
     @property
-    def kinds(self) -> list[tuple[str, int]]:
+    def kinds(self) -> Sequence[tuple[str, int]]:
         """How many changes there are of each kind."""
-        found = [one.kind for one in self.changes]
-        return [(kind, found.count(kind)) for kind in get_args(ChangeKind) if kind in found]
+        return Plan(tuple(self.changes)).kinds
 
     @property
     def plan_title(self) -> str:

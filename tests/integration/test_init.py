@@ -19,8 +19,7 @@ import pytest
 from lab.processes import run
 from lab.site import Site
 from tests.support import command_line
-
-from .conftest import needs_root
+from tests.support.accounts import needs_another_account
 
 PROGRAM = str(Path(sys.executable).parent / "gm-analytics")
 ME = pwd.getpwuid(os.geteuid()).pw_name
@@ -219,7 +218,7 @@ cli(arguments)
 """
 
 
-@needs_root
+@needs_another_account
 @pytest.mark.parametrize("umask", [0o022, 0o077])
 def test_who_is_not_root_sets_up_for_himself(umask: int, fresh: Fresh) -> None:
     home = Path(tempfile.mkdtemp(prefix="gm-home-"))

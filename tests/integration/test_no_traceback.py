@@ -21,6 +21,7 @@ from gm_analytics.errors import Exit
 from gm_analytics.manifest import Manifest
 from gm_analytics.service import Service
 from gm_analytics.setup import ssh_key
+from tests.support.accounts import needs_another_account
 from tests.support.commands import ALL
 from tests.support.place import ARGUMENTS, PROGRAM, Place, told
 
@@ -76,7 +77,7 @@ def test_a_configuration_that_is_no_ordinary_file_is_refused(place: Place) -> No
         told(place.run("updates", "--config", path), 2, "no ordinary file")
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become another account")
+@needs_another_account
 def test_a_directory_that_may_not_be_entered_is_said_in_a_line(place: Place) -> None:
     """The home directory, and where the configuration lies."""
     hidden = place.directory / "hidden"

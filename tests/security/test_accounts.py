@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ from lab.deliveries import deliver
 from lab.processes import Daemon, reserve_port, wait_for
 from lab.site import Site
 from tests.integration.conftest import manifest
+from tests.support.accounts import as_account as as_any_account
+from tests.support.accounts import needs_another_account
 
 GROUP = 61_400
 WEB, WORKER, STRANGER = 61_401, 61_402, 61_403
@@ -31,18 +34,8 @@ PATIENCE = 60
 PROGRAM = str(Path(sys.executable).parent / "gm-analytics")
 
 
-def as_account(uid: int, *argv: str, gid: int = GROUP) -> list[str]:
-    return ["setpriv", f"--reuid={uid}", f"--regid={gid}", "--clear-groups", *argv]
-
-
-def _reachable() -> bool:
-    command = as_account(WEB, sys.executable, "-c", "import gm_analytics, lab")
-    return os.geteuid() == 0 and subprocess.run(command, check=False).returncode == 0
-
-
-pytestmark = pytest.mark.skipif(
-    not _reachable(), reason="needs root, and a checkout that other accounts can read"
-)
+pytestmark = needs_another_account
+as_account = partial(as_any_account, gid=GROUP)
 
 
 class Accounts:

@@ -118,7 +118,7 @@ def test_changes_are_counted_and_a_message_fits_a_line() -> None:
     message = "mirror east: " + "x" * 500
     told = Told(replace(record("failed"), message=message), LINKS)
     assert told.brief == "x" * 159 + "…"
-    assert Told(replace(record("failed"), outcome=Outcome("published", "")), LINKS).kinds == []
+    assert Told(replace(record("failed"), outcome=Outcome("published", "")), LINKS).kinds == ()
 
 
 @pytest.mark.parametrize(
