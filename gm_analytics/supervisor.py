@@ -13,6 +13,8 @@ import threading
 from collections.abc import MutableMapping
 from typing import Self
 
+from gm_analytics.wording import one_line
+
 WEB, WORKER = "web", "worker"
 """What a process may consist of."""
 MAX_STATUS = 200
@@ -103,5 +105,4 @@ NOBODY = Supervisor()
 
 def _status(text: str) -> str:
     """Give the line; a line feed in the text would begin another one."""
-    shown = "".join(one if one.isprintable() else " " for one in text)
-    return f"STATUS={shown[:MAX_STATUS]}"
+    return f"STATUS={one_line(text)[:MAX_STATUS]}"

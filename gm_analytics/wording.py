@@ -78,6 +78,11 @@ def clean(text: str) -> str:
     return text.encode("utf-8", "replace").decode().replace("\0", "?")
 
 
+def one_line(text: str) -> str:
+    """Put a blank for what would begin a line, or a terminal take for more than text."""
+    return "".join(one if one.isprintable() else " " for one in text)
+
+
 def cleaned(value: Any) -> Any:
     """Give JSON values with clean texts."""
     if isinstance(value, str):

@@ -14,6 +14,7 @@ from gm_analytics.errors import ConfigError, GmError
 from gm_analytics.github.hooks import Delivered, Hook, Wanted
 from gm_analytics.operations.webhooks import Registered, Webhooks, address, shown
 from gm_analytics.pull_requests.rules import Rules
+from gm_analytics.wording import one_line
 
 if TYPE_CHECKING:
     from gm_analytics.service import Service
@@ -121,7 +122,7 @@ def _ping_text(ping: Delivered | None) -> str:
         return "GitHub has not delivered a ping yet; see `gm-analytics webhook status`"
     if ping.is_good:
         return f"GitHub's ping was answered with {ping.status_code}"
-    return f"GitHub's ping failed: {ping.status_code or 'no answer'} {_clean(ping.status)}"
+    return f"GitHub's ping failed: {ping.status_code or 'no answer'} {one_line(ping.status)}"
 
 
 def status_lines(
@@ -134,17 +135,12 @@ def status_lines(
     for one in delivered:
         what = f"{one.event}.{one.action}" if one.action else one.event
         again = ", again" if one.redelivery else ""
-        yield _clean(
+        yield one_line(
             f"  {one.delivered_at}  {what:<28} {one.status_code or '-':>3} {one.status}, "
             f"{one.duration:.2f} s{again}"
         )
     if wrong:
         yield "  `gm-analytics webhook register` puts it right"
-
-
-def _clean(text: str) -> str:
-    """Leave out what a terminal would take for more than text."""
-    return "".join(one if one.isprintable() else " " for one in text)
 
 
 def _hook_json(hook: Hook) -> dict[str, Any]:

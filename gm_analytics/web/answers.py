@@ -26,10 +26,11 @@ HTML = "text/html; charset=utf-8"
 Stream: TypeAlias = Response
 """An answer that has no end yet; Connexion's own is whole."""
 __all__ = [
-    "Answer", "Stream", "may_write", "page", "paged", "person", "see_other", "state_of",
+    "MISSING", "Answer", "Stream", "may_write", "page", "paged", "person", "see_other", "state_of",
     "streamed", "wants_page",
 ]  # fmt: skip
-_MISSING = (UnknownUpdate, UnknownPublication, ConfigError)
+MISSING = (UnknownUpdate, UnknownPublication, ConfigError)
+"""Errors that say that what was asked for is not there."""
 
 
 def wants_page() -> bool:
@@ -78,7 +79,7 @@ def see_other(*place: str) -> Answer:
 
 def problem(error: GmError) -> Answer:
     """Give a page that says why there is none."""
-    status = 404 if isinstance(error, _MISSING) else 503
+    status = 404 if isinstance(error, MISSING) else 503
     return page("problem.html", status=status, words=str(error), hint=error.hint)
 
 
@@ -89,7 +90,7 @@ def paged(make: Callable[..., Answer]) -> Callable[..., Answer]:
     def answer(*args: Any, **asked: Any) -> Answer:
         try:
             return make(*args, **asked)
-        except (*_MISSING, StoreUnavailable) as error:
+        except (*MISSING, StoreUnavailable) as error:
             return problem(error)
 
     return answer

@@ -9,18 +9,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
-import connexion
 from connexion.lifecycle import ConnexionResponse
 
-from gm_analytics.engine.catalogue import Listed
 from gm_analytics.engine.package_history import Run
 from gm_analytics.engine.search import Wanted
-from gm_analytics.engine.sights import MirrorSeen
 from gm_analytics.engine.views import Views
 from gm_analytics.errors import (
-    ConfigError,
     StoreUnavailable,
-    UnknownPublication,
     UnknownUpdate,
 )
 from gm_analytics.rpm.package import Package
@@ -28,10 +23,9 @@ from gm_analytics.service import Service
 from gm_analytics.updates.model import Record
 from gm_analytics.updates.wishes import Wanted as Asked
 from gm_analytics.updates.wishes import Wish
-from gm_analytics.web.access import PERSON
+from gm_analytics.web.answers import MISSING, person
 from gm_analytics.web.update_json import record_json
 
-_UNKNOWN = (UnknownUpdate, UnknownPublication, ConfigError)
 _LEFT_OUT = frozenset({"outcome", "error", "steps"})
 """Of an update in a list."""
 Handler = Callable[..., Any]
@@ -44,7 +38,7 @@ def answered(handler: Callable[..., object]) -> Handler:
     def answer(*args: Any, **kwargs: Any) -> ConnexionResponse:
         try:
             found = handler(*args, **kwargs)
-        except _UNKNOWN as error:
+        except MISSING as error:
             return _json(404, {"reason": str(error)})
         except StoreUnavailable as error:
             return _json(503, {"reason": str(error)})
@@ -89,7 +83,7 @@ class Api:
         """Give all mirrors, and what runs, waits and failed lately."""
         found = self._views.overview()
         return {
-            "mirrors": [_mirror(one) for one in found.mirrors],
+            "mirrors": [asdict(one) for one in found.mirrors],
             "running": [_update(one) for one in found.running],
             "waiting": [_update(one) for one in found.waiting],
             "failed": [_update(one) for one in found.failed],
@@ -101,14 +95,14 @@ class Api:
     @answered
     def mirrors(self) -> object:
         """Give the mirrors as workers last saw them."""
-        return {"mirrors": [_mirror(one) for one in self._views.mirrors()]}
+        return {"mirrors": [asdict(one) for one in self._views.mirrors()]}
 
     @answered
     def publications(self, mirror: str, limit: int = 50, before: int | None = None) -> object:
         """Give publications of a mirror, the newest first."""
         self._service.settings.mirror(mirror)
         found = self._views.publications(mirror, limit, before)
-        return {"publications": [_listed(one) for one in found]}
+        return {"publications": [asdict(one) for one in found]}
 
     @answered
     def publication(self, mirror: str, number: int) -> object:
@@ -116,7 +110,7 @@ class Api:
         self._service.settings.mirror(mirror)
         found = self._views.publication(mirror, number)
         packages = [_package(one) for one in found.packages]
-        return {**_listed(found.publication), "contents": packages}
+        return {**asdict(found.publication), "contents": packages}
 
     @answered
     def diff(self, mirror: str, before: int, after: int) -> object:
@@ -176,7 +170,7 @@ class Api:
         else:
             mirror, update_id, known = self._of_update(body)
         wish_id = body.get("id") or uuid.uuid4().hex
-        wish = Wish(wish_id, wanted, mirror, _person(), update_id, **known)
+        wish = Wish(wish_id, wanted, mirror, person(), update_id, **known)
         return _json(202, asdict(self._views.ask(wish)))
 
     def _of_update(self, body: Mapping[str, Any]) -> tuple[str, str, dict[str, Any]]:
@@ -194,26 +188,13 @@ def _lacking(body: Mapping[str, Any]) -> str:
     return f"a rollback needs {', '.join(lacks)}" if lacks else ""
 
 
-def _person() -> str:
-    extensions = connexion.request.scope.get("extensions") or {}
-    return str(extensions.get(PERSON, ""))
-
-
 # --- values ----------------------------------------------------------------------------------
-
-
-def _mirror(seen: MirrorSeen) -> dict[str, Any]:
-    return asdict(seen)
 
 
 def _update(record: Record) -> dict[str, Any]:
     told = record_json(record, private=True)
     kept = {name: told[name] for name in told if name not in _LEFT_OUT}
     return {**kept, "author": record.update.author}
-
-
-def _listed(one: Listed) -> dict[str, Any]:
-    return asdict(one)
 
 
 def _package(package: Package) -> dict[str, Any]:
@@ -227,7 +208,7 @@ def _run(run: Run) -> dict[str, Any]:
         "wanted": run.package.wanted,
         "first": run.first,
         "last": run.last,
-        "since": run.since and _listed(run.since),
-        "until": run.until and _listed(run.until),
+        "since": run.since and asdict(run.since),
+        "until": run.until and asdict(run.until),
         "sha256": run.package.sha256,
     }
